@@ -1,0 +1,1 @@
+"""Builders: one way of construction per file."""

@@ -1,0 +1,58 @@
+"""Perturbations: image in, image out, one operation per file.
+
+A part binds ``PART`` to a :class:`Perturbation` (changes the picture itself) or a :class:`Retrieval` (chooses another
+picture). Parameters are drawn first, recorded, and passed to a pure function::
+
+    from pairwright.perturbations import gaussian_blur
+    blurred = gaussian_blur.apply(pixels, gaussian_blur.Params(radius=30.0))
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from pairwright.schemas.codec import Reduction
+from pairwright.schemas.image import Pixels
+from pairwright.schemas.room import Room
+
+P = TypeVar("P")
+
+
+@dataclass(frozen=True, slots=True)
+class Reduced(Generic[P]):
+    """A cheaper way to the same picture, for operations that leave no fine detail behind."""
+
+    factor: Callable[[P], Reduction]
+    """How many times smaller the picture may be decoded for these parameters."""
+    apply: Callable[[Pixels, tuple[int, int], P, Reduction], Pixels]
+    """Takes the reduced pixels, the full (height, width), the parameters and the factor the pixels were reduced by."""
+
+
+@dataclass(frozen=True, slots=True)
+class Perturbation(Generic[P]):
+    """An operation that changes a picture."""
+
+    params: type[P]
+    """Frozen dataclass of the drawn values, each field with its knob."""
+    apply: Callable[[Pixels, P], Pixels]
+    """Pure: uint8 RGB height × width × 3 in, the same type out; never changes its input."""
+    summary: str
+    """One line for ``pairwright list``."""
+    source: str
+    """Paper or system that the operation and its default numbers come from."""
+    reduced: Reduced[P] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Retrieval(Generic[P]):
+    """An operation that puts another picture of the source in the place of this one."""
+
+    params: type[P]
+    choose: Callable[[Pixels, Iterable[Pixels], P], int | None]
+    """Takes the picture and others in drawn order; returns the position of the first that will do, or None."""
+    summary: str
+    source: str
+
+
+ROOM: Room[Perturbation[Any] | Retrieval[Any]] = Room(__name__, __path__, (Perturbation, Retrieval))
+"""All perturbations, by file name."""

@@ -1,0 +1,197 @@
+"""The shared schema as Arrow: one definition from which every Parquet file is written.
+
+The types are exact on purpose. ``datasets`` turns a column into pictures only when it is
+``list<struct<bytes: binary, path: string>>`` in this order, and it reads the ``huggingface`` key in this spelling in
+every release from 2.21 to 5.2.
+"""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from pairwright.schemas.image import Image
+from pairwright.schemas.pair import Pair
+from pairwright.schemas.prompt import MARKER
+
+SCHEMA_VERSION = "1"
+"""Raised by one whenever a column changes its meaning or type, or goes away."""
+
+_IMAGES = pa.list_(pa.struct([("bytes", pa.binary()), ("path", pa.string())]))
+_PART = pa.struct([("type", pa.string()), ("text", pa.string())])
+_MESSAGES = pa.list_(pa.struct([("role", pa.string()), ("content", pa.list_(_PART))]))
+_META = pa.list_(
+    pa.struct(
+        [
+            ("sha256", pa.string()),
+            ("width", pa.int32()),
+            ("height", pa.int32()),
+            ("format", pa.string()),
+            ("source_uri", pa.string()),
+            ("license", pa.string()),
+            ("edit", pa.string()),
+        ]
+    )
+)
+_SCORES = pa.list_(
+    pa.struct(
+        [
+            ("target", pa.string()),
+            ("scorer", pa.string()),
+            ("aspect", pa.string()),
+            ("value", pa.float64()),
+            ("min", pa.float64()),
+            ("max", pa.float64()),
+            ("rationale", pa.string()),
+        ]
+    )
+)
+_FEATURES = {"info": {"features": {name: [{"_type": "Image"}] for name in ("images", "rejected_images")}}}
+
+METADATA = {"huggingface": json.dumps(_FEATURES), "pairwright_schema": SCHEMA_VERSION}
+"""Key-value metadata of every file."""
+
+SCHEMA = pa.schema(
+    [
+        ("id", pa.string()),
+        ("images", _IMAGES),
+        ("prompt", _MESSAGES),
+        ("chosen", _MESSAGES),
+        ("rejected", _MESSAGES),
+        ("rejected_images", _IMAGES),
+        ("question", pa.string()),
+        ("chosen_text", pa.string()),
+        ("rejected_text", pa.string()),
+        ("system", pa.string()),
+        ("history", pa.list_(pa.list_(pa.string()))),
+        ("pair_kind", pa.string()),
+        ("score_chosen", pa.float64()),
+        ("score_rejected", pa.float64()),
+        ("scores", _SCORES),
+        ("ground_truth", pa.string()),
+        ("chosen_model", pa.string()),
+        ("rejected_model", pa.string()),
+        ("images_meta", _META),
+        ("rejected_images_meta", _META),
+        ("source", pa.string()),
+        ("source_id", pa.string()),
+        ("group_id", pa.string()),
+        ("license", pa.string()),
+        ("language", pa.string()),
+        ("tags", pa.list_(pa.string())),
+        ("provenance", pa.string()),
+        ("extra", pa.string()),
+    ],
+    metadata=METADATA,
+)
+"""Columns of the shared schema, in order; docs/schema.md says what each means."""
+
+REQUIRED = frozenset(
+    [
+        "id",
+        "images",
+        "prompt",
+        "chosen",
+        "rejected",
+        "question",
+        "chosen_text",
+        "rejected_text",
+        "pair_kind",
+        "scores",
+        "images_meta",
+        "source",
+        "group_id",
+        "tags",
+    ]
+)
+"""Columns that are never null."""
+
+
+def to_table(pairs: Sequence[Pair]) -> pa.Table:
+    """Return pairs as a table of the shared schema."""
+    return pa.Table.from_pylist([to_row(pair) for pair in pairs], schema=SCHEMA)
+
+
+def to_row(pair: Pair) -> dict[str, Any]:
+    """Return one pair as a row of plain Python values, in the schema's names."""
+    prompt, negatives = pair.prompt, pair.rejected_images
+    return {
+        "id": pair.id,
+        "images": _stored(prompt.images),
+        "prompt": messages(prompt.system, prompt.history, prompt.question),
+        "chosen": [_message("assistant", pair.chosen)],
+        "rejected": [_message("assistant", pair.rejected)],
+        "rejected_images": None if negatives is None else _stored(negatives),
+        "question": prompt.question,
+        "chosen_text": pair.chosen,
+        "rejected_text": pair.rejected,
+        "system": prompt.system,
+        "history": [list(turn) for turn in prompt.history] or None,
+        "pair_kind": pair.kind,
+        "score_chosen": pair.score_chosen,
+        "score_rejected": pair.score_rejected,
+        "scores": [
+            {
+                "target": score.target,
+                "scorer": score.scorer,
+                "aspect": score.aspect,
+                "value": score.value,
+                "min": score.low,
+                "max": score.high,
+                "rationale": score.rationale,
+            }
+            for score in pair.scores
+        ],
+        "ground_truth": pair.ground_truth,
+        "chosen_model": pair.chosen_model,
+        "rejected_model": pair.rejected_model,
+        "images_meta": [_meta(image) for image in prompt.images],
+        "rejected_images_meta": None if negatives is None else [_meta(image) for image in negatives],
+        "source": pair.source,
+        "source_id": pair.source_id,
+        "group_id": pair.group_id,
+        "license": pair.license,
+        "language": pair.language,
+        "tags": list(pair.tags),
+        "provenance": pair.provenance,
+        "extra": pair.extra,
+    }
+
+
+def messages(system: str | None, history: Sequence[Sequence[str]], question: str) -> list[dict[str, Any]]:
+    """Return a prompt as messages whose parts are text or an image's place.
+
+    >>> messages(None, [], "<image>\\nWhat is it?")[0]["content"]
+    [{'type': 'image', 'text': None}, {'type': 'text', 'text': 'What is it?'}]
+    """
+    made = [_message("system", system)] if system else []
+    for user, assistant in history:
+        made += [_message("user", user), _message("assistant", assistant)]
+    return [*made, _message("user", question)]
+
+
+def _message(role: str, text: str) -> dict[str, Any]:
+    parts: list[dict[str, str | None]] = []
+    for number, segment in enumerate(text.split(MARKER)):
+        if number:
+            parts.append({"type": "image", "text": None})
+        if segment.strip("\n"):
+            parts.append({"type": "text", "text": segment.strip("\n")})
+    return {"role": role, "content": parts}
+
+
+def _stored(images: Sequence[Image]) -> list[dict[str, Any]]:
+    return [{"bytes": image.data, "path": image.path} for image in images]
+
+
+def _meta(image: Image) -> dict[str, Any]:
+    return {
+        "sha256": image.sha256,
+        "width": image.header.width,
+        "height": image.header.height,
+        "format": image.header.format,
+        "source_uri": image.source_uri,
+        "license": image.license,
+        "edit": image.edit,
+    }

@@ -1,0 +1,1 @@
+"""A run: one output folder, with its manifest, lock and summary."""

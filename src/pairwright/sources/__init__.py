@@ -1,0 +1,58 @@
+"""Sources: where rows come from, one kind per file.
+
+``table`` (CSV, JSONL, Parquet, Arrow, and pairs in the shared schema), ``folder`` (pictures with captions or a metadata
+file), ``conversations`` (LLaVA-style JSON), ``dataset`` (a ``datasets`` id or saved folder, streamed).
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from pairwright.schemas.errors import RowError
+from pairwright.schemas.source_row import SourceRow
+
+
+@dataclass(frozen=True, slots=True)
+class RawRow:
+    """A row as it stands in the source, before anything in it is trusted."""
+
+    record_id: str
+    """``file:row`` with rows counted from 0; for a folder without metadata the picture's path."""
+    fields: Mapping[str, Any]
+    """Columns by name; empty where ``problem`` is set."""
+    problem: RowError | None = None
+    """Why the row could not even be read, for example a line of broken JSON."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileMark:
+    """One file of a source, marked so that a change between two runs is noticed."""
+
+    name: str
+    """Path relative to the source."""
+    size: int
+    """Bytes."""
+    sha256: str
+    """Of the whole file up to 64 MiB; of its first, middle and last MiB above that."""
+
+
+class Source(Protocol):
+    """Rows in a fixed order. Any number of threads may call :meth:`parse` at once."""
+
+    name: str
+    """Name of the data set, written to every pair."""
+
+    def rows(self, start: int = 0) -> Iterator[RawRow]:
+        """Yield all rows from number ``start`` on, in the same order every time, holding few in memory."""
+
+    def parse(self, raw: RawRow) -> SourceRow:
+        """Return a row's prompt, answers and images (read from disk here). Raises RowError for a reject."""
+
+    def marks(self) -> tuple[FileMark, ...]:
+        """Return a mark of every file that rows are read from (not of every picture that a table names)."""
+
+    def count(self) -> int | None:
+        """Return the number of rows where that is cheap to know, else None."""
+
+    def columns(self) -> Mapping[str, str]:
+        """Return which column was taken for which field, for ``pairwright check``: field name to column name."""
