@@ -1,7 +1,9 @@
-"""Sources: where rows come from, one kind per file.
+"""Sources: where rows come from, and how a row becomes a prompt with answers.
 
-``table`` (CSV, JSONL, Parquet, Arrow, and pairs in the shared schema), ``folder`` (pictures with captions or a metadata
-file), ``conversations`` (LLaVA-style JSON), ``dataset`` (a ``datasets`` id or saved folder, streamed).
+Use :func:`pairwright.sources.open.open_source`. Rows come from ``table`` (CSV, TSV, JSONL, JSON, Parquet, Arrow, with
+its readers in ``text_files`` and ``arrow_files``), ``folder`` (pictures with captions) or ``dataset`` (``datasets``,
+streamed). All share one way from a raw row to a :class:`SourceRow`: ``columns`` (which column is what), ``rows``,
+``turns`` and ``cells`` (texts), ``pictures`` (images) and ``shared`` (rows in pairwright's own schema).
 """
 
 from collections.abc import Iterator, Mapping
@@ -22,6 +24,8 @@ class RawRow:
     """Columns by name; empty where ``problem`` is set."""
     problem: RowError | None = None
     """Why the row could not even be read, for example a line of broken JSON."""
+    folder: str = ""
+    """Folder of the row's file, relative to the source: what the row's image paths start from."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,219 @@
+"""From a raw row to a :class:`SourceRow`: the one way that all sources share."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from pairwright.schemas.errors import RowError
+from pairwright.schemas.image import Image
+from pairwright.schemas.prompt import MARKER, Prompt
+from pairwright.schemas.source_row import SourceRow
+from pairwright.sources import RawRow, cells
+from pairwright.sources.columns import Columns, recognise, said
+from pairwright.sources.pictures import Pictures, picture_values
+from pairwright.sources.settings import SourceSettings
+from pairwright.sources.shared import shared_row
+from pairwright.sources.sides import check_prompt, check_sides, other_images, with_markers
+from pairwright.sources.turns import Dialogue, dialogue, is_messages, read_history, read_turns
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """All that parsing needs besides the row: made once for a source, shared by all threads."""
+
+    name: str
+    """Data set name for rows that name none themselves."""
+    settings: SourceSettings
+    pictures: Pictures
+
+    def columns(self, names: Sequence[str]) -> Columns:
+        """Return what is taken for what in rows with these column names."""
+        told = said(self.settings.columns)
+        found = recognise(tuple(names), told)
+        if self.settings.name is None or "source" not in found.taken or self.settings.columns.source:
+            return found
+        # A name that the recipe gives wins over a column; the column is kept as extra.
+        taken = {field: column for field, column in found.taken.items() if field != "source"}
+        return replace(found, taken=taken, rest=(*found.rest, found.taken["source"]))
+
+
+@dataclass(frozen=True, slots=True)
+class Cells:
+    """One row seen through its columns."""
+
+    fields: Mapping[str, Any]
+    taken: Mapping[str, str]
+
+    def __getitem__(self, field: str) -> Any:
+        """Return the value of a field, None where the row has no such column."""
+        column = self.taken.get(field)
+        return None if column is None else self.fields[column]
+
+    def column(self, field: str) -> str:
+        """Return the column to name in errors."""
+        return self.taken.get(field, field)
+
+    def text(self, field: str) -> str | None:
+        """Return a text, None for null and empty."""
+        return cells.optional_text(self[field], self.column(field))
+
+
+def parse_row(raw: RawRow, reading: Reading) -> SourceRow:
+    """Return prompt, answers and images of a raw row.
+
+    Any number of threads may call it at once; picture files are read here.
+
+    Raises:
+        RowError: with the reason of the reject.
+    """
+    if raw.problem is not None:
+        raise raw.problem
+    fields = _unwrapped(raw.fields)
+    columns = reading.columns(tuple(fields))
+    if columns.missing:
+        field, column = columns.missing[0]
+        raise RowError(
+            "missing_column", column, f"the recipe names it for {field}, and the row has no such column"
+        )
+    if columns.shared:
+        return shared_row(raw, columns, reading.pictures, reading.name, reading.settings)
+    return _general_row(raw, Cells(fields, columns.taken), columns, reading)
+
+
+def _general_row(raw: RawRow, row: Cells, columns: Columns, reading: Reading) -> SourceRow:
+    settings = reading.settings
+    asked = _asked(row, settings.question)
+    chosen, rejected = _chosen(row, asked), _rejected(row, asked)
+    license = row.text("license") or settings.license
+    images = _images(row, "images", asked.images, reading.pictures, raw.folder, license)
+    prompt = with_markers(Prompt(asked.question, images, asked.system, asked.history))
+    check_prompt(prompt, {**columns.taken, "question": row.column(_asking_field(row))})
+    others = _images(row, "rejected_images", (), reading.pictures, raw.folder, license)
+    negatives = other_images(images, others, row.column("rejected_images"))
+    check_sides(chosen, rejected, negatives, row.column("rejected"))
+    return SourceRow(
+        record_id=raw.record_id,
+        source=row.text("source") or reading.name,
+        source_id=cells.identifier(row["id"], row.column("id")) or raw.record_id,
+        prompt=prompt,
+        chosen=chosen,
+        rejected=rejected,
+        rejected_images=negatives,
+        chosen_model=row.text("chosen_model"),
+        rejected_model=row.text("rejected_model"),
+        score_chosen=cells.number(row["score_chosen"], row.column("score_chosen")),
+        score_rejected=cells.number(row["score_rejected"], row.column("score_rejected")),
+        ground_truth=cells.json_text(row["ground_truth"], row.column("ground_truth")),
+        license=license,
+        language=row.text("language") or settings.language,
+        tags=cells.tag_list(row["tags"], row.column("tags")),
+        extra=_extra(row.fields, columns.rest),
+    )
+
+
+def _unwrapped(fields: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Put the members of RLHF-V's ``text`` column, JSON text of question, chosen and rejected, beside the others."""
+    packed = fields.get("text")
+    if not isinstance(packed, str) or not packed.startswith("{") or "chosen" in fields:
+        return fields
+    inner = cells.from_json(packed)
+    if not isinstance(inner, dict) or not {"question", "chosen"} <= inner.keys():
+        return fields
+    return {name: value for name, value in fields.items() if name != "text"} | inner
+
+
+def _asked(row: Cells, default: str | None) -> Dialogue:
+    """Return the prompt of a row, from the first of conversations, question, prompt and chosen that has one."""
+    found = _dialogue_of(row)
+    if found is None and default is not None:
+        found = Dialogue(default)
+    if found is None or not found.question.strip():
+        raise RowError(
+            "no_question", row.column("question"), "the row has no question; source.question gives a default"
+        )
+    system = found.system or row.text("system")
+    history = found.history or read_history(row["history"], row.column("history"))
+    return replace(found, system=system, history=history)
+
+
+def _asking_field(row: Cells) -> str:
+    """Return the field that holds a row's prompt: the first of the three that has a value."""
+    fields = ("conversations", "question", "prompt")
+    return next((field for field in fields if row[field] not in (None, "", [])), "question")
+
+
+def _dialogue_of(row: Cells) -> Dialogue | None:
+    field = _asking_field(row)
+    value, column = row[field], row.column(field)
+    if value is not None and value != "":
+        if field != "conversations" and not is_messages(value):
+            return Dialogue(cells.text(value, column))
+        turns = read_turns(value, column)
+        if field == "question" and len(turns) == 1:  # ImageDPO: the question is one {from, value}
+            turns = [replace(turns[0], role="user")]
+        return dialogue(turns, column)
+    if is_messages(row["chosen"]):  # TRL's implicit prompt: both answers repeat the whole dialogue
+        turns = read_turns(row["chosen"], row.column("chosen"))
+        return dialogue(turns[:-1], row.column("chosen")) if len(turns) > 1 else None
+    return None
+
+
+def _chosen(row: Cells, asked: Dialogue) -> str:
+    value, column = row["chosen"], row.column("chosen")
+    if value is None:
+        if asked.answer is None:
+            raise RowError("no_answer", column, "the row has no answer that could be the chosen one")
+        return cells.answer(asked.answer, row.column(_asking_field(row)))
+    if asked.answer is not None:
+        raise RowError("bad_value", column, "the dialogue ends with an answer too; which one is meant?")
+    return _answer_text(value, column)
+
+
+def _rejected(row: Cells, asked: Dialogue) -> str | None:
+    value, column = row["rejected"], row.column("rejected")
+    if value is not None:
+        return _answer_text(value, column)
+    value, column = row["rejected_conversations"], row.column("rejected_conversations")
+    if value is None or value == "":
+        return None
+    twin = dialogue(read_turns(value, column), column)
+    if twin.answer is None:
+        raise RowError("bad_value", column, "the dialogue does not end with an answer")
+    if _bare(twin.question) != _bare(asked.question):
+        raise RowError("bad_value", column, "its last question is not that of the chosen side")
+    return cells.answer(twin.answer, column)
+
+
+def _answer_text(value: object, column: str) -> str:
+    if is_messages(value):
+        last = read_turns(value, column)[-1]
+        if last.role != "assistant":
+            raise RowError(
+                "bad_value", column, f"expected the last message to be the assistant's, got {last.role}"
+            )
+        return cells.answer(last.text, column)
+    if isinstance(value, (list, tuple)) and len(value) == 1:  # HA-DPO keeps one answer in a list
+        value = value[0]
+    if not isinstance(value, str):
+        raise cells.bad_value(column, "text or messages", value)
+    return cells.answer(cells.text(value, column), column)
+
+
+def _images(
+    row: Cells,
+    field: str,
+    inline: Sequence[object],
+    pictures: Pictures,
+    folder: str,
+    license: str | None,
+) -> tuple[Image, ...]:
+    values = picture_values(row[field], row.column(field)) or picture_values(list(inline), "messages")
+    return tuple(pictures.read(value, field=name, folder=folder, license=license) for value, name in values)
+
+
+def _bare(question: str) -> str:
+    return " ".join(question.replace(MARKER, " ").split())
+
+
+def _extra(fields: Mapping[str, Any], rest: Sequence[str]) -> str | None:
+    return cells.plain_json({name: fields[name] for name in rest}) if rest else None

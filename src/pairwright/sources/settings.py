@@ -1,0 +1,90 @@
+"""The ``source`` block of a recipe."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from pairwright.schemas.codec import DEFAULT_MAX_PIXELS
+from pairwright.schemas.settings import Settings
+
+Kind = Literal["auto", "table", "folder", "conversations", "dataset"]
+"""How a path is read; ``auto`` decides by what the path is."""
+
+
+class ColumnMap(Settings):
+    """Which column of the source holds which field. What is not set is recognised by name (``docs/sources.md``)."""
+
+    id: str | None = None
+    """The row's own id."""
+    source: str | None = None
+    """Name of the data set a row came from, for mixtures."""
+    question: str | None = None
+    """The last user turn as text."""
+    prompt: str | None = None
+    """The prompt as text, or as a list of messages with ``role`` and ``content``."""
+    conversations: str | None = None
+    """A list of turns with ``from`` and ``value``, or ``role`` and ``content``; its last answer is the chosen one."""
+    rejected_conversations: str | None = None
+    """The same list of turns with the worse answer at its end."""
+    chosen: str | None = None
+    """The good answer, a gold answer or a caption: text, or messages."""
+    rejected: str | None = None
+    """The worse answer: text, or messages."""
+    images: str | None = None
+    """One image or a list: path, bytes, base64, data: URI or ``{bytes, path}``."""
+    rejected_images: str | None = None
+    """Images of the rejected side, as many as the prompt has."""
+    system: str | None = None
+    """System text."""
+    history: str | None = None
+    """Earlier turns: a list of ``[user, assistant]``."""
+    chosen_model: str | None = None
+    """Who wrote the good answer."""
+    rejected_model: str | None = None
+    """Who wrote the worse answer."""
+    score_chosen: str | None = None
+    """A number given to the good answer."""
+    score_rejected: str | None = None
+    """A number given to the worse answer."""
+    ground_truth: str | None = None
+    """The answer that can be checked."""
+    license: str | None = None
+    """Licence of the row."""
+    language: str | None = None
+    """Language of the row."""
+    tags: str | None = None
+    """Labels: a list, or text with commas."""
+
+
+class SourceSettings(Settings):
+    """Where rows come from and how they are read."""
+
+    kind: Kind = "auto"
+    """``table``: CSV, TSV, JSONL, JSON, Parquet or Arrow. ``folder``: pictures. ``conversations``: a table whose rows
+    are dialogues. ``dataset``: a ``datasets`` id or saved folder. ``auto`` decides by what ``path`` is."""
+    path: str | None = None
+    """A file, a folder, a glob such as ``data/*.parquet``, a folder that pairwright wrote, or an id ``org/name``."""
+    name: str | None = None
+    """Data set name written to every row; without it a column of that meaning, or else the file's or folder's name."""
+    columns: ColumnMap = ColumnMap()
+    """Which column is what, where the names do not say it."""
+    image_root: str | None = None
+    """Folder that image paths are relative to and must not leave; the source's own folder where it is not set."""
+    question: str | None = None
+    """Question for rows that have none, for example ``Describe the picture.`` for captions."""
+    license: str | None = None
+    """Licence of rows that name none."""
+    language: str | None = None
+    """Language of rows that name none."""
+    split: str = "train"
+    """Split of a ``datasets`` source."""
+    subset: str | None = None
+    """Configuration of a ``datasets`` source."""
+    revision: str | None = None
+    """Commit, tag or branch of a ``datasets`` id; name a commit to get the same rows next year."""
+    max_pixels: Annotated[int, Field(ge=1)] = DEFAULT_MAX_PIXELS
+    """Refuse pictures with more pixels, before they are decoded."""
+    max_file_mb: Annotated[float, Field(gt=0)] = 64.0
+    """Refuse picture files of more megabytes (10^6 bytes), before they are read."""
+    min_side: Annotated[int, Field(ge=1)] = 1
+    """Refuse pictures with a shorter side, in pixels."""

@@ -1,0 +1,116 @@
+"""Rows of pairwright's own schema, read back: what was written comes out the same, bytes, markers and scores."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from pairwright.schemas.errors import RowError
+from pairwright.schemas.image import Image
+from pairwright.schemas.judgement import Judgement
+from pairwright.schemas.prompt import Prompt
+from pairwright.schemas.source_row import SourceRow
+from pairwright.sources import RawRow, cells
+from pairwright.sources.columns import Columns
+from pairwright.sources.pictures import Pictures, picture_values
+from pairwright.sources.settings import SourceSettings
+from pairwright.sources.sides import check_prompt, check_sides, other_images
+from pairwright.sources.turns import read_history
+
+
+def shared_row(
+    raw: RawRow, columns: Columns, pictures: Pictures, name: str, settings: SourceSettings
+) -> SourceRow:
+    """Return a row of the shared schema as a source row.
+
+    The flat columns are read; ``prompt``, ``chosen`` and ``rejected`` say the same as messages, and ``id``,
+    ``group_id`` and ``pair_kind`` are made anew for what a builder makes of the row.
+    """
+    row = raw.fields
+    images = _with_meta(row, "images", pictures, raw.folder)
+    others = _with_meta(row, "rejected_images", pictures, raw.folder)
+    prompt = Prompt(
+        question=cells.text(row["question"], "question"),
+        images=images,
+        system=_optional(row, "system"),
+        history=read_history(row.get("history"), "history"),
+    )
+    check_prompt(prompt, {})
+    chosen, rejected = _answer(row, "chosen_text"), _answer(row, "rejected_text")
+    negatives = other_images(images, others, "rejected_images")
+    check_sides(chosen, rejected, negatives, "rejected_text")
+    return SourceRow(
+        record_id=raw.record_id,
+        source=settings.name or _optional(row, "source") or name,
+        source_id=_optional(row, "source_id") or raw.record_id,
+        prompt=prompt,
+        chosen=chosen,
+        rejected=rejected,
+        rejected_images=negatives,
+        chosen_model=_optional(row, "chosen_model"),
+        rejected_model=_optional(row, "rejected_model"),
+        score_chosen=cells.number(row.get("score_chosen"), "score_chosen"),
+        score_rejected=cells.number(row.get("score_rejected"), "score_rejected"),
+        scores=_judgements(row.get("scores")),
+        ground_truth=_optional(row, "ground_truth"),
+        license=_optional(row, "license") or settings.license,
+        language=_optional(row, "language") or settings.language,
+        tags=cells.tag_list(row.get("tags"), "tags"),
+        provenance=_optional(row, "provenance"),
+        extra=_extra(row, columns.rest),
+    )
+
+
+def _optional(row: Mapping[str, Any], column: str) -> str | None:
+    return cells.optional_text(row.get(column), column)
+
+
+def _answer(row: Mapping[str, Any], column: str) -> str:
+    return cells.answer(cells.text(row[column], column), column)
+
+
+def _with_meta(row: Mapping[str, Any], column: str, pictures: Pictures, folder: str) -> tuple[Image, ...]:
+    """Return the images of a column with what the column beside it tells of each."""
+    values = picture_values(row.get(column), column)
+    metas: Sequence[Any] = cells.from_json(row.get(f"{column}_meta")) or [None] * len(values)
+    if len(metas) != len(values):
+        raise RowError("bad_value", f"{column}_meta", f"{len(metas)} entries for {len(values)} images")
+    made = []
+    for (value, name), meta in zip(values, metas, strict=True):
+        image = pictures.read(value, field=name, folder=folder)
+        if not isinstance(meta, Mapping):
+            made.append(image)
+            continue
+        if meta.get("sha256") not in (None, image.sha256):
+            raise RowError("bad_value", f"{column}_meta", "the picture is not the one whose sha256 is stored")
+        told = {key: _optional(meta, key) for key in ("source_uri", "license", "edit")}
+        made.append(replace(image, **told))  # type: ignore[arg-type]  # three fields of type str | None
+    return tuple(made)
+
+
+def _judgements(scores: object) -> tuple[Judgement, ...]:
+    scores = cells.from_json(scores)
+    if scores is None:
+        return ()
+    if not isinstance(scores, (list, tuple)) or not all(isinstance(score, Mapping) for score in scores):
+        raise cells.bad_value("scores", "a list of judgements", scores)
+    return tuple(
+        Judgement(
+            target=cells.text(score.get("target"), "scores.target"),
+            scorer=cells.text(score.get("scorer"), "scores.scorer"),
+            aspect=cells.text(score.get("aspect"), "scores.aspect"),
+            value=cells.number(score.get("value"), "scores.value"),
+            low=cells.number(score.get("min"), "scores.min"),
+            high=cells.number(score.get("max"), "scores.max"),
+            rationale=cells.optional_text(score.get("rationale"), "scores.rationale"),
+        )
+        for score in scores
+    )
+
+
+def _extra(row: Mapping[str, Any], rest: Sequence[str]) -> str | None:
+    stored = _optional(row, "extra")
+    if not rest:
+        return stored
+    more = {name: row[name] for name in rest}
+    known = cells.from_json(stored) if stored else {}
+    return cells.plain_json({**known, **more} if isinstance(known, dict) else {**more, "extra": known})
