@@ -1,0 +1,143 @@
+"""Validation of Parquet files and of folders of them: metadata and layout besides the rows."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pairwright.schemas.arrow import METADATA, SCHEMA_VERSION
+from pairwright.schemas.codec import DEFAULT_MAX_PIXELS
+from pairwright.schemas.errors import SchemaError
+from pairwright.schemas.validate import Problem, Rules, column_problems, row_problems, rows_readable
+from pairwright.schemas.validate_row import KINDS
+
+MAX_GROUP_ROWS = 100
+"""Most rows of a row group, which the Hub's viewer and every streaming reader take as a whole."""
+
+KINDS_OF_FOLDER = {"data": ("text",), "visual_negative": ("image", "both")}
+"""Folders of a run or data set that hold pairs, and the pair kinds that each may hold."""
+
+_ROWS_AT_A_TIME = 16
+
+
+def validate_file(
+    path: str | Path,
+    *,
+    decode_images: bool = True,
+    kinds: tuple[str, ...] = KINDS,
+    max_pixels: int = DEFAULT_MAX_PIXELS,
+    limit: int = 1000,
+) -> list[Problem]:
+    """Return what is wrong with a Parquet file of pairs, its layout included; nothing for a good one.
+
+    Holds a few rows and all ids in memory.
+
+    Args:
+        path: the file.
+        decode_images: decode every picture whole; without it only headers are read.
+        kinds: pair kinds that may occur.
+        max_pixels: pictures with more pixels are refused before they are decoded.
+        limit: stop after this many problems.
+    """
+    rules = Rules(decode_images, kinds, max_pixels)
+    return list(islice(_file_problems(Path(path), rules, {}, str(path)), limit))
+
+
+def validate_folder(
+    folder: str | Path,
+    *,
+    decode_images: bool = True,
+    max_pixels: int = DEFAULT_MAX_PIXELS,
+    limit: int = 1000,
+) -> list[Problem]:
+    """Return what is wrong with the pairs of a run or data set folder; nothing for a good one.
+
+    ``data`` may hold text pairs only, ``visual_negative`` pairs of kind image and both only; an id may occur once in
+    each. A folder with neither is taken for one of the two by its name, else for a folder of pairs of any kind.
+    Other Parquet files of a run (rejects, candidates) have schemas of their own and are left out.
+
+    Args:
+        folder: the folder.
+        decode_images: decode every picture whole; without it only headers are read.
+        max_pixels: pictures with more pixels are refused before they are decoded.
+        limit: stop after this many problems.
+    """
+    rules = Rules(decode_images, KINDS, max_pixels)
+    return list(islice(_folder_problems(Path(folder), rules), limit))
+
+
+def require_valid(path: str | Path, *, decode_images: bool = True, shown: int = 20) -> None:
+    """Raise :class:`SchemaError` with the first ``shown`` problems of a file or folder, if it has any."""
+    check = validate_folder if Path(path).is_dir() else validate_file
+    problems = check(path, decode_images=decode_images)
+    if problems:
+        more = [f"and {len(problems) - shown} more"] if len(problems) > shown else []
+        raise SchemaError(str(path), [*map(str, problems[:shown]), *more])
+
+
+def _folder_problems(folder: Path, rules: Rules) -> Iterator[Problem]:
+    configs = {name: folder / name for name in KINDS_OF_FOLDER if (folder / name).is_dir()}
+    configs = configs or {folder.resolve().name: folder}
+    files = {name: sorted(place.glob("*.parquet")) for name, place in configs.items()}
+    if not any(files.values()):
+        expected = "expected Parquet files in its folders data or visual_negative, or in itself"
+        yield Problem(None, None, "", f"holds no pairs; {expected}", str(folder))
+    for name, paths in files.items():
+        seen: dict[str, str] = {}
+        for path in paths:
+            allowed = replace(rules, kinds=KINDS_OF_FOLDER.get(name, KINDS))
+            yield from _file_problems(path, allowed, seen, path.relative_to(folder).as_posix())
+
+
+def _file_problems(path: Path, rules: Rules, seen: dict[str, str], name: str) -> Iterator[Problem]:
+    try:
+        with pq.ParquetFile(path) as file:
+            columns = list(column_problems(file.schema_arrow))
+            for problem in (*columns, *_metadata_problems(file.schema_arrow), *_layout_problems(file)):
+                yield replace(problem, file=name)
+            if rows_readable(columns):
+                yield from row_problems(file.iter_batches(_ROWS_AT_A_TIME), rules, seen, name)
+    except (OSError, pa.ArrowException) as error:
+        told = f"cannot be read as Parquet ({error}); write or fetch it again"
+        yield Problem(None, None, "", told, name)
+
+
+def _metadata_problems(schema: pa.Schema) -> Iterator[Problem]:
+    metadata = {
+        key.decode(): value.decode(errors="replace") for key, value in (schema.metadata or {}).items()
+    }
+    expected = METADATA["huggingface"]
+    if not _same_json(metadata.get("huggingface"), expected):
+        found = metadata.get("huggingface", "missing")
+        told = f"the metadata key huggingface is {found}; expected {expected}, which every release of datasets reads"
+        yield Problem(None, None, "", told)
+    version = metadata.get("pairwright_schema")
+    if version != SCHEMA_VERSION:
+        told = "missing" if version is None else repr(version)
+        yield Problem(
+            None, None, "", f"the metadata key pairwright_schema is {told}; expected {SCHEMA_VERSION!r}"
+        )
+
+
+def _same_json(found: str | None, expected: str) -> bool:
+    try:
+        return found is not None and json.loads(found) == json.loads(expected)
+    except ValueError:
+        return False
+
+
+def _layout_problems(file: pq.ParquetFile) -> Iterator[Problem]:
+    groups = [file.metadata.row_group(number) for number in range(file.metadata.num_row_groups)]
+    for number, group in enumerate(groups):
+        if group.num_rows > MAX_GROUP_ROWS:
+            told = f"row group {number} has {group.num_rows} rows; expected at most {MAX_GROUP_ROWS}"
+            yield Problem(None, None, "", f"{told}; write it again with row_group_size={MAX_GROUP_ROWS}")
+    chunks = (group.column(number) for group in groups for number in range(group.num_columns))
+    bare = {chunk.path_in_schema.partition(".")[0] for chunk in chunks if not chunk.has_offset_index}
+    if bare:
+        told = f"has no page index for {', '.join(sorted(bare))}; write it again with write_page_index=True"
+        yield Problem(None, None, "", told)
