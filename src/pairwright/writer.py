@@ -1,0 +1,256 @@
+"""Parquet parts of a shard: rows in, files under temporary names out, published by rename.
+
+How the files are laid out, and what was measured for it, is in ``docs/schema.md``. The same pairs give the same bytes
+(with the same release of pyarrow), however they are handed over.
+"""
+
+import hashlib
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pairwright.schemas.arrow import SCHEMA, to_table
+from pairwright.schemas.errors import RunError
+from pairwright.schemas.image import Image
+from pairwright.schemas.pair import Pair
+
+GROUP_ROWS = 100
+"""Most rows of a row group."""
+
+GROUP_BYTES = 64_000_000
+"""A row group ends when its pictures, each different one counted once, have this many bytes."""
+
+GROUP_BYTES_IN_MEMORY = 256_000_000
+"""A row group ends when its pictures, repeats counted, have this many bytes: what a reader holds once it is decoded."""
+
+PART_BYTES = 400_000_000
+"""A part ends after the row group with which its pictures reach this many bytes; the Hub's tools aim below 500 MB."""
+
+_PICTURES = ("images.list.element.bytes", "rejected_images.list.element.bytes")
+_FILTERED_BY = (
+    "id",
+    "pair_kind",
+    "source",
+    "source_id",
+    "group_id",
+    "score_chosen",
+    "score_rejected",
+    "language",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenFile:
+    """A finished part."""
+
+    name: str
+    """File name; until :func:`publish` the file is called ``.{name}.tmp``."""
+    rows: int
+    bytes: int
+    """Size of the file."""
+    sha256: str
+    """Hex digest of the file."""
+
+
+class PartWriter:
+    """Writes the pairs of one config of one shard. Not for several threads at once.
+
+    Holds one row group in memory. Nothing is written where no pair is added. As a context manager it removes its
+    files when the block fails::
+
+        with PartWriter(folder, "train-00007") as writer:
+            writer.add(pairs)
+            written = writer.close()
+        publish(written, folder)
+    """
+
+    def __init__(self, folder: Path, stem: str) -> None:
+        """Parts are named ``{stem}.parquet``, ``{stem}-1.parquet`` and so on; ``folder`` is made when needed."""
+        self._folder = folder
+        self._stem = stem
+        self._group = _Group()
+        self._part: _Part | None = None
+        self._written: list[WrittenFile] = []
+
+    def add(self, pairs: Sequence[Pair]) -> None:
+        """Add rows, in this order. Raises RunError if the disk is full or the folder cannot be written."""
+        for pair in pairs:
+            self._group.add(pair)
+            if self._group.full():
+                self._flush()
+
+    def close(self) -> tuple[WrittenFile, ...]:
+        """Finish the files, force them to disk, and return them. Raises RunError as :meth:`add` does."""
+        if self._group.pairs:
+            self._flush()
+        if self._part is not None:
+            self._finish(self._part)
+        return tuple(self._written)
+
+    def abort(self) -> None:
+        """Remove every file that was not published. May be called at any time, more than once."""
+        if self._part is not None:
+            self._part.drop()
+            self._part = None
+        for file in self._written:
+            _temporary(self._folder, file.name).unlink(missing_ok=True)
+        self._written.clear()
+        self._group = _Group()
+
+    def __enter__(self) -> Self:
+        """Return the writer."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Abort if the block failed."""
+        if kind is not None:
+            self.abort()
+
+    def _flush(self) -> None:
+        group, self._group = self._group, _Group()
+        part = self._part or self._open()
+        with _writing(part.path):
+            part.write(group)
+        if part.picture_bytes >= PART_BYTES:
+            self._finish(part)
+
+    def _open(self) -> "_Part":
+        number = len(self._written)
+        name = f"{self._stem}-{number}.parquet" if number else f"{self._stem}.parquet"
+        path = _temporary(self._folder, name)
+        with _writing(path):
+            self._folder.mkdir(parents=True, exist_ok=True)
+            self._part = _Part(path, name)
+        return self._part
+
+    def _finish(self, part: "_Part") -> None:
+        with _writing(part.path):
+            self._written.append(part.finish())
+        self._part = None
+
+
+def publish(written: Iterable[WrittenFile], folder: Path) -> None:
+    """Give finished parts their names, replacing files of the same name, and force the names to disk.
+
+    Raises:
+        RunError: the folder cannot be written.
+    """
+    files = tuple(written)
+    if not files:
+        return  # then the folder need not exist either
+    with _writing(folder):
+        for file in files:
+            os.replace(_temporary(folder, file.name), folder / file.name)
+        _sync(folder)
+
+
+class _Group:
+    """The rows of one row group."""
+
+    def __init__(self) -> None:
+        self.pairs: list[Pair] = []
+        self.stored = 0
+        self.in_memory = 0
+        self._columns: tuple[set[str], set[str]] = (set(), set())
+
+    def add(self, pair: Pair) -> None:
+        self.pairs.append(pair)
+        clean, negative = self._columns  # each column has a dictionary of its own
+        self._count(pair.prompt.images, clean)
+        self._count(pair.rejected_images or (), negative)
+
+    def full(self) -> bool:
+        return (
+            len(self.pairs) >= GROUP_ROWS
+            or self.stored >= GROUP_BYTES
+            or self.in_memory >= GROUP_BYTES_IN_MEMORY
+        )
+
+    def _count(self, images: Sequence[Image], known: set[str]) -> None:
+        for image in images:
+            size = len(image.data)
+            self.in_memory += size
+            if image.sha256 not in known:
+                known.add(image.sha256)
+                self.stored += size
+
+
+class _Part:
+    """One open file."""
+
+    def __init__(self, path: Path, name: str) -> None:
+        self.path = path
+        self.picture_bytes = 0
+        self._name = name
+        self._rows = 0
+        self._parquet = pq.ParquetWriter(path, SCHEMA, **_layout())
+
+    def write(self, group: _Group) -> None:
+        self._parquet.write_table(to_table(group.pairs), row_group_size=GROUP_ROWS)
+        self.picture_bytes += group.stored
+        self._rows += len(group.pairs)
+
+    def finish(self) -> WrittenFile:
+        self._parquet.close()
+        with self.path.open("rb") as file:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+            os.fsync(file.fileno())
+        return WrittenFile(self._name, self._rows, self.path.stat().st_size, sha256)
+
+    def drop(self) -> None:
+        try:
+            self._parquet.close()
+        except (OSError, pa.ArrowException):
+            self._parquet.is_open = False  # a full disk also refuses the footer; do not try again at exit
+        self.path.unlink(missing_ok=True)
+
+
+@cache
+def _layout() -> dict[str, Any]:
+    """Return the options of ``ParquetWriter``."""
+    sink = pa.BufferOutputStream()
+    pq.write_table(SCHEMA.empty_table(), sink)
+    columns = pq.ParquetFile(sink.getvalue()).schema
+    leaves = [columns.column(number).path for number in range(len(columns))]
+    return {
+        # Pictures are compressed files already; stored as they are, equal ones can be found again by chunk.
+        "compression": {leaf: "zstd" for leaf in leaves if leaf not in _PICTURES},
+        # Each different picture once per row group. The limit must hold all of a group's pictures: above it Arrow
+        # falls back to writing each repeat.
+        "use_dictionary": True,
+        "dictionary_pagesize_limit": 2**30,
+        # Smallest and largest value of pictures or long texts would only swell the footer.
+        "write_statistics": list(_FILTERED_BY),
+        "write_page_index": True,
+    }
+
+
+def _temporary(folder: Path, name: str) -> Path:
+    return folder / f".{name}.tmp"
+
+
+def _sync(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        advice = "free space or choose another output folder, then run again: finished shards are kept"
+        raise RunError(f"{path} cannot be written ({error}); {advice}") from error
