@@ -1,0 +1,237 @@
+"""One image negative from one picture: perturb, measure, judge, encode."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+
+from pairwright.annotators.pixels import MeasureName, Measures, measure, scale
+from pairwright.builders import Neighbours
+from pairwright.perturbations import Perturbation, Retrieval
+from pairwright.perturbations._search import Target, weakest
+from pairwright.schemas.codec import Encoding, Reduction, can_reduce, decode, encode, shrink
+from pairwright.schemas.errors import RowError
+from pairwright.schemas.image import Header, Image, Pixels, digest
+from pairwright.schemas.knobs import Plan, strength
+
+NO_OP_PSNR = 50.0
+"""At or above this PSNR, in dB, a negative counts as unchanged: the mean error is below one grey level."""
+
+_LOSSY = frozenset({"JPEG", "WEBP", "AVIF"})
+_FORMATS: dict[Encoding, str] = {"jpeg": "JPEG", "png": "PNG", "webp": "WEBP"}
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """Values of one measure that are let through."""
+
+    measure: MeasureName
+    low: float | None
+    high: float | None
+
+    def refuses(self, measures: Measures) -> str | None:
+        """Return why the measures lie outside the band, or None if they lie inside."""
+        value = getattr(measures, self.measure)
+        if value is None:
+            return f"{self.measure} is not defined for a picture of one grey level"
+        if self.low is not None and value < self.low:
+            return f"{self.measure} {value:.3g} is below {self.low:g}"
+        if self.high is not None and value > self.high:
+            return f"{self.measure} {value:.3g} is above {self.high:g}"
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """A perturbation as a recipe set it, checked."""
+
+    key: str
+    """What seeds are drawn for: the perturbation's name, with ``#2`` and so on when a recipe names it again."""
+    name: str
+    part: Perturbation[Any] | Retrieval[Any]
+    plan: Plan[Any]
+    weight: float = 1.0
+    until: tuple[MeasureName, Target] | None = None
+    """Search the weakest strength that brings this measure to its target, instead of drawing the strength."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """What is asked of every negative, and how it is stored."""
+
+    accept: tuple[Band, ...] = ()
+    encoding: Encoding | Literal["auto"] = "auto"
+    """``auto``: JPEG where the original is lossy, PNG where it is not."""
+    quality: int = 95
+
+
+@dataclass(frozen=True, slots=True)
+class Negative:
+    """A negative that was let through."""
+
+    image: Image
+    measures: Measures
+    perturbation: str
+    params: Mapping[str, float | int]
+    """Drawn values by name."""
+    units: Mapping[str, str]
+    other: str | None = None
+    """Record id of the row whose picture was taken, for a retrieval."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A picture with its decodings, each made once."""
+
+    image: Image
+    _decoded: dict[int, Pixels] = field(default_factory=dict)
+
+    def at(self, reduction: Reduction) -> Pixels:
+        """Return the pixels at this reduction."""
+        if reduction not in self._decoded:
+            self._decoded[reduction] = decode(self.image, reduction, field="images")
+        return self._decoded[reduction]
+
+    @property
+    def measured_at(self) -> int:
+        """Factor by which the picture is reduced to be measured."""
+        return scale(self.image.header.width, self.image.header.height)
+
+    def to_measure(self) -> Pixels:
+        """Return the whole picture at the size at which it is measured, by the cheapest way."""
+        factor = self.measured_at
+        decoded = _up_to_8(factor) if can_reduce(self.image.header) else 1
+        return shrink(self.at(decoded), factor // decoded)
+
+
+def make_negative(
+    view: View,
+    operation: Operation,
+    *,
+    rng: np.random.Generator,
+    finish: Finish,
+    neighbours: Neighbours,
+    record_id: str,
+) -> Negative:
+    """Return the negative of one picture.
+
+    Raises:
+        RowError: ``no_op``, ``outside_band``, ``target_not_reached``, ``no_other_image``, or a broken picture.
+    """
+    params = operation.plan.draw(rng)
+    if isinstance(operation.part, Retrieval):
+        return _retrieved(view, operation, params, rng, finish, neighbours, record_id)
+    if operation.until:
+        params = _searched(view, operation, params)
+    original, changed = _rendered(view, operation.part, params)
+    measures = _accepted(operation, measure(original, shrink(changed, view.measured_at)), finish)
+    header = view.image.header
+    encoding: Encoding = finish.encoding if finish.encoding != "auto" else _auto(header)
+    data = encode(changed, encoding, finish.quality)
+    made = Header(_FORMATS[encoding], "RGB", changed.shape[1], changed.shape[0])
+    edit = _edit(operation, params)
+    image = Image(data, digest(data), made, license=view.image.license, edit=edit)
+    return Negative(image, measures, operation.name, asdict(params), _units(operation))
+
+
+def _rendered(view: View, part: Perturbation[Any], params: Any) -> tuple[Pixels, Pixels]:
+    """Return the original at measuring size and the changed picture at full size."""
+    factor = view.measured_at
+    header = view.image.header
+    if part.reduced and can_reduce(header):
+        reduction = part.reduced.factor(params)
+        decoded = _up_to_8(min(reduction, factor))
+        pixels = view.at(decoded)
+        small = shrink(pixels, reduction // decoded)
+        changed = part.reduced.apply(small, (header.height, header.width), params, reduction)
+        return shrink(pixels, factor // decoded), changed
+    pixels = view.at(1)
+    return shrink(pixels, factor), part.apply(pixels, params)
+
+
+def _searched(view: View, operation: Operation, drawn: Any) -> Any:
+    part, until = operation.part, operation.until
+    found = strength(part.params)
+    if until is None or found is None or not isinstance(part, Perturbation):
+        raise AssertionError("checked when the recipe was prepared")
+    name, target = until
+
+    def measured(params: Any) -> float:
+        original, changed = _rendered(view, part, params)
+        value = getattr(measure(original, shrink(changed, view.measured_at)), name)
+        return float("nan") if value is None else float(value)
+
+    params = weakest(drawn, found[0], found[1], measured, target)
+    if params is None:
+        message = f"no {found[0]} from {found[1].low:g} to {found[1].high:g} {found[1].unit} brings {name} to {target}"
+        raise RowError("target_not_reached", operation.name, message)
+    return params
+
+
+def _retrieved(
+    view: View,
+    operation: Operation,
+    params: Any,
+    rng: np.random.Generator,
+    finish: Finish,
+    neighbours: Neighbours,
+    record_id: str,
+) -> Negative:
+    part = operation.part
+    if not isinstance(part, Retrieval):
+        raise TypeError("checked by the caller")
+    seen: list[tuple[str, Image, Pixels]] = []
+
+    def candidates() -> Iterator[Pixels]:
+        for other_id, image in neighbours.images(record_id, rng):
+            if image.sha256 == view.image.sha256:
+                continue
+            pixels = View(image).to_measure()
+            seen.append((other_id, image, pixels))
+            yield pixels
+
+    original = view.to_measure()
+    chosen = part.choose(original, candidates(), params)
+    if chosen is None:
+        message = f"{len(seen)} other pictures looked at, each the same picture or a near copy"
+        raise RowError("no_other_image", operation.name, message)
+    other_id, image, pixels = seen[chosen]
+    measures = _accepted(operation, measure(original, pixels), finish)
+    edited = image.with_edit(f"{operation.name} from {other_id}")
+    return Negative(edited, measures, operation.name, asdict(params), _units(operation), other_id)
+
+
+def _accepted(operation: Operation, measures: Measures, finish: Finish) -> Measures:
+    if measures.psnr >= NO_OP_PSNR:
+        message = f"the changed picture looks the same (PSNR {measures.psnr:.1f} dB, {NO_OP_PSNR:g} or more)"
+        raise RowError("no_op", operation.name, message)
+    for band in finish.accept:
+        refusal = band.refuses(measures)
+        if refusal:
+            raise RowError("outside_band", operation.name, refusal)
+    return measures
+
+
+def _auto(header: Header) -> Encoding:
+    return "jpeg" if header.format in _LOSSY else "png"
+
+
+def _units(operation: Operation) -> dict[str, str]:
+    return {name: knob.unit for name, knob in operation.plan.knobs.items()}
+
+
+def _edit(operation: Operation, params: Any) -> str:
+    """Return what was done in one line: name and values with units, without seeds."""
+    values = asdict(params)
+    said = [
+        f"{name}={values[name]:.4g} {knob.unit}".rstrip()
+        for name, knob in operation.plan.knobs.items()
+        if knob.unit != "seed"
+    ]
+    return " ".join([operation.name, *said])
+
+
+def _up_to_8(factor: int) -> Reduction:
+    allowed: tuple[Reduction, ...] = (8, 4, 2)
+    return next((reduction for reduction in allowed if factor >= reduction), 1)

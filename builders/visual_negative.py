@@ -1,0 +1,297 @@
+"""Image negatives: the same question and answer, with a changed picture on the rejected side.
+
+From prompts with answers, or on top of pairs that exist already. The pair says: this answer is right for the picture,
+and not for the changed one. Steps: choose the operation, draw its parameters, change every image of the prompt,
+measure each negative, refuse what is no negative, write the pair.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from typing import Annotated, Literal
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from pairwright.annotators.pixels import MeasureName
+from pairwright.builders import Builder, Built, Construct, Neighbours, Run
+from pairwright.builders._negative import Band, Finish, Negative, Operation, View, make_negative
+from pairwright.perturbations import ROOM as PERTURBATIONS
+from pairwright.perturbations import Retrieval
+from pairwright.perturbations._search import Target
+from pairwright.schemas.codec import Encoding
+from pairwright.schemas.errors import ParameterError, RowError
+from pairwright.schemas.image import Image
+from pairwright.schemas.judgement import Judgement
+from pairwright.schemas.knobs import plan, strength
+from pairwright.schemas.pair import Pair, PairKind, group_id, pair_id
+from pairwright.schemas.reject import Reject
+from pairwright.schemas.seeds import generator
+from pairwright.schemas.settings import Settings
+from pairwright.schemas.source_row import SourceRow
+
+_FALLS: frozenset[MeasureName] = frozenset({"psnr", "ssim"})
+"""Measures that go down as an operation gets stronger."""
+
+
+class Bounds(Settings):
+    """Bounds of one measure."""
+
+    min: float | None = None
+    """Smallest value let through."""
+    max: float | None = None
+    """Largest value let through."""
+
+    @model_validator(mode="after")
+    def _has_one(self) -> "Bounds":
+        if self.min is None and self.max is None:
+            raise ValueError("give min, max, or both")
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise ValueError(f"min {self.min:g} is above max {self.max:g}")
+        return self
+
+
+class Choice(Settings):
+    """One operation that a recipe offers."""
+
+    name: str
+    """A perturbation; ``pairwright list perturbations`` shows them."""
+    weight: Annotated[float, Field(gt=0)] = 1.0
+    """How often it is drawn, relative to the other operations' weights. Without effect where ``per_row`` is all."""
+    params: dict[str, float | int | list[float | int]] = {}
+    """Its parameters: a value, or a range [low, high] drawn from per record. Missing ones keep their defaults."""
+    until: dict[MeasureName, Bounds] = {}
+    """Instead of drawing the strength, search per picture the weakest one that brings this measure to its bound."""
+
+
+class VisualNegative(Settings):
+    """Parameters of the builder."""
+
+    perturbations: Annotated[tuple[Choice, ...], Field(min_length=1)]
+    """Operations to draw from."""
+    per_row: Literal["one", "all"] = "one"
+    """``one`` operation per row, drawn by weight, or ``all`` of them, each a pair of its own."""
+    keep_pairs: bool = True
+    """Also write the pair that the source row itself holds, where it holds one."""
+    accept: dict[MeasureName, Bounds] = {}
+    """Bounds on the measures of every negative; outside them it is a reject."""
+    encoding: Encoding | Literal["auto"] = "auto"
+    """File format of changed pictures. ``auto``: JPEG where the original is lossy, PNG where it is not."""
+    quality: Annotated[int, Field(ge=1, le=100)] = 95
+    """JPEG quality of changed pictures."""
+
+
+def prepare(settings: VisualNegative, run: Run) -> Construct:
+    """Check the settings and return the function that every source row goes through.
+
+    Raises:
+        ParameterError: parameters that do not fit an operation.
+        UnknownPartError: an operation that does not exist.
+    """
+    operations = _operations(settings.perturbations)
+    bands = tuple(Band(name, bounds.min, bounds.max) for name, bounds in settings.accept.items())
+    finish = Finish(bands, settings.encoding, settings.quality)
+    weights = np.array([operation.weight for operation in operations])
+    shares = weights / weights.sum()
+
+    def construct(row: SourceRow, neighbours: Neighbours) -> Built:
+        if settings.per_row == "all" or len(operations) == 1:
+            chosen: Sequence[Operation] = operations
+        else:
+            rng = generator(run.seed, row.record_id, "visual_negative")
+            chosen = [operations[int(rng.choice(len(operations), p=shares))]]
+        return _build(row, chosen, run=run, finish=finish, neighbours=neighbours, keep=settings.keep_pairs)
+
+    return construct
+
+
+def _build(
+    row: SourceRow,
+    operations: Sequence[Operation],
+    *,
+    run: Run,
+    finish: Finish,
+    neighbours: Neighbours,
+    keep: bool,
+) -> Built:
+    kept = [_own_pair(row, run)] if keep and row.rejected is not None else []
+    made: list[Pair] = []
+    failures: list[tuple[Operation, RowError]] = []
+    views = tuple(View(image) for image in row.prompt.images)
+    for operation in operations:
+        try:
+            made.append(_image_pair(row, views, operation, run=run, finish=finish, neighbours=neighbours))
+        except RowError as error:
+            failures.append((operation, error))
+    return Built((*kept, *made), _rejects(row, failures, gave_pairs=bool(kept or made)))
+
+
+def _image_pair(
+    row: SourceRow,
+    views: Sequence[View],
+    operation: Operation,
+    *,
+    run: Run,
+    finish: Finish,
+    neighbours: Neighbours,
+) -> Pair:
+    if not views:
+        raise RowError("no_image", "images", "the prompt has no image to change")
+    if row.chosen is None:
+        raise RowError("no_answer", "chosen", "an image negative needs the right answer for the picture")
+    negatives = tuple(
+        make_negative(
+            view,
+            operation,
+            rng=generator(run.seed, row.record_id, f"{operation.key}[{number}]"),
+            finish=finish,
+            neighbours=neighbours,
+            record_id=row.record_id,
+        )
+        for number, view in enumerate(views)
+    )
+    scores = tuple(
+        score
+        for number, negative in enumerate(negatives)
+        for score in negative.measures.judgements(f"rejected_images[{number}]")
+    )
+    images = tuple(negative.image for negative in negatives)
+    provenance = _provenance(row, run, negatives)
+    return _pair(row, row.chosen, row.chosen, rejected_images=images, scores=scores, provenance=provenance)
+
+
+def _own_pair(row: SourceRow, run: Run) -> Pair:
+    """Return the pair that the source row is already."""
+    return _pair(
+        row,
+        row.chosen or "",
+        row.rejected or "",
+        rejected_images=row.rejected_images,
+        scores=row.scores,
+        provenance=_provenance(row, run, ()),
+    )
+
+
+def _pair(
+    row: SourceRow,
+    chosen: str,
+    rejected: str,
+    *,
+    rejected_images: tuple[Image, ...] | None,
+    scores: tuple[Judgement, ...],
+    provenance: str,
+) -> Pair:
+    kind: PairKind = "text" if rejected_images is None else "image" if chosen == rejected else "both"
+    of_text = kind != "image"  # scores and models of the source's rejected text do not speak of an image pair
+    return Pair(
+        id=pair_id(row.record_id, row.prompt, chosen, rejected, rejected_images),
+        prompt=row.prompt,
+        chosen=chosen,
+        rejected=rejected,
+        rejected_images=rejected_images,
+        kind=kind,
+        source=row.source,
+        source_id=row.source_id,
+        group_id=group_id(row.prompt),
+        scores=scores,
+        score_chosen=row.score_chosen if of_text else None,
+        score_rejected=row.score_rejected if of_text else None,
+        ground_truth=row.ground_truth,
+        chosen_model=row.chosen_model,
+        rejected_model=row.rejected_model if of_text else row.chosen_model,
+        license=row.license,
+        language=row.language,
+        tags=row.tags,
+        provenance=provenance,
+        extra=row.extra,
+    )
+
+
+def _provenance(row: SourceRow, run: Run, negatives: Sequence[Negative]) -> str:
+    told: dict[str, object] = {
+        "builder": "visual_negative",
+        "pairwright": run.version,
+        "recipe": run.recipe,
+        "seed": run.seed,
+        "record_id": row.record_id,
+    }
+    if negatives:
+        told["negatives"] = [
+            {
+                "perturbation": negative.perturbation,
+                "params": dict(negative.params),
+                "units": dict(negative.units),
+            }
+            | ({"other": negative.other} if negative.other else {})
+            for negative in negatives
+        ]
+    if row.provenance:
+        told["of_source"] = row.provenance
+    return json.dumps(told, ensure_ascii=False)
+
+
+def _rejects(
+    row: SourceRow, failures: Sequence[tuple[Operation, RowError]], *, gave_pairs: bool
+) -> tuple[Reject, ...]:
+    """Return one reject per failed negative, or one for the whole row when it gave nothing at all."""
+
+    def reject(
+        operation: Operation, error: RowError, scope: Literal["row", "negative"], message: str
+    ) -> Reject:
+        return Reject(
+            row.record_id, error.reason, scope, error.field or operation.name, message, row.source_id
+        )
+
+    if gave_pairs:
+        return tuple(reject(operation, error, "negative", error.message) for operation, error in failures)
+    if not failures:
+        return (Reject(row.record_id, "no_answer", field="rejected", source_id=row.source_id),)
+    told = "; ".join(dict.fromkeys(f"{operation.name}: {error.message}" for operation, error in failures))
+    first, error = failures[0]
+    return (reject(first, error, "row", told),)
+
+
+def _operations(choices: Sequence[Choice]) -> tuple[Operation, ...]:
+    seen: Counter[str] = Counter()
+    made = []
+    for choice in choices:
+        seen[choice.name] += 1
+        key = choice.name if seen[choice.name] == 1 else f"{choice.name}#{seen[choice.name]}"
+        part = PERTURBATIONS.get(choice.name)
+        checked = plan(choice.name, part.params, choice.params)
+        made.append(Operation(key, choice.name, part, checked, choice.weight, _until(choice, part.params)))
+    return tuple(made)
+
+
+def _until(choice: Choice, params: type) -> tuple[MeasureName, Target] | None:
+    if not choice.until:
+        return None
+    where = f"{choice.name}.until"
+    if len(choice.until) > 1:
+        raise ParameterError(f"{where}: one measure at a time, got {', '.join(choice.until)}")
+    found = strength(params)
+    if found is None:
+        raise ParameterError(f"{where}: {choice.name} has no strength that could be searched")
+    if found[0] in choice.params:
+        raise ParameterError(f"{where}: {found[0]} is searched, so it cannot be set in params as well")
+    [(name, bounds)] = choice.until.items()
+    if bounds.min is not None and bounds.max is not None:
+        raise ParameterError(f"{where}.{name}: give max or min, not both")
+    if name in _FALLS and bounds.max is None:
+        raise ParameterError(f"{where}.{name}: it falls as {choice.name} gets stronger, so give max")
+    if name == "changed" and bounds.min is None:
+        raise ParameterError(f"{where}.{name}: it rises as {choice.name} gets stronger, so give min")
+    return name, Target(at_most=bounds.max, at_least=bounds.min)
+
+
+def _uses_neighbours(settings: VisualNegative) -> bool:
+    return any(isinstance(PERTURBATIONS.get(choice.name), Retrieval) for choice in settings.perturbations)
+
+
+PART = Builder(
+    settings=VisualNegative,
+    prepare=prepare,
+    uses_neighbours=_uses_neighbours,
+    summary="same question and answer, with a changed picture on the rejected side",
+    source="mDPO (arXiv 2406.11839), CHiP (2501.16629), ImageDPO (2501.00569)",
+)
