@@ -1,0 +1,248 @@
+"""Recipes: YAML files that say what to build, read strictly.
+
+A recipe has a source, a builder, that builder's parameters, and the output. Everything is checked before any work
+starts, and every problem is listed at once. A key that means nothing is an error.
+"""
+
+import difflib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from pathlib import Path
+from typing import Annotated, Any
+
+import yaml
+from pydantic import Field, ValidationError
+
+from pairwright import __version__
+from pairwright.builders import ROOM as BUILDERS
+from pairwright.builders import Builder, Construct, Run
+from pairwright.recipes import packaged
+from pairwright.schemas.errors import PairwrightError, ParameterError, RecipeError, UnknownPartError
+from pairwright.schemas.room import unknown
+from pairwright.schemas.settings import Settings
+from pairwright.sources.settings import SourceSettings
+
+
+class OutputSettings(Settings):
+    """Where the run goes and how it is cut."""
+
+    path: str | None = None
+    """Folder of the run; ``<recipe>-out`` if nothing is said here or on the command line."""
+    shard_rows: Annotated[int, Field(ge=1, le=100_000)] = 500
+    """Source rows per shard: the unit of work, commit and resume, and of one Parquet file."""
+    pretty_name: str | None = None
+    """Title of the data set card."""
+
+
+class RecipeFile(Settings):
+    """A recipe as it stands in its file."""
+
+    name: str
+    about: str = ""
+    """What it builds and which paper's numbers it has."""
+    source: SourceSettings = SourceSettings()
+    builder: str
+    parameters: dict[str, Any] = {}
+    output: OutputSettings = OutputSettings()
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """A recipe that was checked: it can be run."""
+
+    file: RecipeFile
+    builder: Builder[Any]
+    parameters: Settings
+    """``file.parameters``, parsed by the builder, with all defaults filled in."""
+
+    @property
+    def name(self) -> str:
+        """Name of the recipe."""
+        return self.file.name
+
+    def placed(self, *, source: str | Path | None, out: str | Path | None, seed: int | None) -> "Recipe":
+        """Return the recipe with another source path, output folder or seed, where one is given."""
+        settings, output = self.file.source, self.file.output
+        if source is not None:
+            settings = settings.model_copy(update={"path": str(source)})
+        if out is not None:
+            output = output.model_copy(update={"path": str(out)})
+        chosen = self.file.seed if seed is None else seed
+        file = self.file.model_copy(update={"source": settings, "output": output, "seed": chosen})
+        return replace(self, file=file)
+
+    def folder(self) -> Path:
+        """Return the run folder: the one that was set, or ``<recipe>-out`` in the working directory."""
+        return Path(self.file.output.path or f"{self.name}-out")
+
+    def construct(self) -> Construct:
+        """Return the function that every source row goes through."""
+        construct: Construct = self.builder.prepare(
+            self.parameters, Run(self.name, self.file.seed, __version__)
+        )
+        return construct
+
+    def resolved(self) -> dict[str, Any]:
+        """Return the whole recipe with every default filled in, as plain values for ``run.json``."""
+        plain = self.file.model_dump(mode="json")
+        return plain | {"parameters": self.parameters.model_dump(mode="json")}
+
+    def identity(self) -> str:
+        """Return a fingerprint of all that decides which rows come out; paths and descriptions are left out."""
+        plain = self.resolved()
+        for block, keys in (("source", ("path", "image_root")), ("output", ("path", "pretty_name"))):
+            for key in keys:
+                plain[block].pop(key, None)
+        plain.pop("about")
+        return sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
+
+
+def load_recipe(recipe: str | Path, overrides: Sequence[str] = ()) -> Recipe:
+    """Read and check a recipe.
+
+    Args:
+        recipe: a YAML file, or the name of a recipe that comes with the package.
+        overrides: ``key=value`` lines, dotted and relative to the recipe, the value in YAML:
+            ``parameters.per_row=all``, ``source.columns.question=Q``, ``parameters.perturbations.0.weight=3``.
+            A key that does not start with a recipe's own block is looked for under ``parameters``.
+
+    Raises:
+        RecipeError: with every problem found.
+    """
+    shown, text = _text_of(recipe)
+    try:
+        parsed = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise RecipeError(shown, [f"not valid YAML: {error}"]) from error
+    if not isinstance(parsed, dict):
+        raise RecipeError(shown, ["expected a mapping with name, builder and parameters at the top"])
+    for override in overrides:
+        _override(parsed, override, shown)
+    return _checked(parsed, shown)
+
+
+def packaged_names() -> list[str]:
+    """Return the names of the recipes that come with the package."""
+    return sorted(packaged())
+
+
+def _text_of(recipe: str | Path) -> tuple[str, str]:
+    known = packaged()
+    if isinstance(recipe, str) and recipe in known:
+        return recipe, known[recipe].read_text(encoding="utf-8")
+    path = Path(recipe)
+    try:
+        return str(path), path.read_text(encoding="utf-8")
+    except (FileNotFoundError, IsADirectoryError) as error:
+        if path.suffix in (".yaml", ".yml") or path.parent != Path("."):
+            raise RecipeError(str(path), [f"no such file (working directory: {Path.cwd()})"]) from error
+        raise RecipeError(
+            str(path), [f"no such file, and {unknown('recipes', str(path), sorted(known))}"]
+        ) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise RecipeError(str(path), [f"cannot be read: {error}"]) from error
+
+
+def _override(recipe: dict[str, Any], override: str, shown: str) -> None:
+    key, equals, text = override.partition("=")
+    if not equals or not key:
+        raise RecipeError(shown, [f"--set {override!r}: expected key=value"])
+    steps = key.strip().split(".")
+    if steps[0] not in RecipeFile.model_fields:
+        steps.insert(0, "parameters")
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise RecipeError(shown, [f"--set {key}: {text!r} is not valid YAML"]) from error
+    at: Any = recipe
+    for number, step in enumerate(steps):
+        last = number == len(steps) - 1
+        if isinstance(at, list):
+            if not step.isdigit() or int(step) >= len(at):
+                raise RecipeError(shown, [f"--set {key}: {step!r} is no position in a list of {len(at)}"])
+            index: Any = int(step)
+        elif isinstance(at, dict):
+            index = step
+            if not last and at.get(index) is None:
+                at[index] = {}
+        else:
+            raise RecipeError(
+                shown, [f"--set {key}: {'.'.join(steps[:number])} is a single value, it has no {step!r}"]
+            )
+        if last:
+            at[index] = value
+        else:
+            at = at[index]
+
+
+def _checked(parsed: Mapping[str, Any], shown: str) -> Recipe:
+    problems: list[str] = []
+    file: RecipeFile | None = None
+    parameters: Settings | None = None
+    try:
+        file = RecipeFile.model_validate(parsed)
+    except ValidationError as error:
+        problems += _told(error, RecipeFile, "")
+    builder = _builder_of(parsed, problems)
+    if builder is not None and isinstance(parsed.get("parameters", {}), dict):
+        try:
+            parameters = builder.settings.model_validate(parsed.get("parameters", {}))
+        except ValidationError as error:
+            problems += _told(error, builder.settings, "parameters.")
+    if builder is not None and parameters is not None:
+        try:
+            builder.prepare(parameters, Run(str(parsed.get("name")), 0, __version__))
+        except (ParameterError, UnknownPartError) as error:
+            problems.append(f"parameters: {error}")
+    if problems or file is None or builder is None or parameters is None:
+        raise RecipeError(shown, problems)
+    return Recipe(file, builder, parameters)
+
+
+def _builder_of(parsed: Mapping[str, Any], problems: list[str]) -> Builder[Any] | None:
+    name = parsed.get("builder")
+    if not isinstance(name, str):
+        return None  # RecipeFile has said so
+    try:
+        return BUILDERS.get(name)
+    except PairwrightError as error:
+        problems.append(f"builder: {error}")
+        return None
+
+
+def _told(error: ValidationError, model: type[Settings], prefix: str) -> Iterator[str]:
+    """Yield one line per problem: where, what was expected, what was found, and the nearest known key."""
+    for problem in error.errors():
+        where = prefix + ".".join(str(step) for step in problem["loc"])
+        if problem["type"] == "extra_forbidden":
+            known = _keys_at(model, problem["loc"][:-1])
+            near = difflib.get_close_matches(str(problem["loc"][-1]), known, n=1)
+            hint = f" Did you mean {near[0]!r}?" if near else ""
+            yield f"{where}: unknown key.{hint} Known: {', '.join(known)}"
+        elif problem["type"] == "missing":
+            yield f"{where}: missing"
+        else:
+            message = problem["msg"].removeprefix("Value error, ")
+            yield f"{where}: {message[:1].lower()}{message[1:]}, got {problem['input']!r}"
+
+
+def _keys_at(model: type[Settings], steps: Sequence[int | str]) -> list[str]:
+    """Return the keys that are known at a place of a recipe."""
+    schema = model.model_json_schema()
+    at: Any = schema
+    for step in steps:
+        at = _followed(at, schema)
+        at = at.get("properties", {}).get(step) or at.get("items") or at.get("additionalProperties") or {}
+    return sorted(_followed(at, schema).get("properties", {}))
+
+
+def _followed(at: Any, schema: Mapping[str, Any]) -> Any:
+    for option in at.get("anyOf", []):
+        if "$ref" in option:
+            at = option
+    if "$ref" in at:
+        return schema["$defs"][at["$ref"].rpartition("/")[2]]
+    return at

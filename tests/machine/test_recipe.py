@@ -1,0 +1,150 @@
+"""Recipes are read strictly, and every problem is told at once."""
+
+from pathlib import Path
+
+import pytest
+
+from pairwright.recipe import load_recipe, packaged_names
+from pairwright.schemas.errors import RecipeError
+
+GOOD = """
+name: mine
+builder: visual_negative
+parameters:
+  perturbations:
+    - name: gaussian_blur
+      params: {radius: [2, 4]}
+"""
+
+
+def _written(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "recipe.yaml"
+    path.write_text(text)
+    return path
+
+
+@pytest.mark.parametrize("name", packaged_names())
+def test_packaged_recipes_load_and_say_where_their_numbers_come_from(name: str) -> None:
+    recipe = load_recipe(name)
+    assert recipe.name == name
+    assert "arXiv" in recipe.file.about
+    assert callable(recipe.construct())
+
+
+def test_packaged_recipes_have_the_numbers_of_their_papers() -> None:
+    image_dpo = load_recipe("image_dpo").file.parameters["perturbations"]
+    assert image_dpo == [
+        {"name": "gaussian_blur", "params": {"radius": [20, 40]}},
+        {"name": "pixelate", "params": {"block": 32}},
+    ]
+    assert load_recipe("mdpo").file.parameters["perturbations"][0]["params"] == {"area": [0.01, 0.2]}
+    assert load_recipe("chip").file.parameters["perturbations"][0]["params"] == {"step": 500}
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (("name: mine", "name: mine\nsed: 3"), "sed: unknown key. Did you mean 'seed'?"),
+        (("builder: visual_negative", "builder: visual_negativ"), "Did you mean 'visual_negative'?"),
+        (("builder: visual_negative", ""), "builder: missing"),
+        (("radius: [2, 4]", "radius: [4, 2]"), "upside down"),
+        (("radius: [2, 4]", "radios: 3"), "Did you mean 'radius'?"),
+        (("radius: [2, 4]", "radius: 99999"), "outside"),
+        (("radius: [2, 4]", "radius: big"), "parameters.perturbations.0.params.radius"),
+        (("name: gaussian_blur", "name: gausian_blur"), "Did you mean 'gaussian_blur'?"),
+        (("params: {radius: [2, 4]}", "until: {ssim: {min: 0.5}}"), "give max"),
+        (("params: {radius: [2, 4]}", "until: {ssim: {}}"), "give min, max, or both"),
+        (("params: {radius: [2, 4]}", "until: {simm: {max: 0.5}}"), "until.simm"),
+        (
+            ("params: {radius: [2, 4]}", "params: {radius: 3}\n      until: {ssim: {max: 0.5}}"),
+            "cannot be set",
+        ),
+        (
+            (
+                "name: gaussian_blur\n      params: {radius: [2, 4]}",
+                "name: blank\n      until: {ssim: {max: 0.5}}",
+            ),
+            "no",
+        ),
+        (("  perturbations:", "  per_row: two\n  perturbations:"), "per_row"),
+        (("  perturbations:", "  accept: {ssim: {min: 0.9, max: 0.1}}\n  perturbations:"), "above max"),
+        (
+            ("builder: visual_negative", "output: {shard_rows: 0}\nbuilder: visual_negative"),
+            "output.shard_rows",
+        ),
+        (("name: mine", "name: [mine"), "not valid YAML"),
+        (("name: mine", "- a"), "YAML"),
+        (("name: mine", "name: !!python/object/apply:os.system ['true']"), "not valid YAML"),
+    ],
+)
+def test_mistakes_are_told(tmp_path: Path, change: tuple[str, str], told: str) -> None:
+    assert change[0] in GOOD
+    with pytest.raises(RecipeError) as caught:
+        load_recipe(_written(tmp_path, GOOD.replace(*change)))
+    assert told in str(caught.value)
+    assert "recipe.yaml" in str(caught.value)
+
+
+def test_all_problems_at_once(tmp_path: Path) -> None:
+    text = GOOD.replace("name: mine", "name: mine\nsed: 3").replace("radius: [2, 4]", "radios: 2")
+    with pytest.raises(RecipeError) as caught:
+        load_recipe(_written(tmp_path, text))
+    assert len(caught.value.problems) == 2
+
+
+def test_unknown_name_offers_the_nearest() -> None:
+    with pytest.raises(RecipeError, match="Did you mean 'image_dpo'"):
+        load_recipe("image_dop")
+
+
+def test_missing_file_says_where_it_looked(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="no such file"):
+        load_recipe(tmp_path / "none.yaml")
+
+
+def test_overrides(tmp_path: Path) -> None:
+    path = _written(tmp_path, GOOD)
+    recipe = load_recipe(
+        path,
+        [
+            "seed=7",
+            "per_row=all",
+            "parameters.perturbations.0.params.radius=[5, 6]",
+            "source.columns.question=Q",
+        ],
+    )
+    plain = recipe.resolved()
+    assert plain["seed"] == 7
+    assert plain["parameters"]["per_row"] == "all"
+    assert plain["parameters"]["perturbations"][0]["params"]["radius"] == [5, 6]
+    assert plain["source"]["columns"]["question"] == "Q"
+
+
+@pytest.mark.parametrize(
+    ("override", "told"),
+    [
+        ("seed", "expected key=value"),
+        ("seed=[", "not valid YAML"),
+        ("seed.x=1", "single value"),
+        ("perturbations.4.weight=1", "no position"),
+        ("per_roww=all", "Did you mean 'per_row'"),
+        ("source.colums.question=Q", "Did you mean 'columns'"),
+    ],
+)
+def test_wrong_overrides(tmp_path: Path, override: str, told: str) -> None:
+    text = GOOD + "seed: 3\n"
+    with pytest.raises(RecipeError, match=told):
+        load_recipe(_written(tmp_path, text), [override])
+
+
+def test_identity_follows_what_decides_the_rows(tmp_path: Path) -> None:
+    path = _written(tmp_path, GOOD)
+    plain = load_recipe(path)
+    assert (
+        plain.identity()
+        == load_recipe(path).placed(source="elsewhere.csv", out="there", seed=None).identity()
+    )
+    assert plain.identity() == load_recipe(path, ["about=words"]).identity()
+    assert plain.identity() != plain.placed(source=None, out=None, seed=1).identity()
+    assert plain.identity() != load_recipe(path, ["per_row=all"]).identity()
+    assert plain.identity() != load_recipe(path, ["output.shard_rows=7"]).identity()
