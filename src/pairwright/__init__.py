@@ -1,1 +1,55 @@
-"""Preference pairs for vision-language models."""
+"""Preference pairs for vision-language models: (question, image, chosen, rejected), with a rejected image where wanted.
+
+>>> import pairwright
+>>> summary = pairwright.build("image_dpo", source="photos.csv", out="negatives")  # doctest: +SKIP
+
+Nothing heavy is imported until it is used.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from pairwright.api import build, perturb, validate
+    from pairwright.forecast import check
+    from pairwright.recipe import Recipe, load_recipe
+    from pairwright.report import write_report
+    from pairwright.runs.summary import summarize
+    from pairwright.schemas.errors import PairwrightError
+
+_HOMES = {
+    "PairwrightError": "pairwright.schemas.errors",
+    "Recipe": "pairwright.recipe",
+    "build": "pairwright.api",
+    "check": "pairwright.forecast",
+    "load_recipe": "pairwright.recipe",
+    "perturb": "pairwright.api",
+    "summarize": "pairwright.runs.summary",
+    "validate": "pairwright.api",
+    "write_report": "pairwright.report",
+}
+
+__all__ = [
+    "PairwrightError",
+    "Recipe",
+    "__version__",
+    "build",
+    "check",
+    "load_recipe",
+    "perturb",
+    "summarize",
+    "validate",
+    "write_report",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'pairwright' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,91 @@
+"""Writing one shard: its Parquet parts and rejects under temporary names, then all at once."""
+
+import json
+import os
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict
+from hashlib import sha256
+from pathlib import Path
+
+from pairwright.builders import Built
+from pairwright.runs import manifest
+from pairwright.runs.folder import REJECTS, TEXT, VISUAL
+from pairwright.runs.manifest import Counts, FileEntry, ShardEntry
+from pairwright.schemas.pair import Pair
+from pairwright.schemas.reject import Reject
+from pairwright.writer import PartWriter, WrittenFile, publish
+
+
+class ShardWriter:
+    """Takes the results of a shard's rows in order; :meth:`commit` makes the shard part of the run."""
+
+    def __init__(self, folder: Path, shard: int, start: int) -> None:
+        """``start`` is the number of the shard's first source row."""
+        self._folder, self._shard, self._start = folder, shard, start
+        self._parts = {name: PartWriter(folder / name, f"train-{shard:05d}") for name in (TEXT, VISUAL)}
+        self._rejects: list[Reject] = []
+        self._rows = self._paired = 0
+        self._kinds: Counter[str] = Counter()
+
+    def add(self, results: Sequence[Built]) -> None:
+        """Add the results of some rows."""
+        by_config: dict[str, list[Pair]] = {TEXT: [], VISUAL: []}
+        for built in results:
+            self._rows += 1
+            self._paired += bool(built.pairs)
+            self._rejects += built.rejects
+            for pair in built.pairs:
+                self._kinds[pair.kind] += 1
+                by_config[TEXT if pair.kind == "text" else VISUAL].append(pair)
+        for name, pairs in by_config.items():
+            self._parts[name].add(pairs)
+
+    def commit(self) -> ShardEntry:
+        """Give all files of the shard their final names, then enter it in the manifest."""
+        written = {name: writer.close() for name, writer in self._parts.items()}
+        if self._rejects:
+            written[REJECTS] = (self._write_rejects(),)
+        for name, files in written.items():
+            publish(files, self._folder / name)
+        entry = ShardEntry(self._shard, self._start, self._counts(), tuple(_entries(written)))
+        manifest.append(self._folder, entry)
+        return entry
+
+    def abort(self) -> None:
+        """Remove the temporary files."""
+        for writer in self._parts.values():
+            writer.abort()
+
+    def _counts(self) -> Counts:
+        rejects: dict[str, Counter[str]] = {}
+        for reject in self._rejects:
+            rejects.setdefault(reject.scope, Counter())[reject.reason] += 1
+        by_scope = {scope: dict(sorted(reasons.items())) for scope, reasons in sorted(rejects.items())}
+        rejected = self._rows - self._paired
+        if sum(by_scope.get("row", {}).values()) != rejected:
+            raise AssertionError(
+                f"shard {self._shard}: {rejected} rows without pairs, but rejects are {by_scope}"
+            )
+        return Counts(self._rows, self._paired, rejected, dict(sorted(self._kinds.items())), by_scope)
+
+    def _write_rejects(self) -> WrittenFile:
+        folder = self._folder / REJECTS
+        folder.mkdir(exist_ok=True)
+        name = f"rejects-{self._shard:05d}.jsonl"
+        content = "".join(
+            json.dumps(asdict(reject), ensure_ascii=False) + "\n" for reject in self._rejects
+        ).encode()
+        with (folder / f".{name}.tmp").open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        return WrittenFile(name, len(self._rejects), len(content), sha256(content).hexdigest())
+
+
+def _entries(written: dict[str, tuple[WrittenFile, ...]]) -> list[FileEntry]:
+    return [
+        FileEntry(f"{name}/{file.name}", file.rows, file.bytes, file.sha256)
+        for name, files in written.items()
+        for file in files
+    ]

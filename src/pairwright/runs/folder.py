@@ -1,0 +1,117 @@
+"""A run folder: opened by one process at a time, for one recipe over one source."""
+
+import fcntl
+import json
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from pairwright.recipe import Recipe
+from pairwright.runs import manifest, run_file
+from pairwright.runs.run_file import Identity, RunFile
+from pairwright.schemas.errors import RunError
+
+TEXT, VISUAL, REJECTS = "data", "visual_negative", "rejects"
+"""Folders of the configs ``default`` and ``visual_negative``, and of the rejects."""
+
+_OURS = re.compile(r"\.?(train|rejects)-\d{5,}(-\d+)?\.(parquet|jsonl)(\.tmp)?")
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold a run folder, made if need be, against other processes on this machine.
+
+    Raises:
+        RunError: another process has it, or it cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        file = (folder / ".lock").open("w")
+    except OSError as error:
+        raise RunError(f"cannot write to {folder}: {error.strerror}") from error
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise RunError(
+                f"another process is building into {folder}; wait for it, or choose another --out"
+            ) from error
+        yield
+
+
+def earlier(folder: Path, recipe: Recipe, identity: Identity) -> RunFile | None:
+    """Return the run that this folder holds, or None for an empty folder.
+
+    Raises:
+        RunError: it holds something else, or a run that this one would not continue; the message says what differs.
+    """
+    found = run_file.read(folder)
+    if found is None:
+        strangers = [path.name for path in folder.iterdir() if not path.name.startswith(".")]
+        if strangers:
+            shown = ", ".join(sorted(strangers)[:3])
+            raise RunError(
+                f"{folder} is not a run of pairwright and not empty ({shown}, …); choose another --out"
+            )
+        return None
+    differences = _differences(found, recipe, identity)
+    if differences:
+        lines = "\n".join(f"  - {line}" for line in differences)
+        raise RunError(
+            f"{folder} holds another run; continuing it would mix two data sets:\n{lines}\n"
+            "Build into another --out, or undo the change."
+        )
+    return found
+
+
+def clean(folder: Path) -> None:
+    """Remove what a killed run left: temporary files, and shards that never reached the manifest."""
+    manifest.mend(folder)
+    done = {file.name for entry in manifest.read(folder) for file in entry.files}
+    for name in (TEXT, VISUAL, REJECTS):
+        if not (folder / name).is_dir():
+            continue
+        for path in (folder / name).iterdir():
+            if _OURS.fullmatch(path.name) and f"{name}/{path.name}" not in done:
+                path.unlink()
+
+
+def _differences(found: RunFile, recipe: Recipe, identity: Identity) -> Iterator[str] | list[str]:
+    was, lines = found.identity, []
+    if was.recipe != identity.recipe:
+        lines += _changed(found.recipe, recipe.resolved())
+    if was.limit != identity.limit:
+        lines.append(f"--limit was {was.limit}, is {identity.limit}")
+    if was.pairwright != identity.pairwright:
+        lines.append(f"it was begun with pairwright {was.pairwright}, this is {identity.pairwright}")
+    before = {mark.name: mark for mark in was.files}
+    after = {mark.name: mark for mark in identity.files}
+    if was.source != identity.source:
+        lines.append(f"the source was {was.source}, is {identity.source}")
+    for name in sorted(before.keys() | after.keys()):
+        if before.get(name) != after.get(name):
+            how = "is new" if name not in before else "is gone" if name not in after else "has changed"
+            lines.append(f"source file {name} {how}")
+    return lines[:12] + ([f"and {len(lines) - 12} more"] if len(lines) > 12 else [])
+
+
+def _changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+    old, new = dict(_flat("", before)), dict(_flat("", after))
+    ignored = {"about", "source.path", "source.image_root", "output.path", "output.pretty_name"}
+    keys = sorted(
+        key for key in old.keys() | new.keys() if old.get(key) != new.get(key) and key not in ignored
+    )
+    return [f"{key} was {json.dumps(old.get(key))}, is {json.dumps(new.get(key))}" for key in keys]
+
+
+def _flat(prefix: str, value: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, Mapping) and value:
+        for key, inner in value.items():
+            yield from _flat(f"{prefix}.{key}" if prefix else key, inner)
+    elif isinstance(value, list) and value:
+        for number, inner in enumerate(value):
+            yield from _flat(f"{prefix}.{number}", inner)
+    else:
+        yield prefix, value

@@ -1,0 +1,132 @@
+"""The manifest: one JSON line per finished shard. What it lists is done; nothing else is.
+
+A line is appended after every file of the shard has its final name, and both are forced to disk. A line cut short by a
+crash is dropped when the manifest is opened again: its shard is simply built anew, to the same bytes.
+"""
+
+import json
+import os
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from pairwright.schemas.errors import RunError
+
+NAME = "manifest.jsonl"
+
+
+@dataclass(frozen=True, slots=True)
+class FileEntry:
+    """One file of a shard."""
+
+    name: str
+    """Path relative to the run folder."""
+    rows: int
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How source rows ended. ``rows`` is always ``paired`` + ``rejected``."""
+
+    rows: int = 0
+    """Source rows read."""
+    paired: int = 0
+    """Source rows that gave at least one pair."""
+    rejected: int = 0
+    """Source rows that gave none."""
+    pairs: Mapping[str, int] = field(default_factory=dict)
+    """Pairs written, by pair kind."""
+    rejects: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """Rejects by scope (``row``, ``negative``) and reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShardEntry:
+    """One finished shard."""
+
+    shard: int
+    start: int
+    """Number of its first source row."""
+    counts: Counts
+    files: tuple[FileEntry, ...]
+
+
+def total(entries: Iterable[ShardEntry]) -> Counts:
+    """Return the sums over shards."""
+    rows = paired = rejected = 0
+    pairs: Counter[str] = Counter()
+    rejects: dict[str, Counter[str]] = {}
+    for entry in entries:
+        counts = entry.counts
+        rows, paired, rejected = rows + counts.rows, paired + counts.paired, rejected + counts.rejected
+        pairs.update(counts.pairs)
+        for scope, reasons in counts.rejects.items():
+            rejects.setdefault(scope, Counter()).update(reasons)
+    by_scope = {scope: dict(sorted(reasons.items())) for scope, reasons in sorted(rejects.items())}
+    return Counts(rows, paired, rejected, dict(sorted(pairs.items())), by_scope)
+
+
+def read(folder: Path) -> tuple[ShardEntry, ...]:
+    """Return the finished shards of a run, in the order in which they were committed.
+
+    Raises:
+        RunError: a line other than the last is damaged.
+    """
+    path = folder / NAME
+    try:
+        lines = path.read_bytes().split(b"\n")
+    except FileNotFoundError:
+        return ()
+    entries = []
+    for number, line in enumerate(lines[:-1], 1):  # what follows the last newline is empty, or was cut short
+        try:
+            entries.append(_entry(json.loads(line)))
+        except (ValueError, KeyError, TypeError) as error:
+            raise RunError(
+                f"{path}, line {number}: not a manifest line ({error}). The file was edited or damaged; "
+                "restore it, or build into a new folder."
+            ) from error
+    return tuple(entries)
+
+
+def mend(folder: Path) -> None:
+    """Cut off a last line that a crash left unfinished."""
+    path = folder / NAME
+    if not path.exists():
+        return
+    content = path.read_bytes()
+    whole = content.rfind(b"\n") + 1
+    if whole < len(content):
+        with path.open("rb+") as file:
+            file.truncate(whole)
+            os.fsync(file.fileno())
+
+
+def append(folder: Path, entry: ShardEntry) -> None:
+    """Add a finished shard and force it to disk."""
+    counts = asdict(entry.counts)
+    line = {
+        "shard": entry.shard,
+        "start": entry.start,
+        **counts,
+        "files": [asdict(file) for file in entry.files],
+    }
+    with (folder / NAME).open("ab") as file:
+        file.write(json.dumps(line).encode() + b"\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _entry(line: Mapping[str, object]) -> ShardEntry:
+    counts = Counts(
+        rows=int(line["rows"]),  # type: ignore[call-overload]  # JSON, checked by the conversion
+        paired=int(line["paired"]),  # type: ignore[call-overload]
+        rejected=int(line["rejected"]),  # type: ignore[call-overload]
+        pairs=dict(line["pairs"]),  # type: ignore[call-overload]
+        rejects=dict(line["rejects"]),  # type: ignore[call-overload]
+    )
+    files = tuple(FileEntry(**file) for file in line["files"])  # type: ignore[attr-defined]
+    return ShardEntry(int(line["shard"]), int(line["start"]), counts, files)  # type: ignore[call-overload]

@@ -1,0 +1,112 @@
+"""``run.json``: what a run is and what came of it, in one file that is replaced whole."""
+
+import json
+import os
+import platform
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal
+
+from pairwright import __version__
+from pairwright.recipe import Recipe
+from pairwright.runs.manifest import Counts
+from pairwright.schemas.arrow import SCHEMA_VERSION
+from pairwright.schemas.errors import RunError
+from pairwright.sources import FileMark
+
+NAME = "run.json"
+_RECORDED = ("numpy", "opencv-python-headless", "pillow", "pyarrow")
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """All that decides which rows come out; a run folder belongs to one identity."""
+
+    recipe: str
+    """Fingerprint of the resolved recipe."""
+    pairwright: str
+    source: str
+    """Name of the data set."""
+    files: tuple[FileMark, ...]
+    limit: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class RunFile:
+    """The parts of ``run.json`` that a later run needs."""
+
+    identity: Identity
+    status: Literal["running", "finished"]
+    recipe: Mapping[str, Any]
+    """The resolved recipe as it was written."""
+    started: str
+
+
+def now() -> str:
+    """Return the time in UTC, to the second, as ISO 8601."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def write(
+    folder: Path,
+    recipe: Recipe,
+    identity: Identity,
+    *,
+    status: Literal["running", "finished"],
+    started: str,
+    counts: Counts,
+    work_s: float,
+) -> None:
+    """Write ``run.json`` under a temporary name and move it in place."""
+    told: dict[str, Any] = {
+        "pairwright": __version__,
+        "schema": SCHEMA_VERSION,
+        "status": status,
+        "recipe_fingerprint": identity.recipe,
+        "recipe": recipe.resolved(),
+        "source": {
+            "name": identity.source,
+            "path": recipe.file.source.path,
+            "rows": counts.rows,
+            "files": [asdict(mark) for mark in identity.files],
+        },
+        "limit": identity.limit,
+        "counts": asdict(counts),
+        "versions": {"python": platform.python_version(), **{name: version(name) for name in _RECORDED}},
+        "ledger": [],
+        "started": started,
+        "finished": now() if status == "finished" else None,
+        "work_s": round(work_s, 3),
+    }
+    temporary = folder / f".{NAME}.tmp"
+    with temporary.open("w", encoding="utf-8") as file:
+        json.dump(told, file, indent=2, ensure_ascii=False)
+        file.write("\n")
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(folder / NAME)
+
+
+def read(folder: Path) -> RunFile | None:
+    """Return what ``run.json`` says, or None where there is none.
+
+    Raises:
+        RunError: it is not one of pairwright's.
+    """
+    path = folder / NAME
+    try:
+        told = json.loads(path.read_bytes())
+        files = tuple(FileMark(**mark) for mark in told["source"]["files"])
+        identity = Identity(
+            told["recipe_fingerprint"], told["pairwright"], told["source"]["name"], files, told["limit"]
+        )
+        return RunFile(identity, told["status"], told["recipe"], told["started"])
+    except FileNotFoundError:
+        return None
+    except (ValueError, KeyError, TypeError) as error:
+        raise RunError(
+            f"{path} is not a run file of pairwright ({error!r}); build into another folder"
+        ) from error

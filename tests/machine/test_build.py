@@ -1,0 +1,296 @@
+"""The promises of a run, kept by the local executor: each is tested on real files in real processes."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from hashlib import sha256
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+import pairwright
+from pairwright.recipe import load_recipe
+from pairwright.runs import manifest
+from pairwright.schemas.errors import ParameterError, RunError, SourceError
+
+Table = Callable[..., Path]
+SMALL_SHARDS = ["output.shard_rows=10"]
+
+
+def _files(folder: Path) -> dict[str, str]:
+    """Return the digests of all that must be the same between two runs."""
+    return {
+        str(path.relative_to(folder)): sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name not in ("run.json", ".lock", "README.md")
+    }
+
+
+def _rows(folder: Path, config: str) -> list[dict[str, object]]:
+    return [
+        row for path in sorted((folder / config).glob("*.parquet")) for row in pq.read_table(path).to_pylist()
+    ]
+
+
+def _command(*arguments: object) -> list[str]:
+    return [sys.executable, "-P", "-m", "pairwright", *map(str, arguments)]
+
+
+def test_rows_are_pairs_and_rejects(csv_with_faults: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    outcome = pairwright.build("image_dpo", source=csv_with_faults, out=out)
+    counts = outcome.counts
+    assert (counts.rows, counts.paired, counts.rejected) == (12, 8, 4)
+    assert counts.rejects == {
+        "row": {"image_missing": 1, "image_outside_root": 1, "image_truncated": 1, "image_unreadable": 1}
+    }
+    rejects = [
+        json.loads(line) for line in (out / "rejects" / "rejects-00000.jsonl").read_text().splitlines()
+    ]
+    assert [reject["record_id"] for reject in rejects] == [f"photos.csv:{n}" for n in (2, 3, 7, 8)]
+    assert all(reject["message"] and reject["field"] for reject in rejects)
+    written = {json.loads(str(row["provenance"]))["record_id"] for row in _rows(out, "visual_negative")}
+    assert written | {reject["record_id"] for reject in rejects} == {f"photos.csv:{n}" for n in range(12)}
+    assert pairwright.validate(out) == []
+
+
+def test_original_bytes_are_untouched(table: Table, tmp_path: Path, photographs: list[bytes]) -> None:
+    pairwright.build("mdpo", source=table(30, pairs=True), out=tmp_path / "out")
+    for config in ("data", "visual_negative"):
+        rows = _rows(tmp_path / "out", config)
+        assert [row["images"][0]["bytes"] for row in rows] == photographs[:30]  # type: ignore[index]
+
+
+def test_one_worker_or_many_give_the_same_bytes(table: Table, tmp_path: Path) -> None:
+    recipe = load_recipe("image_dpo", [*SMALL_SHARDS, "per_row=all"])
+    for workers in (1, 4):
+        pairwright.build(recipe, source=table(35, pairs=True), out=tmp_path / str(workers), workers=workers)
+    assert _files(tmp_path / "1") == _files(tmp_path / "4")
+    assert len(_files(tmp_path / "1")) == 1 + 4 + 4  # manifest, and a file of each config for four shards
+
+
+@pytest.mark.parametrize("recipe", ["image_dpo", "mdpo", "chip"])
+def test_packaged_recipes_make_valid_sets(recipe: str, table: Table, tmp_path: Path) -> None:
+    outcome = pairwright.build(recipe, source=table(12, pairs=True), out=tmp_path / recipe)
+    assert outcome.counts.pairs == {"image": 12, "text": 12}
+    assert pairwright.validate(tmp_path / recipe) == []
+
+
+def test_another_seed_gives_other_negatives_of_the_same_originals(table: Table, tmp_path: Path) -> None:
+    for seed in (0, 1):
+        pairwright.build("mdpo", source=table(5), out=tmp_path / str(seed), seed=seed)
+    first, second = (_rows(tmp_path / str(seed), "visual_negative") for seed in (0, 1))
+    assert [row["images"] for row in first] == [row["images"] for row in second]
+    assert all(a["rejected_images"] != b["rejected_images"] for a, b in zip(first, second, strict=True))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_killed_at_random_moments_and_resumed(seed: int, table: Table, tmp_path: Path) -> None:
+    """SIGKILL again and again; the end is byte for byte what an undisturbed run makes."""
+    source, out = table(96, pairs=True), tmp_path / "killed"
+    arguments = ["image_dpo", "--source", source, "--set", "output.shard_rows=6", "--workers", 2]
+    pairwright.build(load_recipe("image_dpo", ["output.shard_rows=6"]), source=source, out=tmp_path / "whole")
+    rng = random.Random(seed)
+    kills = 0
+    while True:
+        process = subprocess.Popen(
+            _command("build", *arguments, "--out", out), stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+        )
+        try:
+            process.wait(timeout=rng.uniform(0.35, 0.9) if kills < 8 else None)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+            kills += 1
+            continue
+        assert process.returncode == 0
+        break
+    assert kills, "the run was over before it could be killed: make it longer"
+    assert _files(out) == _files(tmp_path / "whole")
+
+
+def test_finished_shards_are_not_built_again(table: Table, tmp_path: Path) -> None:
+    recipe, source, out = load_recipe("image_dpo", SMALL_SHARDS), table(35), tmp_path / "out"
+    with pytest.raises(KeyboardInterrupt):
+        pairwright.build(recipe, source=source, out=out, watch=_interrupt_after(22))
+    assert [entry.shard for entry in manifest.read(out)] == [0, 1]
+    before = {path: path.stat().st_mtime_ns for path in (out / "visual_negative").glob("*")}
+    assert not list(out.rglob("*.tmp"))
+    outcome = pairwright.build(recipe, source=source, out=out)
+    assert outcome.counts.rows == 35
+    assert all(path.stat().st_mtime_ns == mtime for path, mtime in before.items())
+
+
+def _interrupt_after(rows: int) -> Callable[[object], None]:
+    def watch(progress: object) -> None:
+        if progress.rows >= rows:  # type: ignore[attr-defined]
+            raise KeyboardInterrupt
+
+    return watch
+
+
+def test_a_cut_manifest_line_and_stray_files_are_mended(table: Table, tmp_path: Path) -> None:
+    recipe, source, out = load_recipe("image_dpo", SMALL_SHARDS), table(35), tmp_path / "out"
+    pairwright.build(recipe, source=source, out=out)
+    whole = _files(out)
+    path = out / "manifest.jsonl"
+    path.write_bytes(path.read_bytes()[:-20])
+    told = json.loads((out / "run.json").read_text())
+    (out / "run.json").write_text(json.dumps(told | {"status": "running"}))
+    (out / "visual_negative" / ".train-00003.parquet.tmp").write_bytes(b"half")
+    (out / "visual_negative" / "train-00009.parquet").write_bytes(b"never entered")
+    pairwright.build(recipe, source=source, out=out)
+    assert _files(out) == whole
+
+
+def test_when_all_is_done_it_says_so_within_two_seconds(table: Table, tmp_path: Path) -> None:
+    source, out = table(8), tmp_path / "out"
+    pairwright.build("image_dpo", source=source, out=out)
+    before = _files(out)
+    began = time.monotonic()
+    done = subprocess.run(
+        _command("build", "image_dpo", "--source", source, "--out", out),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert time.monotonic() - began < 2
+    assert "nothing to do" in done.stdout
+    assert _files(out) == before
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (["seed=5"], "seed was 0, is 5"),
+        (["per_row=all"], 'parameters.per_row was "one", is "all"'),
+        (["perturbations.1.params.block=16"], "parameters.perturbations.1.params.block was 32, is 16"),
+    ],
+)
+def test_another_recipe_on_the_same_folder_is_refused(
+    change: list[str], told: str, table: Table, tmp_path: Path
+) -> None:
+    source, out = table(4), tmp_path / "out"
+    pairwright.build("image_dpo", source=source, out=out)
+    with pytest.raises(RunError, match="would mix two data sets") as caught:
+        pairwright.build(load_recipe("image_dpo", change), source=source, out=out)
+    assert told in str(caught.value)
+
+
+def test_a_changed_source_or_limit_is_refused(table: Table, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    pairwright.build("image_dpo", source=table(6), out=out, limit=4)
+    with pytest.raises(RunError, match="--limit was 4, is 5"):
+        pairwright.build("image_dpo", source=table(6), out=out, limit=5)
+    with pytest.raises(RunError, match=r"source file photos.parquet has changed"):
+        pairwright.build("image_dpo", source=table(7), out=out, limit=4)
+
+
+def test_a_folder_of_somebody_else_is_left_alone(table: Table, tmp_path: Path) -> None:
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis" / "chapter1.tex").write_text("x")
+    with pytest.raises(RunError, match="not a run of pairwright"):
+        pairwright.build("image_dpo", source=table(2), out=tmp_path / "thesis")
+
+
+def test_two_runs_on_one_folder(table: Table, tmp_path: Path) -> None:
+    from pairwright.runs.folder import locked
+
+    with locked(tmp_path / "out"), pytest.raises(RunError, match="another process is building"):
+        pairwright.build("image_dpo", source=table(2), out=tmp_path / "out")
+
+
+def test_a_folder_that_cannot_be_written(table: Table, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(RunError, match="cannot write"):
+        pairwright.build("image_dpo", source=table(2), out=tmp_path / "file" / "out")
+
+
+def test_limit_and_wrong_numbers(table: Table, tmp_path: Path) -> None:
+    outcome = pairwright.build("image_dpo", source=table(30), out=tmp_path / "out", limit=7)
+    assert outcome.counts.rows == 7
+    with pytest.raises(ParameterError, match="limit: expected 1 or more, got 0"):
+        pairwright.build("image_dpo", source=table(3), out=tmp_path / "none", limit=0)
+    with pytest.raises(SourceError):
+        pairwright.build("image_dpo", source=tmp_path / "missing.csv", out=tmp_path / "none")
+    assert not (tmp_path / "none").exists()
+
+
+def test_other_image_stays_in_the_shard_and_a_short_rest_joins_the_last(table: Table, tmp_path: Path) -> None:
+    recipe = load_recipe("chip", ["perturbations=[{name: other_image}]", *SMALL_SHARDS])
+    outcome = pairwright.build(recipe, source=table(32), out=tmp_path / "out")
+    assert [entry.counts.rows for entry in manifest.read(tmp_path / "out")] == [10, 10, 12]
+    assert outcome.counts.rows == 32
+    for row in _rows(tmp_path / "out", "visual_negative"):
+        [told] = json.loads(str(row["provenance"]))["negatives"]
+        own, other = (int(str(at).rpartition(":")[2]) for at in (row["source_id"], told["other"]))
+        assert own != other
+        assert min(own // 10, 2) == min(other // 10, 2)
+
+
+def test_a_run_folder_is_a_source(table: Table, tmp_path: Path) -> None:
+    pairwright.build("mdpo", source=table(6, pairs=True), out=tmp_path / "first")
+    outcome = pairwright.build("image_dpo", source=tmp_path / "first", out=tmp_path / "second")
+    assert outcome.counts.pairs == {"image": 6, "text": 6}
+    first, second = (_rows(tmp_path / name, "data") for name in ("first", "second"))
+    for key in ("images", "prompt", "chosen", "rejected", "group_id"):
+        assert [row[key] for row in first] == [row[key] for row in second]
+
+
+def test_run_json_tells_what_was_done(table: Table, tmp_path: Path) -> None:
+    source = table(5)
+    pairwright.build("image_dpo", source=source, out=tmp_path / "out", seed=3)
+    told = json.loads((tmp_path / "out" / "run.json").read_text())
+    assert told["status"] == "finished"
+    assert told["recipe"]["seed"] == 3
+    assert told["recipe"]["parameters"]["quality"] == 95
+    assert told["source"]["files"] == [
+        {
+            "name": source.name,
+            "size": source.stat().st_size,
+            "sha256": sha256(source.read_bytes()).hexdigest(),
+        }
+    ]
+    assert told["counts"] == {"rows": 5, "paired": 5, "rejected": 0, "pairs": {"image": 5}, "rejects": {}}
+    assert set(told["versions"]) >= {"python", "numpy", "opencv-python-headless", "pillow", "pyarrow"}
+    assert told["work_s"] > 0
+
+
+def test_memory_follows_the_shards_in_flight(table: Table, tmp_path: Path) -> None:
+    """Ten times as many rows take no more than 1.2 times the memory."""
+    peaks = [_peak_mb(table(rows, name=f"{rows}.parquet"), tmp_path / str(rows)) for rows in (300, 3000)]
+    assert peaks[1] < 1.2 * peaks[0], peaks
+
+
+def _peak_mb(source: Path, out: Path) -> float:
+    code = (
+        "import sys, resource, pairwright\n"
+        "from pairwright.recipe import load_recipe\n"
+        "pairwright.build(load_recipe('image_dpo', ['output.shard_rows=100']), source=sys.argv[1], out=sys.argv[2])\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", code, source, out], capture_output=True, text=True, check=True
+    )
+    return float(done.stdout)
+
+
+def test_a_bug_names_the_row_and_stops_the_run(
+    table: Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pairwright.builders import visual_negative
+
+    def broken(*arguments: object, **named: object) -> Iterator[object]:
+        raise ZeroDivisionError("bug")
+
+    monkeypatch.setattr(visual_negative, "make_negative", broken)
+    with pytest.raises(ZeroDivisionError) as caught:
+        pairwright.build("image_dpo", source=table(3), out=tmp_path / "out")
+    assert any("photos.parquet:" in note for note in caught.value.__notes__)
+    assert os.listdir(tmp_path / "out" / "visual_negative") == []
