@@ -1,0 +1,5 @@
+"""``python -m pairwright``."""
+
+from pairwright.cli import main
+
+main()

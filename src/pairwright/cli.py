@@ -1,0 +1,61 @@
+"""The ``pairwright`` command. Each verb is a module of :mod:`pairwright.commands`, imported when it is called."""
+
+import sys
+from importlib import import_module
+
+import click
+
+from pairwright import __version__
+from pairwright.schemas.errors import PairwrightError
+
+VERBS = {
+    "build": "Build a data set from a recipe, or continue one.",
+    "check": "Say what a build would do; change nothing.",
+    "list": "List recipes, builders, perturbations, measures, reject reasons.",
+    "show": "Show what a run made: counts, measures, rejects.",
+    "report": "Write a page with the pairs side by side.",
+    "validate": "Check Parquet files against the shared schema.",
+}
+"""Verbs in the order in which they are used; kept here so that ``--help`` imports none of them."""
+
+
+class Verbs(click.Group):
+    """A group whose commands are imported on first use."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the verbs in the order of use."""
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a verb's module; None for an unknown verb, to which click answers with the nearest one."""
+        if cmd_name not in VERBS:
+            return None
+        command: click.Command = import_module(f"pairwright.commands.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the verbs without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(VERBS.items()))
+
+
+@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="pairwright")
+def group() -> None:
+    """Preference pairs for vision-language models.
+
+    \b
+    pairwright list recipes
+    pairwright check image_dpo --source photos.csv
+    pairwright build image_dpo --source photos.csv --out negatives
+    pairwright report negatives
+    """
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Run the command line. Errors that pairwright raises on purpose are printed without a traceback, exit status 1."""
+    try:
+        group.main(args=argv, prog_name="pairwright", standalone_mode=True)
+    except PairwrightError as error:
+        click.echo(f"pairwright: {error}", err=True)
+        sys.exit(1)

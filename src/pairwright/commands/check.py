@@ -1,0 +1,61 @@
+"""``pairwright check``."""
+
+import click
+
+from pairwright.commands._options import (
+    limit_option,
+    plural,
+    recipe_argument,
+    seed_option,
+    set_option,
+    size,
+    source_option,
+)
+from pairwright.forecast import Forecast
+
+
+@click.command("check")
+@recipe_argument
+@source_option
+@limit_option
+@set_option
+@seed_option
+def command(
+    recipe: str, source: str | None, limit: int | None, overrides: tuple[str, ...], seed: int | None
+) -> None:
+    """Say what `build` with the same arguments would do; write nothing.
+
+    \b
+    pairwright check image_dpo --source photos.csv
+    """
+    from pairwright.forecast import check
+    from pairwright.recipe import load_recipe
+
+    _tell(check(load_recipe(recipe, overrides), source=source, limit=limit, seed=seed))
+
+
+def _tell(forecast: Forecast) -> None:
+    file = forecast.recipe.file
+    rows = (
+        plural(forecast.rows, "row")
+        if forecast.rows is not None
+        else "rows not counted (that takes a full read)"
+    )
+    click.echo(
+        f"recipe   {file.name}: builder {file.builder}, seed {file.seed}, into {forecast.recipe.folder()}"
+    )
+    click.echo(f"source   {forecast.source} ({file.source.path}): {rows}")
+    columns = ", ".join(f"{field} from {column!r}" for field, column in forecast.columns.items())
+    click.echo(f"columns  {columns or 'none'}")
+    click.echo(
+        f"images   {plural(forecast.images, 'image')} found in the first {plural(forecast.looked_at, 'row')}"
+    )
+    for reason, number in forecast.rejects.items():
+        example = forecast.examples[reason]
+        where = f"{example.field}: " if example.field else ""
+        click.echo(f"reject   {number:,} {reason}, for example {example.record_id}: {where}{example.message}")
+    pairs = ", ".join(f"{number:,} {kind}" for kind, number in forecast.pairs.items()) or "none"
+    click.echo(f"pairs    {pairs} from {plural(forecast.built, 'row')} built in memory")
+    if forecast.bytes_per_row is not None:
+        whole = f", about {size(forecast.bytes_per_row * forecast.rows)} in all" if forecast.rows else ""
+        click.echo(f"size     about {size(forecast.bytes_per_row)} per source row{whole}")
