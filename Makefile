@@ -1,0 +1,53 @@
+# pairwright: every target sets up what it needs in .venv and can be run again.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint compat trl wheel bench clean
+
+help: ## List the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | column -t -s "$$(printf '\t')"
+
+$(VENV)/.base: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit("pairwright needs Python 3.11 or newer, this is " + sys.version.split()[0] + "; try make PYTHON=python3.12") if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install --editable ".[demo]"
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.base
+	$(PIP) install --editable ".[dev]"
+	@touch $@
+
+demo: $(VENV)/.base ## Build image negatives from real photographs into demo-out/
+	@rm -rf demo-in demo-out
+	$(BIN)/python examples/photographs/make_photographs.py demo-in
+	$(BIN)/pairwright build examples/photographs/recipe.yaml --source demo-in/pairs.jsonl --out demo-out
+	$(BIN)/pairwright validate demo-out
+	$(BIN)/pairwright show demo-out
+	$(BIN)/pairwright report demo-out
+
+test: $(VENV)/.dev ## Run the tests, docstring examples included
+	$(BIN)/python -P -m pytest --quiet tests
+	$(BIN)/python -P -m pytest --quiet --doctest-modules --pyargs pairwright
+
+lint: $(VENV)/.dev ## Check format, style and types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+compat: $(VENV)/.dev ## Load a run with datasets 2.21 to 5.2
+	bash tests/compat/check_datasets_versions.sh
+
+trl: $(VENV)/.dev ## Train two steps of DPO with TRL on the demo's text pairs
+	bash tests/compat/check_trl.sh
+
+wheel: $(VENV)/.dev ## Build the wheel and use it outside the checkout
+	bash tests/compat/check_wheel.sh
+
+bench: ## Measure against peers; takes some minutes
+	bash benchmarks/run.sh
+
+clean: ## Remove environments and what the demo made
+	rm -rf .venv .venv-* demo-in demo-out build dist *.egg-info src/*.egg-info
