@@ -1,0 +1,150 @@
+"""Reading a run folder back: ``run.json`` and the rejects, into records.
+
+A folder may be read while its run is at work, or after it was killed: only what the manifest names counts as done.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from pairwright.runs import manifest
+from pairwright.runs.manifest import ShardEntry
+from pairwright.schemas.errors import RunError
+from pairwright.sources import FileMark
+
+Scoped = tuple[str, str]
+"""(scope, reason) of a reject."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunInfo:
+    """What ``run.json`` says."""
+
+    pairwright: str
+    schema: str
+    status: str
+    """``running`` or ``finished``."""
+    recipe: str
+    about: str
+    seed: int
+    builder: str
+    pretty_name: str | None
+    license: str | None
+    """Licence that the recipe gives to rows without one of their own."""
+    recipe_fingerprint: str
+    """SHA-256 over all of the recipe that decides which rows come out; empty where it is not known."""
+    recipe_text: str
+    """The resolved recipe as YAML."""
+    source: str
+    source_kind: str
+    source_path: str
+    source_files: tuple[FileMark, ...]
+    limit: int | None
+    """Rows taken at most, where the run was told so."""
+    versions: tuple[tuple[str, str], ...]
+    """(package, version), sorted."""
+    started: str
+    finished: str | None
+    """UTC times in ISO 8601."""
+
+
+@dataclass(frozen=True, slots=True)
+class RejectExample:
+    """One reject, to show what a reason looks like."""
+
+    record_id: str
+    field: str | None
+    message: str
+
+
+def read_run(folder: Path) -> RunInfo:
+    """Return what ``run.json`` says.
+
+    Raises:
+        RunError: the folder holds no run, or its ``run.json`` cannot be read.
+    """
+    path = folder / "run.json"
+    if not path.is_file():
+        raise RunError(f"{folder} is no run folder: it has no run.json. Give the folder a run was written to")
+    try:
+        told = json.loads(path.read_text(encoding="utf-8"))
+        return _run_info(told)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise RunError(
+            f"{path} cannot be read ({type(error).__name__}: {error}); run again to rewrite it"
+        ) from error
+
+
+def is_torn(folder: Path) -> bool:
+    """Tell whether the last line of the manifest was cut short; its shard then counts as not done."""
+    path = folder / manifest.NAME
+    return path.is_file() and bool(path.read_bytes().rpartition(b"\n")[2].strip())
+
+
+def read_reject_examples(
+    folder: Path, shards: Sequence[ShardEntry], each: int
+) -> tuple[Mapping[Scoped, tuple[RejectExample, ...]], tuple[str, ...]]:
+    """Return the first ``each`` rejects of every reason, and one line for each file that could not be read.
+
+    Files are read line by line, and no further than until every reason has its examples.
+    """
+    counts = manifest.total(shards).rejects
+    wanted = {(scope, reason): min(each, n) for scope, by in counts.items() for reason, n in by.items()}
+    found: dict[Scoped, list[RejectExample]] = {scoped: [] for scoped in wanted}
+    problems: list[str] = []
+    for shard in shards:
+        if all(len(found[scoped]) >= count for scoped, count in wanted.items()):
+            break
+        path = folder / "rejects" / f"rejects-{shard.shard:05d}.jsonl"
+        if not shard.counts.rejects:
+            continue
+        try:
+            for scoped, example in _rejects(path):
+                if len(found.get(scoped, ())) < wanted.get(scoped, 0):
+                    found[scoped].append(example)
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            problems.append(f"rejects/{path.name} cannot be read ({error})")
+    return {scoped: tuple(examples) for scoped, examples in found.items()}, tuple(problems)
+
+
+def _rejects(path: Path) -> Iterator[tuple[Scoped, RejectExample]]:
+    with path.open(encoding="utf-8") as lines:
+        for line in lines:
+            told = json.loads(line)
+            scoped = (str(told.get("scope", "row")), str(told["reason"]))
+            yield (
+                scoped,
+                RejectExample(str(told["record_id"]), told.get("field"), str(told.get("message") or "")),
+            )
+
+
+def _run_info(told: Mapping[str, Any]) -> RunInfo:
+    recipe, source = told["recipe"], told["source"]
+    files = (FileMark(str(x["name"]), int(x["size"]), str(x["sha256"])) for x in source.get("files") or ())
+    asked = recipe.get("source") or {}
+    output = recipe.get("output") or {}
+    return RunInfo(
+        pairwright=str(told["pairwright"]),
+        schema=str(told.get("schema", "")),
+        status=str(told["status"]),
+        recipe=str(recipe["name"]),
+        about=str(recipe.get("about") or ""),
+        seed=int(recipe.get("seed", 0)),
+        builder=str(recipe["builder"]),
+        pretty_name=output.get("pretty_name"),
+        license=asked.get("license"),
+        recipe_fingerprint=str(told.get("recipe_fingerprint") or ""),
+        recipe_text=yaml.safe_dump(recipe, sort_keys=False, allow_unicode=True, width=100),
+        source=str(source.get("name") or ""),
+        source_kind=str(asked.get("kind") or ""),
+        source_path=str(source.get("path") or asked.get("path") or ""),
+        source_files=tuple(files),
+        limit=told.get("limit"),
+        versions=tuple(sorted((str(k), str(v)) for k, v in (told.get("versions") or {}).items())),
+        started=str(told.get("started") or ""),
+        finished=told.get("finished"),
+    )

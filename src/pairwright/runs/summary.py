@@ -1,0 +1,270 @@
+"""What a run folder holds, in numbers: the one source of ``pairwright show``, the report and the dataset card."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pairwright.annotators.pixels import MeasureName
+from pairwright.runs import manifest
+from pairwright.runs.contents import MEASURES, Contents, Negatives, add_file
+from pairwright.runs.manifest import Counts, FileEntry, ShardEntry
+from pairwright.runs.readback import (
+    RejectExample,
+    RunInfo,
+    is_torn,
+    read_reject_examples,
+    read_run,
+)
+from pairwright.runs.spread import Axis, Spread, Tally, axis_over
+from pairwright.schemas.reasons import EXPLANATIONS
+
+CONFIGS = {"default": "data", "visual_negative": "visual_negative"}
+"""Configs of the data set, each with its folder, the default one first."""
+
+EXAMPLES = 3
+"""Rejects shown of each reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """How many pairs have a value."""
+
+    name: str | None
+    """The value; None for pairs that have none."""
+    pairs: int
+    share: float
+    """Part of all pairs, 0 to 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """One config of the data set."""
+
+    name: str
+    folder: str
+    rows: int
+    bytes: int
+    files: tuple[FileEntry, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """One measure of a perturbation's negatives."""
+
+    name: str
+    spread: Spread
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """Values that were drawn for one parameter."""
+
+    name: str
+    unit: str
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class PerturbationSummary:
+    """The negatives of one perturbation."""
+
+    name: str
+    negatives: int
+    """Changed pictures; a pair has one for each picture of its prompt."""
+    parameters: tuple[Drawn, ...]
+    measures: tuple[Measure, ...]
+
+    def measure(self, name: str) -> Spread | None:
+        """Return the spread of one measure, or None where no negative has it."""
+        return next((measure.spread for measure in self.measures if measure.name == name), None)
+
+
+@dataclass(frozen=True, slots=True)
+class RejectSummary:
+    """The rejects of one reason."""
+
+    scope: str
+    """``row``: the whole source row. ``negative``: one negative of a row that gave other pairs."""
+    reason: str
+    count: int
+    explanation: str
+    examples: tuple[RejectExample, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """Smallest, median and largest side length, in pixels."""
+
+    min: int
+    median: int
+    max: int
+
+
+@dataclass(frozen=True, slots=True)
+class PictureSummary:
+    """Pictures of the prompts, each counted as often as it stands in a pair."""
+
+    n: int
+    shorter: Sides | None
+    longer: Sides | None
+    formats: tuple[tuple[str, int], ...]
+    """(format, pictures), the most frequent first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """Everything that a reader of a run is told."""
+
+    folder: str
+    """Name of the run folder, without its path."""
+    run: RunInfo
+    finished: bool
+    shards: int
+    """Finished shards."""
+    rows: int
+    """Source rows read by the finished shards: ``paired`` + ``rejected``."""
+    paired: int
+    """Rows that gave at least one pair."""
+    rejected: int
+    pairs: int
+    kinds: tuple[tuple[str, int], ...]
+    """(pair kind, pairs)."""
+    configs: tuple[Config, ...]
+    perturbations: tuple[PerturbationSummary, ...]
+    rejects: tuple[RejectSummary, ...]
+    pictures: PictureSummary
+    licenses: tuple[Share, ...]
+    """Licences of rows and their pictures. A pair with two counts under both, so shares may add up to more than 1."""
+    sources: tuple[Share, ...]
+    languages: tuple[Share, ...]
+    problems: tuple[str, ...]
+    """What is wrong with the folder, one line each; empty for a sound one."""
+
+
+def summarize(folder: str | Path) -> Summary:
+    """Return the summary of a run folder, finished or not.
+
+    Reads the manifest and the small columns of every data file it names, a few thousand rows at a time; no picture
+    is read.
+
+    Raises:
+        RunError: the folder holds no run, or its records cannot be read.
+    """
+    folder = Path(folder)
+    run, shards = read_run(folder), manifest.read(folder)
+    counts = manifest.total(shards)
+    configs = _configs(shards)
+    contents = Contents(default_license=run.license)
+    problems = _manifest_problems(folder, counts)
+    for config in configs:
+        problems += [problem for file in config.files if (problem := add_file(contents, folder, file))]
+    rejects, reject_problems = _rejects(folder, shards)
+    return Summary(
+        folder=folder.resolve().name,
+        run=run,
+        finished=run.status == "finished",
+        shards=len(shards),
+        rows=counts.rows,
+        paired=counts.paired,
+        rejected=counts.rejected,
+        pairs=sum(counts.pairs.values()),
+        kinds=tuple(counts.pairs.items()),
+        configs=configs,
+        perturbations=_perturbations(contents),
+        rejects=rejects,
+        pictures=_pictures(contents),
+        licenses=_shares(contents.licenses, contents.rows),
+        sources=_shares(contents.sources, contents.rows),
+        languages=_shares(contents.languages, contents.rows),
+        problems=(*problems, *reject_problems),
+    )
+
+
+def _manifest_problems(folder: Path, counts: Counts) -> list[str]:
+    problems = []
+    if is_torn(folder):
+        problems.append("the last line of manifest.jsonl is cut short: its shard counts as not done")
+    if counts.rows != counts.paired + counts.rejected:
+        problems.append(
+            f"the manifest counts {counts.rows:,} source rows, but {counts.paired:,} with pairs"
+            f" and {counts.rejected:,} rejects"
+        )
+    return problems
+
+
+def _configs(shards: Iterable[ShardEntry]) -> tuple[Config, ...]:
+    by_folder: dict[str, list[FileEntry]] = {}
+    for shard in sorted(shards, key=lambda shard: shard.shard):
+        for file in shard.files:
+            by_folder.setdefault(file.name.partition("/")[0], []).append(file)
+    return tuple(
+        Config(name, folder, sum(x.rows for x in found), sum(x.bytes for x in found), tuple(found))
+        for name, folder in CONFIGS.items()
+        if (found := by_folder.get(folder))
+    )
+
+
+def _perturbations(contents: Contents) -> tuple[PerturbationSummary, ...]:
+    axes: Mapping[MeasureName, Axis] = {x: _axis(x, contents.negatives.values()) for x in MEASURES}
+    made = []
+    for name, negatives in sorted(contents.negatives.items()):
+        spreads = ((measure, tally.spread(axes[measure])) for measure, tally in negatives.measures.items())
+        made.append(
+            PerturbationSummary(
+                name=name,
+                negatives=negatives.n,
+                parameters=tuple(
+                    Drawn(parameter, unit, low, high)
+                    for parameter, (unit, low, high) in negatives.parameters.items()
+                ),
+                measures=tuple(Measure(measure, spread) for measure, spread in spreads if spread),
+            )
+        )
+    return tuple(made)
+
+
+def _axis(measure: MeasureName, negatives: Iterable[Negatives]) -> Axis:
+    fixed = MEASURES[measure].axis
+    tallies: list[Tally] = [one.measures[measure] for one in negatives if one.measures[measure].counts]
+    if fixed or not tallies:
+        return fixed or axis_over(0.0, 1.0)
+    return axis_over(min(tally.low for tally in tallies), max(tally.high for tally in tallies))
+
+
+def _rejects(folder: Path, shards: Sequence[ShardEntry]) -> tuple[tuple[RejectSummary, ...], tuple[str, ...]]:
+    examples, problems = read_reject_examples(folder, shards, EXAMPLES)
+    explained: Mapping[str, str] = {str(reason): text for reason, text in EXPLANATIONS.items()}
+    found = [
+        RejectSummary(scope, reason, count, explained.get(reason, ""), examples[scope, reason])
+        for scope, reasons in manifest.total(shards).rejects.items()
+        for reason, count in reasons.items()
+    ]
+    return tuple(sorted(found, key=lambda one: (one.scope != "row", -one.count, one.reason))), problems
+
+
+def _pictures(contents: Contents) -> PictureSummary:
+    formats = sorted(contents.formats.items(), key=lambda pair: (-pair[1], pair[0]))
+    return PictureSummary(
+        n=contents.shorter.total(),
+        shorter=_sides(contents.shorter),
+        longer=_sides(contents.longer),
+        formats=tuple(formats),
+    )
+
+
+def _sides(counts: Counter[int]) -> Sides | None:
+    if not counts:
+        return None
+    middle, passed = (counts.total() + 1) // 2, 0
+    for side in sorted(counts):
+        passed += counts[side]
+        if passed >= middle:
+            return Sides(min(counts), side, max(counts))
+    raise AssertionError("half of a count is never more than the count")
+
+
+def _shares(counts: Counter[str | None], rows: int) -> tuple[Share, ...]:
+    ordered = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0] is None, pair[0] or ""))
+    return tuple(Share(name, count, count / rows) for name, count in ordered)
