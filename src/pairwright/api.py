@@ -136,7 +136,7 @@ def perturb(
 
 def validate(path: str | Path) -> "list[Problem]":
     """Check a Parquet file, or all files of a run folder, against the shared schema; return what is wrong."""
-    from pairwright.schemas.validate import validate_file, validate_folder
+    from pairwright.schemas.validate_file import validate_file, validate_folder
 
     return validate_folder(Path(path)) if Path(path).is_dir() else validate_file(Path(path))
 

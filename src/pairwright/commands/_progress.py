@@ -32,7 +32,7 @@ def shown_progress(name: str) -> Iterator[Callable[[Progress], None]]:
             TextColumn("{task.description}"),
             BarColumn(),
             MofNCompleteColumn(),
-            _Rate(speed_estimate_period=10),
+            _Rate(),
             TimeRemainingColumn(),
             TextColumn("{task.fields[told]}"),
             console=console,
