@@ -1,0 +1,31 @@
+"""``pairwright report``."""
+
+import click
+
+
+@click.command("report")
+@click.argument("folder", metavar="DIR", type=click.Path())
+@click.option(
+    "--samples",
+    type=click.IntRange(min=0),
+    default=40,
+    show_default=True,
+    metavar="N",
+    help="Pairs shown at most.",
+)
+@click.option(
+    "--out", type=click.Path(dir_okay=False), metavar="FILE", help="Page to write; default: DIR/report.html."
+)
+def command(folder: str, samples: int, out: str | None) -> None:
+    """Write a page with pairs side by side, measures and rejects of the run in DIR, finished or not.
+
+    The page is one HTML file that loads nothing from elsewhere. The same run gives the same page.
+
+    \b
+    pairwright report negatives
+    pairwright report negatives --samples 100 --out /tmp/negatives.html
+    """
+    from pairwright.report import write_report
+
+    path = write_report(folder, samples, out=out)
+    click.echo(f"wrote {path}")

@@ -1,0 +1,203 @@
+"""Choosing pairs to show: the same ones every time, even over perturbations and over the run."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pairwright.annotators.pixels import MeasureName
+from pairwright.runs import manifest
+from pairwright.runs.contents import negative_number, negatives_told
+from pairwright.runs.summary import CONFIGS
+
+TEXT = "text pairs"
+"""Group of the pairs whose images do not differ."""
+
+_BATCH = 2048
+_HEAVY_BATCH = 16
+"""Rows read at once where pictures are read too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """The pictures of one side of a pair."""
+
+    pictures: tuple[bytes, ...]
+    edits: tuple[str | None, ...]
+    """How each was made; None for an original."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A pair to show."""
+
+    id: str
+    kind: str
+    group: str
+    """Perturbation of its first negative, or :data:`TEXT`."""
+    source: str
+    source_id: str | None
+    system: str | None
+    history: tuple[tuple[str, str], ...]
+    question: str
+    chosen: str
+    rejected: str
+    chosen_model: str | None
+    rejected_model: str | None
+    images: Side
+    rejected_images: Side | None
+    measures: tuple[Mapping[MeasureName, float], ...]
+    """Values of each negative by measure."""
+
+
+def choose(folder: Path, limit: int) -> list[Sample]:
+    """Return at most ``limit`` pairs, grouped by perturbation, text pairs last.
+
+    Every group gets the same number as far as it has as many, and its pairs stand at equal distances over the run.
+    Files that are missing or cannot be read are passed over; the summary names them.
+    """
+    sizes = _sizes(folder)
+    groups = sorted(sum(sizes.values(), Counter[str]()), key=lambda group: (group == TEXT, group))
+    wanted: dict[str, list[tuple[str, int]]] = {}
+    totals = [sum(counts[group] for counts in sizes.values()) for group in groups]
+    for group, total, number in zip(groups, totals, shares(totals, limit), strict=True):
+        for file, nth in _located(sizes, group, evenly(total, number)):
+            wanted.setdefault(file, []).append((group, nth))
+    samples = [sample for file in sizes if file in wanted for sample in _samples(folder / file, wanted[file])]
+    order = {group: number for number, group in enumerate(groups)}
+    return sorted(samples, key=lambda sample: order[sample.group])  # stable: the run's order within a group
+
+
+def shares(sizes: Sequence[int], limit: int) -> list[int]:
+    """Divide ``limit`` over groups: equal parts, and what small groups leave goes to the others.
+
+    >>> shares([100, 2, 50], 12)
+    [5, 2, 5]
+    """
+    taken = [0] * len(sizes)
+    left = min(limit, sum(sizes))
+    while left:
+        for group in [number for number, size in enumerate(sizes) if taken[number] < size]:
+            if left:
+                taken[group] += 1
+                left -= 1
+    return taken
+
+
+def evenly(size: int, number: int) -> list[int]:
+    """Return ``number`` positions at equal distances in ``size``.
+
+    >>> evenly(100, 4)
+    [12, 37, 62, 87]
+    """
+    return [(2 * position + 1) * size // (2 * number) for position in range(number)]
+
+
+def _sizes(folder: Path) -> dict[str, Counter[str]]:
+    """Return how many pairs of each group every file has."""
+    sizes = {}
+    for name in _files(folder):
+        try:
+            sizes[name] = Counter(_groups(folder / name))
+        except (OSError, pa.ArrowException):
+            continue  # the summary names it
+    return sizes
+
+
+def _located(
+    sizes: Mapping[str, Counter[str]], group: str, positions: Sequence[int]
+) -> Iterator[tuple[str, int]]:
+    """Yield (file, which of the group's pairs in it) for rising positions in a group."""
+    start = 0
+    for file, counts in sizes.items():
+        end = start + counts[group]
+        yield from ((file, position - start) for position in positions if start <= position < end)
+        start = end
+
+
+def _files(folder: Path) -> list[str]:
+    shards = sorted(manifest.read(folder), key=lambda shard: shard.shard)
+    names = [file.name for shard in shards for file in shard.files]
+    return [name for name in names if name.partition("/")[0] in CONFIGS.values()]
+
+
+def _groups(path: Path) -> Iterator[str]:
+    with pq.ParquetFile(path) as opened:
+        for batch in opened.iter_batches(_BATCH, columns=["provenance", "rejected_images_meta"]):
+            metas = batch["rejected_images_meta"].to_pylist()
+            for provenance, negatives in zip(batch["provenance"].to_pylist(), metas, strict=True):
+                told = negatives_told(provenance, [meta["edit"] for meta in negatives or ()][:1])
+                yield told[0].perturbation if told else TEXT
+
+
+def _samples(path: Path, wanted: Sequence[tuple[str, int]]) -> Iterator[Sample]:
+    """Yield the pairs of a file that are the nth of their group."""
+    seen: Counter[str] = Counter()
+    rows: dict[int, str] = {}
+    asked = set(wanted)
+    for row, group in enumerate(_groups(path)):
+        if (group, seen[group]) in asked:
+            rows[row] = group
+        seen[group] += 1
+    for number, row_values in _read_rows(path, sorted(rows)):
+        yield _sample(row_values, rows[number])
+
+
+def _read_rows(path: Path, wanted: Sequence[int]) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    """Yield the wanted rows, reading only their row groups and few rows at a time."""
+    with pq.ParquetFile(path) as opened:
+        start = 0
+        for group in range(opened.metadata.num_row_groups):
+            end = start + opened.metadata.row_group(group).num_rows
+            inside = [row for row in wanted if start <= row < end]
+            if inside:
+                yield from _read_group(opened, group, start, inside)
+            start = end
+
+
+def _read_group(
+    opened: pq.ParquetFile, group: int, start: int, wanted: Sequence[int]
+) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    for batch in opened.iter_batches(_HEAVY_BATCH, row_groups=[group]):
+        end = start + batch.num_rows
+        for row in wanted:
+            if start <= row < end:
+                yield row, batch.slice(row - start, 1).to_pylist()[0]
+        start = end
+        if start > wanted[-1]:
+            return
+
+
+def _sample(row: Mapping[str, Any], group: str) -> Sample:
+    negatives = row["rejected_images"]
+    measures: list[dict[MeasureName, float]] = [{} for _ in negatives or ()]
+    for score in row["scores"]:
+        number = negative_number(score["target"])
+        known = score["scorer"] == "pixels" and score["value"] is not None
+        if known and number is not None and number < len(measures):
+            measures[number][score["aspect"]] = score["value"]
+    return Sample(
+        id=row["id"],
+        kind=row["pair_kind"],
+        group=group,
+        source=row["source"],
+        source_id=row["source_id"],
+        system=row["system"],
+        history=tuple((user, assistant) for user, assistant in row["history"] or ()),
+        question=row["question"],
+        chosen=row["chosen_text"],
+        rejected=row["rejected_text"],
+        chosen_model=row["chosen_model"],
+        rejected_model=row["rejected_model"],
+        images=_side(row["images"], row["images_meta"]),
+        rejected_images=None if negatives is None else _side(negatives, row["rejected_images_meta"] or []),
+        measures=tuple(measures),
+    )
+
+
+def _side(stored: Sequence[Mapping[str, Any]], metas: Sequence[Mapping[str, Any]]) -> Side:
+    return Side(tuple(x["bytes"] for x in stored), tuple(meta["edit"] for meta in metas))

@@ -1,0 +1,74 @@
+"""Small copies of pictures for a page that stands alone."""
+
+from base64 import b64encode
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from pairwright.schemas.codec import Reduction, can_reduce, decode, read_image
+from pairwright.schemas.errors import RowError
+from pairwright.schemas.image import Image, Pixels
+
+SIDE = 360
+"""Longest side of a thumbnail, in pixels: fine enough for the text of a screenshot to be recognised."""
+
+_TRIES = ((SIDE, 84), (SIDE, 70), (SIDE, 50), (280, 50), (200, 40), (120, 30))
+"""(longest side, WebP quality), tried in this order until the thumbnail is small enough."""
+
+
+@dataclass(frozen=True, slots=True)
+class Thumbnail:
+    """A small copy of a picture."""
+
+    uri: str
+    """``data:`` URI of a WebP file; empty where the picture could not be read."""
+    width: int
+    """Pixels of the thumbnail, as is ``height``."""
+    height: int
+    original: str
+    """Size and format of the picture itself, or why it cannot be shown."""
+
+
+def thumbnail(data: bytes, budget: int) -> Thumbnail:
+    """Return a thumbnail of an encoded picture, in at most ``budget`` bytes where that can be reached."""
+    try:
+        image = read_image(data)
+        pixels = decode(image, _reduction(image))
+    except RowError as error:
+        return Thumbnail("", 0, 0, f"cannot be shown: {error.message}")
+    header = image.header
+    encoded, small = b"", pixels
+    for side, quality in _TRIES:
+        small = _fit(pixels, side)
+        encoded = _webp(small, quality)
+        if len(encoded) <= budget:
+            break
+    uri = "data:image/webp;base64," + b64encode(encoded).decode()
+    return Thumbnail(uri, small.shape[1], small.shape[0], f"{header.width}×{header.height} {header.format}")
+
+
+def _reduction(image: Image) -> Reduction:
+    """Return the largest reduction that leaves twice the pixels that are shown."""
+    allowed: tuple[Reduction, ...] = (8, 4, 2)
+    longest = max(image.header.width, image.header.height)
+    fits = (factor for factor in allowed if can_reduce(image.header) and longest >= 2 * SIDE * factor)
+    return next(fits, 1)
+
+
+def _fit(pixels: Pixels, side: int) -> Pixels:
+    height, width = pixels.shape[:2]
+    factor = side / max(height, width)
+    if factor >= 1:
+        return pixels
+    size = (max(1, round(width * factor)), max(1, round(height * factor)))
+    return cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)  # type: ignore[return-value]  # uint8 in and out
+
+
+def _webp(pixels: Pixels, quality: int) -> bytes:
+    done, buffer = cv2.imencode(
+        ".webp", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_WEBP_QUALITY, quality]
+    )
+    if not done:
+        raise ValueError(f"OpenCV could not write {pixels.shape} pixels as WebP")
+    return np.asarray(buffer).tobytes()
