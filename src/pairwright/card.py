@@ -1,0 +1,242 @@
+"""The data set card of a run: ``README.md`` with the metadata that the Hugging Face Hub reads."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import yaml
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+
+from pairwright.runs.contents import MEASURES
+from pairwright.runs.summary import PerturbationSummary, Share, Summary, summarize
+from pairwright.runs.wording import (
+    KINDS,
+    bytes_text,
+    drawn_texts,
+    measure_text,
+    middle_text,
+    outcome,
+    shares_text,
+    when_text,
+)
+
+NAME = "README.md"
+
+_HUB_LICENSES = frozenset(
+    """afl-3.0 agpl-3.0 apache-2.0 artistic-2.0 bigcode-openrail-m bigscience-bloom-rail-1.0 bigscience-openrail-m bsd
+    bsd-2-clause bsd-3-clause bsd-3-clause-clear bsl-1.0 c-uda cc cc-by-2.0 cc-by-2.5 cc-by-3.0 cc-by-4.0 cc-by-nc-2.0
+    cc-by-nc-3.0 cc-by-nc-4.0 cc-by-nc-nd-3.0 cc-by-nc-nd-4.0 cc-by-nc-sa-2.0 cc-by-nc-sa-3.0 cc-by-nc-sa-4.0
+    cc-by-nd-4.0 cc-by-sa-3.0 cc-by-sa-4.0 cc0-1.0 cdla-permissive-1.0 cdla-permissive-2.0 cdla-sharing-1.0
+    creativeml-openrail-m deepfloyd-if-license ecl-2.0 epl-1.0 epl-2.0 etalab-2.0 eupl-1.1 gemma gfdl gpl gpl-2.0
+    gpl-3.0 isc lgpl lgpl-2.1 lgpl-3.0 lgpl-lr llama2 lppl-1.3c mit mpl-2.0 ms-pl ncsa odbl odc-by ofl-1.1 openrail
+    openrail++ osl-3.0 pddl postgresql unlicense wtfpl zlib""".split()  # noqa: SIM905  # a list would be seventy lines
+)
+"""Identifiers that the Hub knows (hub-docs, repositories-licenses); any other one makes it refuse the card."""
+
+_HUB_SPELLING = {
+    "agpl-3.0-only": "agpl-3.0",
+    "cc0": "cc0-1.0",
+    "gpl-2.0-only": "gpl-2.0",
+    "gpl-3.0-only": "gpl-3.0",
+    "lgpl-3.0-only": "lgpl-3.0",
+    "odbl-1.0": "odbl",
+    "odc-by-1.0": "odc-by",
+    "pddl-1.0": "pddl",
+}
+"""SPDX identifiers, in lower case, that the Hub spells otherwise."""
+
+_SIZES = (
+    (10**3, "n<1K"),
+    (10**4, "1K<n<10K"),
+    (10**5, "10K<n<100K"),
+    (10**6, "100K<n<1M"),
+    (10**7, "1M<n<10M"),
+    (10**8, "10M<n<100M"),
+    (10**9, "100M<n<1B"),
+    (10**10, "1B<n<10B"),
+)
+_LANGUAGE = re.compile(r"[a-z]{2,3}")
+_PLACE = re.compile(r"[/\\~]|[A-Za-z]:[/\\]|file:")
+"""How an absolute path begins."""
+_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
+
+
+def write_card(folder: str | Path) -> Path:
+    """Write ``README.md`` into a run folder and return where; the same folder gives the same card.
+
+    Raises:
+        RunError: the folder holds no run.
+    """
+    folder = Path(folder)
+    card = render(summarize(folder))
+    path = folder / NAME
+    temporary = path.with_name(f".{NAME}.tmp")
+    temporary.write_text(card, encoding="utf-8", errors="replace")
+    temporary.replace(path)
+    return path
+
+
+def render(summary: Summary) -> str:
+    """Return the card: YAML metadata between two lines of dashes, then Markdown."""
+    environment = Environment(
+        loader=PackageLoader("pairwright"),
+        autoescape=select_autoescape(["html"]),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {
+        "bytes": bytes_text,
+        "drawn": drawn_texts,
+        "shares": shares_text,
+        "plain": plain,
+        "code": code,
+        "medians": _medians,
+    }
+    metadata = yaml.safe_dump(_metadata(summary), sort_keys=False, allow_unicode=True)
+    text = environment.get_template("card.md").render(
+        summary=summary,
+        run=summary.run,
+        title=_title(summary),
+        configs={config.name: config for config in summary.configs},
+        kinds=[(kind, count, KINDS.get(kind, "")) for kind, count in summary.kinds],
+        outcome=outcome(summary),
+        when=when_text(summary.run),
+        measures=[f"{info.label}: {info.about}" for info in MEASURES.values()],
+        recipe=_public_recipe(summary.run.recipe_text),
+        license_note=_license_note(summary.licenses),
+    )
+    return f"---\n{metadata}---\n\n{text}"
+
+
+def hub_license(name: str | None) -> str | None:
+    """Return the Hub's identifier of a licence, or None for one that it does not know.
+
+    >>> hub_license("CC BY 4.0"), hub_license("ODC-By-1.0"), hub_license("my own terms")
+    ('cc-by-4.0', 'odc-by', None)
+    """
+    if name is None:
+        return None
+    spelled = "-".join(name.lower().split())
+    spelled = _HUB_SPELLING.get(spelled, spelled)
+    return spelled if spelled in _HUB_LICENSES else None
+
+
+def size_category(pairs: int) -> str:
+    """Return the Hub's size category of a number of rows.
+
+    >>> size_category(999), size_category(1000), size_category(250_000)
+    ('n<1K', '1K<n<10K', '100K<n<1M')
+    """
+    return next(
+        (name for limit, name in _SIZES if pairs < limit), "n>1T" if pairs >= 10**12 else "10B<n<100B"
+    )
+
+
+def plain(text: str) -> str:
+    """Return a text from outside as it may stand in a line or a table cell of Markdown.
+
+    >>> plain("a | b\\n<script>")
+    'a \\\\| b &lt;script&gt;'
+    """
+    flat = " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return re.sub(r"([\\`*_\[\]|])", r"\\\1", flat)
+
+
+def code(text: str) -> str:
+    """Return a text from outside as inline code of Markdown.
+
+    >>> code("image_dpo")
+    '`image_dpo`'
+    """
+    flat = " ".join(text.replace("`", "'").split())
+    return f"`{flat}`"
+
+
+def _metadata(summary: Summary) -> dict[str, object]:
+    languages = [x.name for x in summary.languages if x.name and _LANGUAGE.fullmatch(x.name)]
+    sources = _source_datasets(summary)
+    metadata: dict[str, object] = {**_license(summary.licenses)}
+    if languages:
+        metadata["language"] = languages
+    metadata |= {
+        "pretty_name": _title(summary),
+        "size_categories": [size_category(summary.pairs)],
+        "task_categories": ["image-text-to-text", "visual-question-answering"],
+        "tags": ["preference", "dpo", "multimodal", "vision-language", "pairwright"],
+    }
+    if sources:
+        metadata["source_datasets"] = sources
+    metadata["configs"] = [
+        {"config_name": config.name}
+        | ({"default": True} if number == 0 else {})
+        | {"data_files": [{"split": "train", "path": f"{config.folder}/train-*.parquet"}]}
+        for number, config in enumerate(summary.configs)
+    ]
+    if not summary.configs:
+        del metadata["configs"]
+    return metadata
+
+
+def _license(shares: Sequence[Share]) -> dict[str, str]:
+    """Return the licence block: one identifier where every pair has it, ``other`` where not."""
+    names = {share.name for share in shares}
+    if not names or names == {None}:
+        return {"license": "other", "license_name": "unknown"}
+    known = {hub_license(name) for name in names}
+    if len(known) == 1 and (one := known.pop()):
+        return {"license": one}
+    if len(names) == 1:
+        return {"license": "other", "license_name": _slug(next(iter(names)) or "unknown")}
+    return {"license": "other", "license_name": "mixed"}
+
+
+def _license_note(shares: Sequence[Share]) -> str:
+    if not shares or any(share.name is None for share in shares):
+        return (
+            "Rows without a licence of their own are marked unknown: find out before you share this data set."
+        )
+    if len(shares) > 1:
+        return "The licences differ between rows; the columns `license` and `images_meta` say which row has which."
+    return "The column `license` says it for each row, `images_meta` for each picture where it is known."
+
+
+def _slug(name: str) -> str:
+    return re.sub(r"[^a-z0-9.]+", "-", name.lower()).strip("-") or "other"
+
+
+def _source_datasets(summary: Summary) -> list[str]:
+    """Return the Hub id that rows came from; a local path is none."""
+    path = summary.run.source_path
+    of_hub = any(mark.size == 0 and mark.name.startswith(f"{path} (") for mark in summary.run.source_files)
+    return [path] if of_hub and _HUB_ID.fullmatch(path) else []
+
+
+def _title(summary: Summary) -> str:
+    return " ".join((summary.run.pretty_name or summary.folder.replace("_", " ").replace("-", " ")).split())
+
+
+def _medians(perturbation: PerturbationSummary) -> list[str]:
+    spreads = ((name, perturbation.measure(name)) for name in MEASURES)
+    return [
+        f"{measure_text(name, spread.median)} ({middle_text(name, spread)})" if spread else ""
+        for name, spread in spreads
+    ]
+
+
+def _public_recipe(text: str) -> str:
+    """Return a recipe whose absolute paths are cut to their last part: a card is public, a home folder is not."""
+    shown = _without_places(yaml.safe_load(text))
+    dumped: str = yaml.safe_dump(shown, sort_keys=False, allow_unicode=True, width=100)
+    return dumped.replace("```", "'''")  # it stands between fences
+
+
+def _without_places(value: object) -> object:
+    if isinstance(value, dict):
+        return {key: _without_places(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_without_places(inner) for inner in value]
+    if isinstance(value, str) and _PLACE.match(value):
+        return re.split(r"[/\\]", value.rstrip("/\\"))[-1]
+    return value

@@ -1,0 +1,153 @@
+"""The data set card of a run, read back with the Hub's own library and with ``datasets``."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import yaml
+
+from pairwright.card import hub_license, plain, size_category, write_card
+from pairwright.schemas.errors import RunError
+
+hub = pytest.importorskip("huggingface_hub")
+
+
+def metadata(folder: Path) -> dict:
+    card = hub.DatasetCard.load(write_card(folder))
+    assert yaml.safe_load(card.data.to_yaml()) == card.data.to_dict()
+    return card.data.to_dict()
+
+
+def test_metadata_is_what_the_hub_reads(small_run):
+    assert metadata(small_run) == {
+        "license": "other",
+        "license_name": "mixed",
+        "language": ["en"],
+        "pretty_name": "run",
+        "size_categories": ["n<1K"],
+        "task_categories": ["image-text-to-text", "visual-question-answering"],
+        "tags": ["preference", "dpo", "multimodal", "vision-language", "pairwright"],
+        "configs": [
+            {
+                "config_name": "default",
+                "default": True,
+                "data_files": [{"split": "train", "path": "data/train-*.parquet"}],
+            },
+            {
+                "config_name": "visual_negative",
+                "data_files": [{"split": "train", "path": "visual_negative/train-*.parquet"}],
+            },
+        ],
+    }
+
+
+def test_datasets_loads_both_configs(small_run, tmp_path, monkeypatch):
+    datasets = pytest.importorskip("datasets")
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_OFFLINE", True)
+    write_card(small_run)
+    load = {"split": "train", "cache_dir": str(tmp_path / "cache")}
+    default = datasets.load_dataset(str(small_run), **load)
+    negatives = datasets.load_dataset(str(small_run), "visual_negative", **load)
+    assert set(default["pair_kind"]) == {"text"}
+    assert set(negatives["pair_kind"]) == {"image"}
+    assert negatives[0]["rejected_images"][0].size == (512, 512)
+
+
+def test_a_sole_config_is_the_default_one(make_run, image_pair, tmp_path):
+    datasets = pytest.importorskip("datasets")
+    folder = make_run(([image_pair()], []))
+    [config] = metadata(folder)["configs"]
+    assert (config["config_name"], config["default"]) == ("visual_negative", True)
+    loaded = datasets.load_dataset(str(folder), split="train", cache_dir=str(tmp_path / "cache"))
+    assert loaded[0]["pair_kind"] == "image"
+    assert "DPOTrainer" not in (folder / "README.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("licenses", "expected"),
+    [
+        (["CC-BY-4.0", "CC-BY-4.0"], {"license": "cc-by-4.0"}),
+        (["CC BY 4.0", "cc-by-4.0"], {"license": "cc-by-4.0"}),
+        (["mit", "cc-by-4.0"], {"license": "other", "license_name": "mixed"}),
+        (["mit", None], {"license": "other", "license_name": "mixed"}),
+        ([None, None], {"license": "other", "license_name": "unknown"}),
+        (["My Own: Terms", "My Own: Terms"], {"license": "other", "license_name": "my-own-terms"}),
+    ],
+)
+def test_licence(make_run, text_pair, licenses, expected):
+    pairs = [text_pair(number=number, license=license) for number, license in enumerate(licenses)]
+    folder = make_run((pairs, []))
+    found = metadata(folder)
+    assert {key: found[key] for key in ("license", "license_name") if key in found} == expected
+    assert ("find out before you share" in (folder / "README.md").read_text()) == (None in licenses)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"), [("odbl-1.0", "odbl"), ("GPL-3.0-only", "gpl-3.0"), ("wild", None)]
+)
+def test_spdx_identifiers_become_the_hubs(name, expected):
+    assert hub_license(name) == expected
+
+
+@pytest.mark.parametrize(
+    ("pairs", "category"),
+    [(0, "n<1K"), (9_999, "1K<n<10K"), (10_000, "10K<n<100K"), (10**7, "10M<n<100M"), (10**12, "n>1T")],
+)
+def test_size_category(pairs, category):
+    assert size_category(pairs) == category
+
+
+def test_the_text_tells_how_it_was_made(small_run):
+    text = write_card(small_run).read_text(encoding="utf-8")
+    for told in (
+        "8 source rows: 5 gave 5 pairs, 3 rejects.",
+        "| `gaussian_blur` | radius 12–30 px | 3 |",
+        "| row | `image_missing` | 2 |",
+        "TRL and LLaMA-Factory ignore the column `rejected_images`",
+        "cc-by-4.0 20 %",
+        "Recipe `image_dpo`",
+    ):
+        assert told in text
+
+
+def test_a_public_card_names_no_folder_of_this_machine(small_run):
+    text = write_card(small_run).read_text(encoding="utf-8")
+    assert "somebody" not in text
+    assert "path: photos.csv" in text
+
+
+def test_hostile_texts_stay_in_their_place(make_run, text_pair):
+    title = 'x"\n---\nlicense: mit # <script>\n```'
+    pair = replace(text_pair(license="| <b>\n# own"), language="en\nevil: true")
+    folder = make_run(([pair], []), pretty_name=title)
+    found = metadata(folder)
+    assert found["pretty_name"] == 'x" --- license: mit # <script> ```'
+    assert found["license"] == "other"
+    assert "language" not in found
+    body = (folder / "README.md").read_text().split("\n---\n", 1)[1]
+    assert body.count("```yaml") == 1
+    prose, recipe = body.split("```yaml")
+    assert recipe.count("```") == 1  # the fence ends once, at the end
+    assert "<script>" not in prose
+    assert "<b>" not in prose
+
+
+def test_plain_takes_markdown_and_html_out():
+    assert plain("[a](b) `c` <i>") == "\\[a\\](b) \\`c\\` &lt;i&gt;"
+
+
+def test_the_same_folder_gives_the_same_card(small_run):
+    first = write_card(small_run).read_bytes()
+    assert write_card(small_run).read_bytes() == first
+
+
+def test_an_unfinished_run_says_so(make_run):
+    folder = make_run(status="running")
+    assert "configs" not in metadata(folder)
+    assert "is not finished" in (folder / "README.md").read_text()
+
+
+def test_a_folder_that_is_no_run_is_a_clear_error(tmp_path):
+    with pytest.raises(RunError, match="no run folder"):
+        write_card(tmp_path)
+    assert not (tmp_path / "README.md").exists()
