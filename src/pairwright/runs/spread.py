@@ -110,7 +110,7 @@ def axis_over(low: float, high: float) -> Axis:
     >>> axis_over(11.3, 24.9)
     Axis(start=10.0, stop=25.0, step=5.0)
     >>> axis_over(0.5, 0.5)
-    Axis(start=0.5, stop=0.6, step=0.1)
+    Axis(start=0.5, stop=0.51, step=0.01)
     """
     span = high - low if high > low else max(abs(low) * 0.1, 0.1)
     for exponent in range(math.floor(math.log10(span)) - 1, 300):
