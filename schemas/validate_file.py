@@ -100,10 +100,17 @@ def _file_problems(path: Path, rules: Rules, seen: dict[str, str], name: str) ->
             for problem in (*columns, *_metadata_problems(file.schema_arrow), *_layout_problems(file)):
                 yield replace(problem, file=name)
             if rows_readable(columns):
-                yield from row_problems(file.iter_batches(_ROWS_AT_A_TIME), rules, seen, name)
+                yield from row_problems(_batches(file), rules, seen, name)
     except (OSError, pa.ArrowException) as error:
         told = f"cannot be read as Parquet ({error}); write or fetch it again"
         yield Problem(None, None, "", told, name)
+
+
+def _batches(file: pq.ParquetFile) -> Iterator[pa.RecordBatch]:
+    for group in range(
+        file.metadata.num_row_groups
+    ):  # over all groups at once, Arrow keeps the whole file in memory
+        yield from file.iter_batches(_ROWS_AT_A_TIME, row_groups=[group])
 
 
 def _metadata_problems(schema: pa.Schema) -> Iterator[Problem]:

@@ -1,6 +1,7 @@
 """Files and folders: metadata, layout, ids over files, and what may lie in which folder."""
 
 import json
+import random
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -152,3 +153,23 @@ def test_require_valid_raises_with_every_line(tmp_path, make_pairs):
         require_valid(path)
     assert len(raised.value.problems) == 21
     assert raised.value.problems[-1] == "and 5 more"
+
+
+def test_memory_follows_the_row_group_not_the_file(tmp_path, make_pairs, monkeypatch):
+    rows = to_table(make_pairs(60)).to_pylist()
+    for number, row in enumerate(rows):
+        row["extra"] = json.dumps(random.Random(number).randbytes(250_000).hex())
+    path = write(
+        tmp_path / "a.parquet", pa.Table.from_pylist(rows, schema=to_table([]).schema), row_group_size=2
+    )
+    del rows
+    before, held = pa.total_allocated_bytes(), []
+
+    def watched(row, pictures):
+        held.append(pa.total_allocated_bytes() - before)
+        return iter(())
+
+    monkeypatch.setattr("pairwright.schemas.validate.findings", watched)
+    assert validate_file(path) == []
+    assert len(held) == 60
+    assert max(held) < 8_000_000 < path.stat().st_size
