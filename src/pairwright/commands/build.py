@@ -10,7 +10,6 @@ import click
 from pairwright.api import Outcome
 from pairwright.commands._options import (
     limit_option,
-    plural,
     recipe_argument,
     seed_option,
     set_option,
@@ -63,11 +62,13 @@ def command(
 
 
 def _tell(outcome: Outcome) -> None:
+    from pairwright.runs.wording import counted
+
     counts, folder = outcome.counts, outcome.folder
     pairs = ", ".join(f"{number:,} {kind}" for kind, number in counts.pairs.items()) or "none"
     done = f"nothing to do: {folder} is finished" if outcome.already_done else f"{folder} is finished"
     click.echo(
-        f"{done}. {plural(counts.rows, 'source row')} = {counts.paired:,} with pairs + {counts.rejected:,} rejected."
+        f"{done}. {counted(counts.rows, 'source row')} = {counts.paired:,} with pairs + {counts.rejected:,} rejected."
     )
     click.echo(f"pairs: {pairs}")
     for scope, what in (("row", "rejected rows"), ("negative", "negatives that were refused")):

@@ -4,14 +4,13 @@ import click
 
 from pairwright.commands._options import (
     limit_option,
-    plural,
     recipe_argument,
     seed_option,
     set_option,
-    size,
     source_option,
 )
 from pairwright.forecast import Forecast
+from pairwright.runs.wording import bytes_text, counted
 
 
 @click.command("check")
@@ -37,7 +36,7 @@ def command(
 def _tell(forecast: Forecast) -> None:
     file = forecast.recipe.file
     rows = (
-        plural(forecast.rows, "row")
+        counted(forecast.rows, "row")
         if forecast.rows is not None
         else "rows not counted (that takes a full read)"
     )
@@ -48,14 +47,18 @@ def _tell(forecast: Forecast) -> None:
     columns = ", ".join(f"{field} from {column!r}" for field, column in forecast.columns.items())
     click.echo(f"columns  {columns or 'none'}")
     click.echo(
-        f"images   {plural(forecast.images, 'image')} found in the first {plural(forecast.looked_at, 'row')}"
+        f"images   {counted(forecast.images, 'image')} found in the first {counted(forecast.looked_at, 'row')}"
     )
     for reason, number in forecast.rejects.items():
         example = forecast.examples[reason]
         where = f"{example.field}: " if example.field else ""
         click.echo(f"reject   {number:,} {reason}, for example {example.record_id}: {where}{example.message}")
     pairs = ", ".join(f"{number:,} {kind}" for kind, number in forecast.pairs.items()) or "none"
-    click.echo(f"pairs    {pairs} from {plural(forecast.built, 'row')} built in memory")
+    click.echo(f"pairs    {pairs} from {counted(forecast.built, 'row')} built in memory")
     if forecast.bytes_per_row is not None:
-        whole = f", about {size(forecast.bytes_per_row * forecast.rows)} in all" if forecast.rows else ""
-        click.echo(f"size     about {size(forecast.bytes_per_row)} per source row{whole}")
+        whole = (
+            f", about {bytes_text(round(forecast.bytes_per_row * forecast.rows))} in all"
+            if forecast.rows
+            else ""
+        )
+        click.echo(f"size     about {bytes_text(round(forecast.bytes_per_row))} per source row{whole}")

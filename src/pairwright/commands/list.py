@@ -1,11 +1,12 @@
 """``pairwright list``."""
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
 
 import click
-from rich.console import Console
+from rich.console import Console, RenderableType
+from rich.padding import Padding
 from rich.table import Table
+from rich.text import Text
 
 
 @click.command("list")
@@ -18,107 +19,117 @@ def command(what: str | None) -> None:
     \b
     pairwright list perturbations
     """
-    tables: dict[str, Callable[[], Table]] = {
+    told: dict[str, Callable[[], Iterator[RenderableType]]] = {
         "recipes": _recipes,
         "builders": _builders,
         "perturbations": _perturbations,
         "measures": _measures,
         "reasons": _reasons,
     }
-    console = Console()
-    if what:
-        console.print(tables[what]())
-        return
-    for name, names in _names().items():
-        console.print(f"[bold]{name}[/]: {', '.join(names)}", soft_wrap=True)
-    console.print("\npairwright list WHAT tells more of each.")
+    console = Console(highlight=False)
+    for line in told[what]() if what else _names():
+        console.print(line, soft_wrap=isinstance(line, str))
 
 
-def _names() -> dict[str, list[str]]:
+def _names() -> Iterator[RenderableType]:
     from pairwright.annotators.pixels import RANGES
     from pairwright.builders import ROOM as BUILDERS
     from pairwright.perturbations import ROOM as PERTURBATIONS
     from pairwright.recipe import packaged_names
 
-    return {
+    everything = {
         "recipes": packaged_names(),
         "builders": BUILDERS.names(),
         "perturbations": PERTURBATIONS.names(),
         "measures": list(RANGES),
     }
+    for kind, names in everything.items():
+        yield f"[bold]{kind}[/]: {', '.join(names)}"
+    yield "\npairwright list WHAT tells more of each, also of reject reasons."
 
 
-def _recipes() -> Table:
+def _recipes() -> Iterator[RenderableType]:
     from pairwright.recipe import load_recipe, packaged_names
 
-    table = _table("recipe", "builder", "about")
     for name in packaged_names():
-        file = load_recipe(name).file
-        table.add_row(name, file.builder, file.about)
-    return table
+        yield from _entry(name, load_recipe(name).file.about, None)
 
 
-def _builders() -> Table:
+def _builders() -> Iterator[RenderableType]:
     from pairwright.builders import ROOM
 
-    table = _table("builder", "parameter", "default", "about")
     for name in ROOM.names():
         part = ROOM.get(name)
-        table.add_row(name, "", "", f"{part.summary}\n{part.source}")
-        for key, field in part.settings.model_fields.items():
-            default = "required" if field.is_required() else str(field.default)
-            table.add_row("", key, default, field.description or "")
-        table.add_section()
-    return table
+        yield from _entry(name, part.summary, part.source)
+        rows = [
+            (
+                key,
+                "required" if field.is_required() else f"default {field.default}",
+                _plain(field.description),
+            )
+            for key, field in part.settings.model_fields.items()
+        ]
+        yield _indented(rows)
 
 
-def _perturbations() -> Table:
+def _perturbations() -> Iterator[RenderableType]:
     from pairwright.perturbations import ROOM
     from pairwright.schemas.knobs import knobs
 
-    table = _table("perturbation", "parameter", "default", "allowed", "about")
     for name in ROOM.names():
         part = ROOM.get(name)
-        table.add_row(name, "", "", "", f"{part.summary}\n[dim]{part.source}[/]")
-        for key, knob in knobs(part.params).items():
-            if knob.unit == "seed":
-                continue
-            search = " (strength)" if knob.stronger else ""
-            allowed = f"{knob.low:g} to {knob.high:g} {knob.unit}"
-            table.add_row("", key, _value(knob.default), allowed, knob.about + search)
-        table.add_section()
-    return table
+        yield from _entry(name, part.summary, part.source)
+        rows = [
+            (
+                key,
+                _range(knob.default),
+                f"{knob.about}; {knob.low:g} to {knob.high:g} {knob.unit}"
+                + ("; strength" if knob.stronger else ""),
+            )
+            for key, knob in knobs(part.params).items()
+            if knob.unit != "seed"
+        ]
+        if rows:
+            yield _indented(rows)
 
 
-def _measures() -> Table:
-    from dataclasses import fields
+def _measures() -> Iterator[RenderableType]:
+    from pairwright.annotators.pixels import RANGES
+    from pairwright.runs.contents import MEASURES
 
-    from pairwright.annotators import pixels
-
-    table = _table("measure", "from", "to")
-    for field in fields(pixels.Measures):
-        low, high = pixels.RANGES[field.name]
-        table.add_row(field.name, _value(low), _value(high))
-    return table
+    for name, info in MEASURES.items():
+        low, high = RANGES[name]
+        bounds = f"from {low:g}" if high is None else f"{low:g} to {high:g}"
+        yield from _entry(name, f"{info.about}; {bounds}", None)
 
 
-def _reasons() -> Table:
+def _reasons() -> Iterator[RenderableType]:
     from pairwright.schemas.reasons import EXPLANATIONS
 
-    table = _table("reason", "meaning")
     for reason, meaning in EXPLANATIONS.items():
-        table.add_row(reason, meaning)
-    return table
+        yield from _entry(reason, meaning, None)
 
 
-def _table(*columns: str) -> Table:
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for number, column in enumerate(columns):
-        table.add_column(column, no_wrap=number == 0, overflow="fold")
-    return table
+def _entry(name: str, about: str, source: str | None) -> Iterator[RenderableType]:
+    yield Text(name, style="bold")
+    yield Padding(Text(about), (0, 0, 0, 2))
+    if source:
+        yield Padding(Text(source, style="dim"), (0, 0, 0, 2))
 
 
-def _value(value: Any) -> str:
-    if value is None:
-        return "-"
+def _indented(rows: list[tuple[str, str, str]]) -> RenderableType:
+    table = Table.grid(padding=(0, 2))
+    table.add_column(no_wrap=True, style="cyan")
+    table.add_column(no_wrap=True)
+    table.add_column()
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    return Padding(table, (0, 0, 1, 4))
+
+
+def _plain(description: str | None) -> str:
+    return (description or "").replace("``", "")
+
+
+def _range(value: float | tuple[float, float] | tuple[int, int]) -> str:
     return f"{value[0]:g} to {value[1]:g}" if isinstance(value, tuple) else f"{value:g}"

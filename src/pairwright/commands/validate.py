@@ -4,7 +4,7 @@ import sys
 
 import click
 
-from pairwright.commands._options import plural
+from pairwright.runs.wording import counted
 
 _SHOWN = 50
 
@@ -27,8 +27,8 @@ def command(path: str) -> None:
     for problem in problems[:_SHOWN]:
         click.echo(str(problem))
     if len(problems) > _SHOWN:
-        click.echo(f"… and {plural(len(problems) - _SHOWN, 'more problem')}")
+        click.echo(f"… and {counted(len(problems) - _SHOWN, 'more problem')}")
     click.echo(
-        f"{path}: {plural(len(problems), 'problem') if problems else 'every row keeps to the shared schema'}"
+        f"{path}: {counted(len(problems), 'problem') if problems else 'every row keeps to the shared schema'}"
     )
     sys.exit(bool(problems))

@@ -1,0 +1,137 @@
+"""The command line as a person meets it: real processes, what they print, and how they end."""
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pairwright.cli import VERBS
+
+Table = Callable[..., Path]
+
+
+def _pairwright(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-P", "-m", "pairwright", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=cwd, timeout=120)
+
+
+def test_help_names_every_verb() -> None:
+    told = _pairwright("--help").stdout
+    for verb, summary in VERBS.items():
+        assert f"  {verb} " in told
+        assert summary in " ".join(told.split())
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_has_help_with_an_example(verb: str) -> None:
+    done = _pairwright(verb, "--help")
+    assert done.returncode == 0, done.stderr
+    assert f"pairwright {verb}" in done.stdout
+
+
+def test_build_then_show_then_report(csv_with_faults: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    done = _pairwright("build", "image_dpo", "--source", csv_with_faults, "--out", out)
+    assert done.returncode == 0, done.stderr
+    assert "12 source rows = 8 with pairs + 4 rejected" in done.stdout
+    assert "1 image_missing" in done.stdout
+    shown = _pairwright("show", out)
+    assert shown.returncode == 0, shown.stderr
+    assert "image_truncated" in shown.stdout
+    reported = _pairwright("report", out)
+    assert reported.returncode == 0, reported.stderr
+    assert (out / "report.html").stat().st_size > 10_000
+    assert _pairwright("validate", out).returncode == 0
+
+
+def test_check_tells_what_would_happen_and_changes_nothing(csv_with_faults: Path, tmp_path: Path) -> None:
+    before = sorted(tmp_path.rglob("*"))
+    done = _pairwright("check", "image_dpo", "--source", csv_with_faults, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    for told in (
+        "12 rows",
+        "question from 'question'",
+        "chosen from 'answer'",
+        "images from 'image'",
+        "1 image_missing",
+        "1 image_outside_root",
+        "8 image",
+        "per source row",
+    ):
+        assert told in done.stdout, done.stdout
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["build", "image_dop", "--source", "x.csv"], "Did you mean 'image_dpo'"),
+        (["build", "image_dpo"], "source.path"),
+        (["build", "image_dpo", "--source", "nowhere.csv"], "nowhere.csv"),
+        (["build", "image_dpo", "--source", "x.csv", "--set", "per_row=two"], "per_row"),
+        (["build", "image_dpo", "--source", "x.csv", "--set", "shard_row=2"], "shard_row"),
+        (["show", "nowhere"], "nowhere"),
+        (["report", "nowhere"], "nowhere"),
+        (["validate", "nowhere"], "nowhere"),
+    ],
+)
+def test_mistakes_end_with_one_message_and_no_traceback(
+    arguments: list[str], told: str, tmp_path: Path
+) -> None:
+    done = _pairwright(*arguments, cwd=tmp_path)
+    assert done.returncode != 0
+    assert told in done.stderr
+    assert "Traceback" not in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_interrupted_it_says_how_to_go_on(table: Table, tmp_path: Path) -> None:
+    source = table(5000)
+    command = [
+        sys.executable,
+        "-P",
+        "-m",
+        "pairwright",
+        "build",
+        "chip",
+        "--source",
+        source,
+        "--out",
+        tmp_path / "out",
+    ]
+    process = subprocess.Popen(
+        [*map(str, command), "--set", "output.shard_rows=20"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    manifest = tmp_path / "out" / "manifest.jsonl"
+    deadline = time.monotonic() + 30
+    while not manifest.exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGTERM)
+    _, told = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "the same command goes on" in told
+    assert not list((tmp_path / "out").rglob("*.tmp"))
+
+
+@pytest.mark.parametrize(
+    ("what", "told"),
+    [
+        (None, "perturbations: "),
+        ("recipes", "image_dpo"),
+        ("builders", "keep_pairs"),
+        ("perturbations", "radius"),
+        ("measures", "entropy_ratio"),
+        ("reasons", "image_truncated"),
+    ],
+)
+def test_list(what: str | None, told: str) -> None:
+    done = _pairwright("list", *([what] if what else []))
+    assert done.returncode == 0, done.stderr
+    assert told in done.stdout
