@@ -5,10 +5,13 @@ blur leaves nothing finer than a few pixels, so it is computed on a picture redu
 at least 45 dB from the exact Gaussian (a test holds it there), which is nearer than Pillow's three box filters.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Annotated
 
 import cv2
+import numpy as np
+from numpy.typing import NDArray
 
 from pairwright.perturbations import Perturbation, Reduced
 from pairwright.schemas.codec import Reduction, shrink
@@ -61,14 +64,38 @@ def reduction(params: Params) -> Reduction:
 def apply_reduced(small: Pixels, size: tuple[int, int], params: Params, factor: Reduction) -> Pixels:
     """Return the blurred picture of ``size`` (height, width) from its reduction by ``factor``."""
     height, width = size
-    # Reflected borders, unlike repeated ones, mean the same on both grids.
     # Averaging squares and interpolating back blur a little themselves: their variance is taken off.
     spread = max((params.radius / factor) ** 2 - (1 / 12 + 1 / 6) * (factor > 1), 1e-4) ** 0.5
-    blurred = cv2.GaussianBlur(small, (0, 0), spread, borderType=cv2.BORDER_REFLECT)
+    # Reflected borders, unlike repeated ones, mean the same on both grids, if their mirror stands at the same place.
+    frame = 0 if height % factor == width % factor == 0 else min(math.ceil(3 * spread), max(small.shape[:2]))
+    framed = _framed(small, size, factor, frame) if frame else small
+    blurred = cv2.GaussianBlur(framed, (0, 0), spread, borderType=cv2.BORDER_REFLECT)
+    blurred = blurred[frame : frame + small.shape[0], frame : frame + small.shape[1]]
     if factor > 1:
         full = (small.shape[1] * factor, small.shape[0] * factor)
         blurred = cv2.resize(blurred, full, interpolation=cv2.INTER_LINEAR)[:height, :width]
-    return blurred  # type: ignore[return-value]  # uint8 in, uint8 out
+    return np.ascontiguousarray(blurred)
+
+
+def _framed(small: Pixels, size: tuple[int, int], factor: Reduction, frame: int) -> Pixels:
+    """Return the reduced picture with ``frame`` more pixels on each side, mirrored where the full picture ends.
+
+    Where a side is no multiple of the factor, that is inside the last reduced pixel; OpenCV mirrors behind it.
+    """
+    rows, columns = (
+        _mirrored(reduced, side, factor, frame) for reduced, side in zip(small.shape, size, strict=False)
+    )
+    across, down = np.meshgrid(columns, rows)
+    return cv2.remap(small, across, down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[return-value]
+
+
+def _mirrored(reduced: int, side: int, factor: Reduction, frame: int) -> NDArray[np.float32]:
+    """Return where each pixel of a framed axis is found among the ``reduced`` ones, which stand for ``side`` pixels."""
+    centres = (np.arange(-frame, reduced + frame) + 0.5) * factor
+    inside = side - np.abs(side - np.abs(centres) % (2 * side))
+    places: NDArray[np.float32] = (inside / factor - 0.5).astype(np.float32)
+    places[frame : frame + reduced] = np.arange(reduced)
+    return places
 
 
 PART = Perturbation(
