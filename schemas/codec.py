@@ -6,13 +6,18 @@ pixels within rounding, faster, and at a half, a quarter or an eighth of the siz
 """
 
 import io
+import threading
 import warnings
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from typing import Literal
 
 import cv2
 import numpy as np
 import PIL.Image
 import PIL.ImageOps
+import PIL.TiffImagePlugin
 
 from pairwright.schemas.errors import RowError
 from pairwright.schemas.image import EXTENSIONS, Header, Image, Pixels, digest
@@ -33,6 +38,21 @@ _FLAGS: dict[int, int] = {
     8: cv2.IMREAD_REDUCED_COLOR_8,
 }
 _ORIENTATION_TAG = 0x0112
+_TIFF_WIDTH, _TIFF_HEIGHT = 0x0100, 0x0101
+_PNG_EXIF = (b"eXIf", b"Raw profile type", b"XML:com.adobe.xmp")
+"""Where a PNG may keep its orientation: the chunk for it, ImageMagick's text, and XMP."""
+
+
+@dataclass(slots=True)
+class _Warnings:
+    """State of :func:`_unwarned`: who is reading, and what puts the filters back."""
+
+    lock: threading.Lock
+    undo: ExitStack
+    readers: int = 0
+
+
+_WARNINGS = _Warnings(threading.Lock(), ExitStack())
 
 
 def read_image(
@@ -72,19 +92,20 @@ def read_header(data: bytes, *, field: str | None = None, max_pixels: int = DEFA
     """
     if not data:
         raise RowError("image_unreadable", field, "the file is empty")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # broken EXIF and big pictures only warn; size is decided on below
+    with _unwarned():  # broken EXIF and big pictures only warn; size is decided on below
         try:
             with PIL.Image.open(io.BytesIO(data)) as opened:
-                name, mode, (width, height) = str(opened.format), opened.mode, opened.size
+                name, mode = str(opened.format), opened.mode
+                width, height = _stored_size(opened)
                 orientation = _orientation(opened, name, data)
+        except PIL.UnidentifiedImageError as error:  # its own text holds a memory address
+            raise RowError("image_unreadable", field, "not a picture in any known format") from error
         except PIL.Image.DecompressionBombError as error:
             raise RowError("image_too_large", field, str(error)) from error
         except Exception as error:  # hostile bytes make decoders raise nearly anything; each is a reject
             raise RowError("image_unreadable", field, f"no decoder reads it ({error})") from error
-    name = (
-        "JPEG" if name == "MPO" else name
-    )  # two-eyed JPEG of some cameras: every reader shows its first JPEG
+    if name == "MPO":  # two-eyed JPEG of some cameras: every reader shows its first JPEG
+        name = "JPEG"
     if name not in EXTENSIONS:
         raise RowError("image_format", field, f"{name} is not one of {', '.join(sorted(EXTENSIONS))}")
     if width * height > max_pixels:
@@ -174,16 +195,22 @@ def _resized(pixels: Pixels, factor: int) -> Pixels:
     return cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)  # type: ignore[return-value]  # uint8 in, uint8 out
 
 
+def _stored_size(opened: PIL.Image.Image) -> tuple[int, int]:
+    """Return width and height before the EXIF rotation: of a TIFF, newer Pillows tell those after it."""
+    if isinstance(opened, PIL.TiffImagePlugin.TiffImageFile):
+        return int(opened.tag_v2[_TIFF_WIDTH]), int(opened.tag_v2[_TIFF_HEIGHT])
+    return opened.size
+
+
 def _orientation(opened: PIL.Image.Image, name: str, data: bytes) -> int:
-    if name == "PNG" and b"eXIf" not in data:
+    if name == "PNG" and not any(key in data for key in _PNG_EXIF):
         return 1  # Pillow would decode the whole PNG to look behind its pixels
     value = opened.getexif().get(_ORIENTATION_TAG, 1)
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
 def _decode_with_pillow(data: bytes, field: str | None) -> Pixels:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with _unwarned():
         try:
             with PIL.Image.open(io.BytesIO(data)) as opened:
                 opened.load()
@@ -192,8 +219,29 @@ def _decode_with_pillow(data: bytes, field: str | None) -> Pixels:
         except RowError:
             raise
         except Exception as error:  # see read_header
-            cut = "truncated" in str(error)
+            cut = "truncated" in str(error).lower()
             raise RowError("image_truncated" if cut else "image_unreadable", field, str(error)) from error
+
+
+@contextmanager
+def _unwarned() -> Iterator[None]:
+    """Silence warnings while any thread reads a picture.
+
+    ``warnings.catch_warnings`` alone must not be entered by two threads at once: whoever leaves last would put the
+    other's filters back for good. So the first thread in sets the filter, and the last one out takes it away.
+    """
+    with _WARNINGS.lock:
+        if not _WARNINGS.readers:
+            _WARNINGS.undo.enter_context(warnings.catch_warnings())
+            warnings.simplefilter("ignore")
+        _WARNINGS.readers += 1
+    try:
+        yield
+    finally:
+        with _WARNINGS.lock:
+            _WARNINGS.readers -= 1
+            if not _WARNINGS.readers:
+                _WARNINGS.undo.close()
 
 
 def _as_rgb(picture: PIL.Image.Image, field: str | None) -> PIL.Image.Image:
