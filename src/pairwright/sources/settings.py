@@ -82,8 +82,8 @@ class SourceSettings(Settings):
     """Configuration of a ``datasets`` source."""
     revision: str | None = None
     """Commit, tag or branch of a ``datasets`` id; name a commit to get the same rows next year."""
-    max_pixels: Annotated[int, Field(ge=1)] = DEFAULT_MAX_PIXELS
-    """Refuse pictures with more pixels, before they are decoded."""
+    max_pixels: Annotated[int, Field(ge=1, le=178_956_970)] = DEFAULT_MAX_PIXELS
+    """Refuse pictures with more pixels, before they are decoded. Above 178,956,970 Pillow refuses by itself."""
     max_file_mb: Annotated[float, Field(gt=0)] = 64.0
     """Refuse picture files of more megabytes (10^6 bytes), before they are read."""
     min_side: Annotated[int, Field(ge=1)] = 1
