@@ -1,6 +1,6 @@
 """One image negative from one picture: perturb, measure, judge, encode."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
@@ -105,6 +105,18 @@ class View:
         return shrink(self.at(decoded), factor // decoded)
 
 
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A perturbed picture beside its original."""
+
+    original: Pixels
+    """At measuring size."""
+    changed: Pixels
+    """At measuring size."""
+    whole: Callable[[], Pixels]
+    """Returns the changed picture at full size; not called for what is only measured."""
+
+
 def make_negative(
     view: View,
     operation: Operation,
@@ -124,9 +136,9 @@ def make_negative(
         return _retrieved(view, operation, params, rng, finish, neighbours, record_id)
     if operation.until:
         params = _searched(view, operation, params)
-    original, changed = _rendered(view, operation.part, params)
-    measures = _accepted(operation, measure(original, shrink(changed, view.measured_at)), finish)
-    header = view.image.header
+    rendered = _rendered(view, operation.part, params)
+    measures = _accepted(operation, measure(rendered.original, rendered.changed), finish)
+    changed, header = rendered.whole(), view.image.header
     encoding: Encoding = finish.encoding if finish.encoding != "auto" else _auto(header)
     data = encode(changed, encoding, finish.quality)
     made = Header(_FORMATS[encoding], "RGB", changed.shape[1], changed.shape[0])
@@ -135,19 +147,24 @@ def make_negative(
     return Negative(image, measures, operation.name, asdict(params), _units(operation))
 
 
-def _rendered(view: View, part: Perturbation[Any], params: Any) -> tuple[Pixels, Pixels]:
-    """Return the original at measuring size and the changed picture at full size."""
-    factor = view.measured_at
+def _rendered(view: View, part: Perturbation[Any], params: Any) -> Rendered:
+    """Return original and changed picture at measuring size, and a way to the changed one at full size."""
     header = view.image.header
+    factor, size = view.measured_at, (header.height, header.width)
     if part.reduced and can_reduce(header):
-        reduction = part.reduced.factor(params)
+        way, reduction = part.reduced, part.reduced.factor(params)
         decoded = _up_to_8(min(reduction, factor))
         pixels = view.at(decoded)
-        small = shrink(pixels, reduction // decoded)
-        changed = part.reduced.apply(small, (header.height, header.width), params, reduction)
-        return shrink(pixels, factor // decoded), changed
+        small = way.change(shrink(pixels, reduction // decoded), size, params, reduction)
+        original = shrink(pixels, factor // decoded)
+        if reduction >= factor:
+            changed = way.enlarge(small, original.shape[:2], params, reduction // factor)
+        else:
+            changed = shrink(way.enlarge(small, size, params, reduction), factor)
+        return Rendered(original, changed, lambda: way.enlarge(small, size, params, reduction))
     pixels = view.at(1)
-    return shrink(pixels, factor), part.apply(pixels, params)
+    whole = part.apply(pixels, params)
+    return Rendered(shrink(pixels, factor), shrink(whole, factor), lambda: whole)
 
 
 def _searched(view: View, operation: Operation, drawn: Any) -> Any:
@@ -158,8 +175,8 @@ def _searched(view: View, operation: Operation, drawn: Any) -> Any:
     name, target = until
 
     def measured(params: Any) -> float:
-        original, changed = _rendered(view, part, params)
-        value = getattr(measure(original, shrink(changed, view.measured_at)), name)
+        rendered = _rendered(view, part, params)
+        value = getattr(measure(rendered.original, rendered.changed), name)
         return float("nan") if value is None else float(value)
 
     params = weakest(drawn, found[0], found[1], measured, target)

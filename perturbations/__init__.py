@@ -24,8 +24,16 @@ class Reduced(Generic[P]):
 
     factor: Callable[[P], Reduction]
     """How many times smaller the picture may be decoded for these parameters."""
-    apply: Callable[[Pixels, tuple[int, int], P, Reduction], Pixels]
-    """Takes the reduced pixels, the full (height, width), the parameters and the factor the pixels were reduced by."""
+    change: Callable[[Pixels, tuple[int, int], P, Reduction], Pixels]
+    """Takes the picture reduced by the factor, the full (height, width), the parameters and the factor; returns what
+    is left of the picture, as small as the operation makes it."""
+    enlarge: Callable[[Pixels, tuple[int, int], P, int], Pixels]
+    """Takes what ``change`` returned, a (height, width), the parameters, and how many pixels of that size each pixel
+    of the reduced picture stands for; returns the changed picture at that size."""
+
+    def apply(self, small: Pixels, size: tuple[int, int], params: P, factor: Reduction) -> Pixels:
+        """Return the changed picture of ``size`` (height, width) from its reduction by ``factor``."""
+        return self.enlarge(self.change(small, size, params, factor), size, params, factor)
 
 
 @dataclass(frozen=True, slots=True)

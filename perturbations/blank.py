@@ -38,7 +38,12 @@ def reduction(params: Params) -> Reduction:
     return 8
 
 
-def apply_reduced(small: Pixels, size: tuple[int, int], params: Params, factor: Reduction) -> Pixels:
+def change(small: Pixels, size: tuple[int, int], params: Params, factor: Reduction) -> Pixels:
+    """Return one pixel of the grey level."""
+    return np.full((1, 1, 3), params.level, np.uint8)
+
+
+def enlarge(changed: Pixels, size: tuple[int, int], params: Params, factor: int) -> Pixels:
     """Return an empty picture of ``size`` (height, width)."""
     return np.full((*size, 3), params.level, np.uint8)
 
@@ -48,5 +53,5 @@ PART = Perturbation(
     apply=apply,
     summary="shows nothing: one grey level all over",
     source="CHiP (arXiv 2501.16629): black",
-    reduced=Reduced(reduction, apply_reduced),
+    reduced=Reduced(reduction, change, enlarge),
 )

@@ -36,8 +36,8 @@ def apply(image: Pixels, params: Params) -> Pixels:
     >>> apply(ramp, Params(block=3))[0, :, 0].tolist()
     [1, 1, 1, 4, 4, 4, 6]
     """
-    factor = reduction(params)
-    return apply_reduced(shrink(image, factor), (image.shape[0], image.shape[1]), params, factor)
+    size, factor = (image.shape[0], image.shape[1]), reduction(params)
+    return enlarge(change(shrink(image, factor), size, params, factor), size, params, factor)
 
 
 def reduction(params: Params) -> Reduction:
@@ -50,15 +50,21 @@ def reduction(params: Params) -> Reduction:
     return 1
 
 
-def apply_reduced(small: Pixels, size: tuple[int, int], params: Params, factor: Reduction) -> Pixels:
-    """Return the pixelated picture of ``size`` (height, width) from its reduction by ``factor``."""
+def change(small: Pixels, size: tuple[int, int], params: Params, factor: Reduction) -> Pixels:
+    """Return the mean of each block of a picture of ``size`` (height, width), reduced by ``factor``."""
     height, width = size
     down = _sums(small, height, params.block, factor)
     sums = _sums(down.swapaxes(0, 1), width, params.block, factor).swapaxes(0, 1)
     heights, widths = (np.diff(np.arange(0, side, params.block), append=side) for side in size)
-    means = np.rint(sums / np.outer(heights, widths)[..., None]).astype(np.uint8)
-    wide = np.repeat(means, params.block, axis=1)[:, :width]
-    return np.repeat(wide, params.block, axis=0)[:height]
+    return np.rint(sums / np.outer(heights, widths)[..., None]).astype(np.uint8)
+
+
+def enlarge(changed: Pixels, size: tuple[int, int], params: Params, factor: int) -> Pixels:
+    """Return the picture of ``size`` (height, width) with a square for each mean."""
+    height, width = size
+    side = params.block * factor // reduction(params)
+    wide = np.repeat(changed, side, axis=1)[:, :width]
+    return np.repeat(wide, side, axis=0)[:height]
 
 
 def _sums(values: NDArray[np.integer], side: int, block: int, factor: Reduction) -> NDArray[np.int64]:
@@ -74,5 +80,5 @@ PART = Perturbation(
     apply=apply,
     summary="replaces each square block by its mean colour",
     source="ImageDPO (arXiv 2501.00569): blocks of 32 px, in other runs 16 and 64",
-    reduced=Reduced(reduction, apply_reduced),
+    reduced=Reduced(reduction, change, enlarge),
 )

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from pairwright.perturbations.gaussian_blur import PART, Params, apply, apply_reduced, reduction
+from pairwright.perturbations.gaussian_blur import PART, Params, apply, reduction
 from pairwright.schemas.codec import decode, encode, read_image
 from pairwright.schemas.image import Pixels
 
@@ -31,7 +31,8 @@ def test_a_reduced_decode_gives_the_same_blur(photos: dict[str, Pixels], name: s
     file = read_image(encode(photos[name], "jpeg", 90))
     whole, params = decode(file), Params(radius)
     factor = reduction(params)
-    result = apply_reduced(decode(file, factor), whole.shape[:2], params, factor)
+    assert PART.reduced is not None
+    result = PART.reduced.apply(decode(file, factor), whole.shape[:2], params, factor)
     assert result.shape == whole.shape
     assert cv2.PSNR(result.astype(np.float32), exact(whole, radius)) >= 45
 
