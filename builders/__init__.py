@@ -6,9 +6,8 @@ checks them once and returns what every source row then goes through.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from random import Random
 from typing import Any, Generic, Protocol, TypeVar
-
-import numpy as np
 
 from pairwright.schemas.image import Image
 from pairwright.schemas.pair import Pair
@@ -32,7 +31,7 @@ class Built:
 class Neighbours(Protocol):
     """The other rows of a shard, for constructions that need a second picture."""
 
-    def images(self, record_id: str, rng: np.random.Generator) -> Iterator[tuple[str, Image]]:
+    def images(self, record_id: str, rng: Random) -> Iterator[tuple[str, Image]]:
         """Yield (record id, first image) of other rows in drawn order, leaving out rows that cannot be read."""
 
 

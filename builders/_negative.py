@@ -2,9 +2,8 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
+from random import Random
 from typing import Any, Literal
-
-import numpy as np
 
 from pairwright.annotators.pixels import MeasureName, Measures, measure, scale
 from pairwright.builders import Neighbours
@@ -121,7 +120,7 @@ def make_negative(
     view: View,
     operation: Operation,
     *,
-    rng: np.random.Generator,
+    rng: Random,
     finish: Finish,
     neighbours: Neighbours,
     record_id: str,
@@ -190,7 +189,7 @@ def _retrieved(
     view: View,
     operation: Operation,
     params: Any,
-    rng: np.random.Generator,
+    rng: Random,
     finish: Finish,
     neighbours: Neighbours,
     record_id: str,

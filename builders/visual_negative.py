@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Annotated, Literal
 
-import numpy as np
 from pydantic import Field, model_validator
 
 from pairwright.annotators.pixels import MeasureName
@@ -91,15 +90,14 @@ def prepare(settings: VisualNegative, run: Run) -> Construct:
     operations = _operations(settings.perturbations)
     bands = tuple(Band(name, bounds.min, bounds.max) for name, bounds in settings.accept.items())
     finish = Finish(bands, settings.encoding, settings.quality)
-    weights = np.array([operation.weight for operation in operations])
-    shares = weights / weights.sum()
+    weights = [operation.weight for operation in operations]
 
     def construct(row: SourceRow, neighbours: Neighbours) -> Built:
         if settings.per_row == "all" or len(operations) == 1:
             chosen: Sequence[Operation] = operations
         else:
             rng = generator(run.seed, row.record_id, "visual_negative")
-            chosen = [operations[int(rng.choice(len(operations), p=shares))]]
+            chosen = rng.choices(operations, weights)
         return _build(row, chosen, run=run, finish=finish, neighbours=neighbours, keep=settings.keep_pairs)
 
     return construct

@@ -4,11 +4,11 @@ A part declares a frozen dataclass whose fields carry a :class:`Knob`. A recipe 
 range ``[low, high]``; :func:`plan` checks that once, and :meth:`Plan.draw` draws the values of one record.
 
 >>> from typing import Annotated
->>> import numpy as np
+>>> from random import Random
 >>> @dataclass(frozen=True, slots=True)
 ... class Params:
 ...     radius: Annotated[float, Knob(default=(20.0, 40.0), low=0.1, high=400.0, unit="px", about="blur radius")]
->>> plan("gaussian_blur", Params, {"radius": 30}).draw(np.random.default_rng(0))
+>>> plan("gaussian_blur", Params, {"radius": 30}).draw(Random(0))
 Params(radius=30.0)
 >>> plan("gaussian_blur", Params, {"radius": 900})
 Traceback (most recent call last):
@@ -19,15 +19,20 @@ pairwright.schemas.errors.ParameterError: gaussian_blur.radius: 900 px is outsid
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Annotated, Any, Generic, Literal, TypeVar, get_args, get_origin, get_type_hints
-
-import numpy as np
+from typing import Annotated, Any, Generic, Literal, Protocol, TypeVar, get_args, get_origin, get_type_hints
 
 from pairwright.schemas.errors import ParameterError
 from pairwright.schemas.room import unknown
 
 P = TypeVar("P")
 Setting = float | int | tuple[float, float] | tuple[int, int]
+
+
+class Chance(Protocol):
+    """A random generator, Python's or NumPy's."""
+
+    def random(self) -> float:
+        """Return the next number from 0 to 1, 1 excluded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +91,11 @@ class Plan(Generic[P]):
     whole: frozenset[str]
     """Names of the fields that are whole numbers."""
 
-    def draw(self, rng: np.random.Generator) -> P:
+    def draw(self, rng: Chance) -> P:
         """Draw the values of one record. Knobs are drawn in field order, so a fixed value shifts no other draw."""
         values: dict[str, float | int] = {}
         for name, knob in self.knobs.items():
-            position = float(rng.random())
+            position = rng.random()
             values[name] = _at(self.settings[name], position, knob.scale, name in self.whole)
         return self.params(**values)
 

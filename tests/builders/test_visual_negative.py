@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from random import Random
 
 import numpy as np
 import pytest
@@ -25,9 +26,9 @@ class Others:
     def __init__(self, *images: Image) -> None:
         self.kept = images
 
-    def images(self, record_id: str, rng: np.random.Generator) -> Iterator[tuple[str, Image]]:
-        for number in rng.permutation(len(self.kept)):
-            yield f"other:{number}", self.kept[int(number)]
+    def images(self, record_id: str, rng: Random) -> Iterator[tuple[str, Image]]:
+        for number in rng.sample(range(len(self.kept)), len(self.kept)):
+            yield f"other:{number}", self.kept[number]
 
 
 def _image(pixels: Pixels, encoding: str = "jpeg") -> Image:

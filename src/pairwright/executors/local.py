@@ -11,9 +11,9 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import chain, islice
+from random import Random
 
 import cv2
-import numpy as np
 
 from pairwright.builders import Built, Construct, Neighbours
 from pairwright.executors import Job, Progress
@@ -31,8 +31,8 @@ _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # glibc, malloc.h
 _KEPT_BYTES = 32 * 1024 * 1024
 """Buffers up to this size are kept: pictures of 11 megapixels. It is also the most that glibc takes."""
 
-_CHUNKS_PER_WORKER = 3
-"""Chunks in flight for each worker: one at work, one waiting, one finished."""
+_CHUNKS_PER_WORKER = 6
+"""Chunks in flight for each worker: enough work to last while a shard is committed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +52,10 @@ class Pool:
     source: Source
     rows: Sequence[RawRow]
 
-    def images(self, record_id: str, rng: np.random.Generator) -> Iterator[tuple[str, Image]]:
+    def images(self, record_id: str, rng: Random) -> Iterator[tuple[str, Image]]:
         """Yield (record id, first image) of the other rows in drawn order, leaving out rows that cannot be read."""
-        for number in rng.permutation(len(self.rows)):
-            raw = self.rows[int(number)]
+        for number in rng.sample(range(len(self.rows)), len(self.rows)):
+            raw = self.rows[number]
             if raw.record_id == record_id or raw.problem:
                 continue
             try:
@@ -75,12 +75,15 @@ def run(job: Job) -> None:
     job.watch(told)
     cv2.setNumThreads(1)  # the threads are ours; OpenCV's own would only fight with them
     _keep_freed_memory()
-    threads = ThreadPoolExecutor(job.workers, thread_name_prefix="pairwright")
-    try:
-        for shard in _shards(job, done):
-            told = _build_shard(job, shard, threads, told)
-    finally:
-        threads.shutdown(wait=True, cancel_futures=True)
+    line = _Line(job, told)
+    with ThreadPoolExecutor(job.workers, thread_name_prefix="pairwright") as threads:
+        try:
+            for shard in _shards(job, done):
+                line.build(shard, threads)
+            line.finish()
+        except BaseException:
+            line.abort()
+            raise
 
 
 def _keep_freed_memory() -> None:
@@ -141,34 +144,63 @@ def _held(own: Iterator[RawRow], rows: Iterator[RawRow], size: int) -> tuple[lis
     return held, chain(ahead, rows)
 
 
-def _build_shard(job: Job, shard: Shard, threads: ThreadPoolExecutor, told: Progress) -> Progress:
-    writer = ShardWriter(job.folder, shard.number, shard.start)
-    waiting: deque[Future[list[Built]]] = deque()
-    try:
+class _Line:
+    """Chunks at work, in the order of the source, across the borders of shards.
+
+    A shard is committed while the threads are busy with the next one: hashing a file and forcing it to disk takes as
+    long as building fifty rows.
+    """
+
+    def __init__(self, job: Job, told: Progress) -> None:
+        self._job, self._told = job, told
+        self._waiting: deque[tuple[ShardWriter, Future[list[Built]] | None]] = deque()
+        self._chunks = 0
+        self._open: list[ShardWriter] = []
+
+    def build(self, shard: Shard, threads: ThreadPoolExecutor) -> None:
+        """Hand all rows of a shard to the threads, taking back results meanwhile."""
+        job = self._job
+        writer = ShardWriter(job.folder, shard.number, shard.start)
+        self._open.append(writer)
         for chunk in iter(lambda: list(islice(shard.rows, CHUNK_ROWS)), []):
-            waiting.append(threads.submit(_build_rows, chunk, job.source, job.construct, shard.neighbours))
-            if len(waiting) >= job.workers * _CHUNKS_PER_WORKER:
-                told = _taken(job, writer, waiting.popleft().result(), told)
-        while waiting:
-            told = _taken(job, writer, waiting.popleft().result(), told)
-        writer.commit()
-    except BaseException:
-        for future in waiting:
-            future.cancel()
-        writer.abort()
-        raise
-    return told
+            future = threads.submit(_build_rows, chunk, job.source, job.construct, shard.neighbours)
+            self._waiting.append((writer, future))
+            self._chunks += 1
+            while self._chunks >= job.workers * _CHUNKS_PER_WORKER:
+                self._take()
+        self._waiting.append((writer, None))
 
+    def finish(self) -> None:
+        """Take back all that is left."""
+        while self._waiting:
+            self._take()
 
-def _taken(job: Job, writer: ShardWriter, results: list[Built], told: Progress) -> Progress:
-    writer.add(results)
-    pairs = sum(len(built.pairs) for built in results)
-    rejects = sum(len(built.rejects) for built in results)
-    told = replace(
-        told, rows=told.rows + len(results), pairs=told.pairs + pairs, rejects=told.rejects + rejects
-    )
-    job.watch(told)
-    return told
+    def abort(self) -> None:
+        """Drop what is at work, and the files of unfinished shards."""
+        for _, future in self._waiting:
+            if future:
+                future.cancel()
+        for writer in self._open:
+            writer.abort()
+
+    def _take(self) -> None:
+        """Take back the next chunk, or commit its shard if that was the last one."""
+        writer, future = self._waiting.popleft()
+        if future is None:
+            writer.commit()
+            self._open.remove(writer)
+            return
+        self._chunks -= 1
+        results = future.result()
+        writer.add(results)
+        told = self._told
+        self._told = replace(
+            told,
+            rows=told.rows + len(results),
+            pairs=told.pairs + sum(len(built.pairs) for built in results),
+            rejects=told.rejects + sum(len(built.rejects) for built in results),
+        )
+        self._job.watch(self._told)
 
 
 def _build_rows(
