@@ -56,7 +56,8 @@ def change(small: Pixels, size: tuple[int, int], params: Params, factor: Reducti
     down = _sums(small, height, params.block, factor)
     sums = _sums(down.swapaxes(0, 1), width, params.block, factor).swapaxes(0, 1)
     heights, widths = (np.diff(np.arange(0, side, params.block), append=side) for side in size)
-    return np.rint(sums / np.outer(heights, widths)[..., None]).astype(np.uint8)
+    means: Pixels = np.rint(sums / np.outer(heights, widths)[..., None]).astype(np.uint8)
+    return means
 
 
 def enlarge(changed: Pixels, size: tuple[int, int], params: Params, factor: int) -> Pixels:

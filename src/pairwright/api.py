@@ -47,7 +47,8 @@ def build(
         source: replaces the recipe's ``source.path``.
         out: folder of the run; replaces ``output.path``. Called again on the same folder, the run continues.
         limit: use only the first rows of the source.
-        workers: threads; as many as there are cores if not given. The rows do not depend on it.
+        workers: processes, this one included; as many as there are cores if not given. The rows do not depend on
+            it.
         seed: replaces the recipe's seed.
         watch: called with the progress after every few rows.
 
@@ -78,17 +79,8 @@ def build(
         run_folder.clean(folder)
         record = _recorder(folder, ready, identity, earlier.started if earlier else None)
         record("running")
-        job = Job(
-            folder=folder,
-            source=opened,
-            construct=ready.construct(),
-            hold_shards=ready.builder.uses_neighbours(ready.parameters),
-            shard_rows=ready.file.output.shard_rows,
-            limit=limit,
-            workers=workers or os.cpu_count() or 1,
-            watch=watch or (lambda progress: None),
-        )
-        local.run(job)
+        job = Job(folder.absolute(), ready, limit)
+        local.run(job, opened, workers=workers or os.cpu_count() or 1, watch=watch or (lambda progress: None))
         record("finished")
         _write_card(folder)
     return Outcome(folder, manifest.total(manifest.read(folder)), already_done=False)

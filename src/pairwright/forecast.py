@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from pairwright.builders import Built, Construct
-from pairwright.executors.local import Pool
+from pairwright.executors.shards import Pool
 from pairwright.recipe import Recipe, load_recipe
 from pairwright.schemas.errors import RowError
 from pairwright.schemas.reject import Reject

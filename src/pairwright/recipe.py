@@ -30,7 +30,7 @@ class OutputSettings(Settings):
 
     path: str | None = None
     """Folder of the run; ``<recipe>-out`` if nothing is said here or on the command line."""
-    shard_rows: Annotated[int, Field(ge=1, le=100_000)] = 500
+    shard_rows: Annotated[int, Field(ge=1, le=100_000)] = 250
     """Source rows per shard: the unit of work, commit and resume, and of one Parquet file."""
     pretty_name: str | None = None
     """Title of the data set card."""
@@ -121,7 +121,12 @@ def load_recipe(recipe: str | Path, overrides: Sequence[str] = ()) -> Recipe:
         raise RecipeError(shown, ["expected a mapping with name, builder and parameters at the top"])
     for override in overrides:
         _override(parsed, override, shown)
-    return _checked(parsed, shown)
+    return _parsed(parsed, shown)
+
+
+def checked(file: RecipeFile) -> Recipe:
+    """Return the recipe of a file that was checked before, in this process or another."""
+    return _parsed(file.model_dump(mode="json"), file.name)
 
 
 def packaged_names() -> list[str]:
@@ -178,7 +183,7 @@ def _override(recipe: dict[str, Any], override: str, shown: str) -> None:
             at = at[index]
 
 
-def _checked(parsed: Mapping[str, Any], shown: str) -> Recipe:
+def _parsed(parsed: Mapping[str, Any], shown: str) -> Recipe:
     problems: list[str] = []
     file: RecipeFile | None = None
     parameters: Settings | None = None

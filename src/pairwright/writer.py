@@ -69,7 +69,7 @@ class PartWriter:
         with PartWriter(folder, "train-00007") as writer:
             writer.add(pairs)
             written = writer.close()
-        publish(written, folder)
+        publish((file.name for file in written), folder)
     """
 
     def __init__(self, folder: Path, stem: str) -> None:
@@ -139,18 +139,18 @@ class PartWriter:
         self._part = None
 
 
-def publish(written: Iterable[WrittenFile], folder: Path) -> None:
+def publish(names: Iterable[str], folder: Path) -> None:
     """Give finished parts their names, replacing files of the same name, and force the names to disk.
 
     Raises:
         RunError: the folder cannot be written.
     """
-    files = tuple(written)
-    if not files:
+    finished = tuple(names)
+    if not finished:
         return  # then the folder need not exist either
     with _writing(folder):
-        for file in files:
-            os.replace(_temporary(folder, file.name), folder / file.name)
+        for name in finished:
+            os.replace(_temporary(folder, name), folder / name)
         _sync(folder)
 
 

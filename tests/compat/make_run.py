@@ -70,7 +70,7 @@ def make(folder: Path) -> None:
     for name, pairs in configs.items():
         with PartWriter(folder / name, "train-00000") as parts:
             parts.add(pairs)
-            publish(parts.close(), folder / name)
+            publish([file.name for file in parts.close()], folder / name)
     (folder / "README.md").write_text(README)
     require_valid(folder)
 

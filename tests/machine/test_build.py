@@ -1,6 +1,7 @@
 """The promises of a run, kept by the local executor: each is tested on real files in real processes."""
 
 import json
+import os
 import random
 import signal
 import subprocess
@@ -23,12 +24,14 @@ SMALL_SHARDS = ["output.shard_rows=10"]
 
 
 def _files(folder: Path) -> dict[str, str]:
-    """Return the digests of all that must be the same between two runs."""
-    return {
-        str(path.relative_to(folder)): sha256(path.read_bytes()).hexdigest()
+    """Return the digests of all that must be the same between two runs; shards are entered as they are finished."""
+    files = {
+        str(path.relative_to(folder)): path.read_bytes()
         for path in sorted(folder.rglob("*"))
         if path.is_file() and path.name not in ("run.json", ".lock", "README.md")
     }
+    files["manifest.jsonl"] = b"".join(sorted(files["manifest.jsonl"].splitlines(keepends=True)))
+    return {name: sha256(content).hexdigest() for name, content in files.items()}
 
 
 def _rows(folder: Path, config: str) -> list[dict[str, object]]:
@@ -114,10 +117,95 @@ def test_killed_at_random_moments_and_resumed(seed: int, table: Table, tmp_path:
     assert _files(out) == _files(tmp_path / "whole")
 
 
+def _workers_of(folder: Path) -> list[int]:
+    """Return the ids of worker processes whose working directory is ``folder``."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            command = (process / "cmdline").read_bytes()
+            if b"pairwright.executors.worker" in command and (process / "cwd").readlink() == folder:
+                found.append(int(process.name))
+        except OSError:
+            continue  # it has ended meanwhile
+    return found
+
+
+def _wait_for(condition: Callable[[], object], what: str) -> None:
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline, f"waited 20 s for {what}"
+        time.sleep(0.01)
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="needs /proc to look at processes")
+def test_workers_die_with_the_run(table: Table, tmp_path: Path) -> None:
+    command = _command("build", "chip", "--source", table(3000), "--out", "out", "--workers", 3)
+    process = subprocess.Popen(
+        [*command, "--set", "output.shard_rows=20"], cwd=tmp_path, stderr=subprocess.DEVNULL
+    )
+    _wait_for(lambda: len(_workers_of(tmp_path)) == 2, "two workers")
+    _wait_for((tmp_path / "out" / "manifest.jsonl").exists, "a finished shard")
+    process.kill()
+    process.wait()
+    _wait_for(lambda: not _workers_of(tmp_path), "the workers' end")
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="needs /proc to look at processes")
+def test_a_killed_worker_ends_the_run_which_can_go_on(table: Table, tmp_path: Path) -> None:
+    source = table(200)
+    arguments = [
+        "image_dpo",
+        "--source",
+        source,
+        "--out",
+        "out",
+        "--set",
+        "output.shard_rows=10",
+        "--workers",
+        2,
+    ]
+    process = subprocess.Popen(_command("build", *arguments), cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    _wait_for(lambda: _workers_of(tmp_path), "a worker")
+    for worker in _workers_of(tmp_path):
+        os.kill(worker, signal.SIGKILL)
+    _, told = process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert "a worker process ended with status -9" in told
+    assert "Traceback" not in told
+    pairwright.build(load_recipe("image_dpo", SMALL_SHARDS), source=source, out=tmp_path / "out")
+    pairwright.build(load_recipe("image_dpo", SMALL_SHARDS), source=source, out=tmp_path / "whole", workers=1)
+    assert _files(tmp_path / "out") == _files(tmp_path / "whole")
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"])
+@pytest.mark.parametrize("limit", [None, 23])
+def test_workers_share_sources_of_every_kind(
+    kind: str, limit: int | None, table: Table, tmp_path: Path, photographs: list[bytes]
+) -> None:
+    """Text files cannot be entered in the middle; each process reads over the rows of the others."""
+    source = table(42) if kind == "parquet" else tmp_path / f"photos.{kind}"
+    (tmp_path / "images").mkdir()
+    if kind != "parquet":
+        for number, data in enumerate(photographs[:42]):
+            (tmp_path / "images" / f"{number}.jpg").write_bytes(data)
+        rows = [{"image": f"images/{n}.jpg", "question": "What?", "answer": f"This {n}."} for n in range(42)]
+        lines = [json.dumps(row) for row in rows]
+        if kind == "csv":
+            lines = ["image,question,answer", *(",".join(row.values()) for row in rows)]
+        source.write_text("\n".join(lines) + "\n")
+    for perturbations in ("[{name: gaussian_blur}]", "[{name: other_image}]"):
+        recipe = load_recipe("image_dpo", [f"perturbations={perturbations}", *SMALL_SHARDS])
+        outs = [tmp_path / f"{perturbations[8:12]}{workers}" for workers in (1, 3)]
+        for out, workers in zip(outs, (1, 3), strict=True):
+            outcome = pairwright.build(recipe, source=source, out=out, limit=limit, workers=workers)
+            assert outcome.counts.rows == (limit or 42)
+        assert _files(outs[0]) == _files(outs[1])
+
+
 def test_finished_shards_are_not_built_again(table: Table, tmp_path: Path) -> None:
     recipe, source, out = load_recipe("image_dpo", SMALL_SHARDS), table(35), tmp_path / "out"
     with pytest.raises(KeyboardInterrupt):
-        pairwright.build(recipe, source=source, out=out, watch=_interrupt_after(22))
+        pairwright.build(recipe, source=source, out=out, workers=1, watch=_interrupt_after(22))
     assert [entry.shard for entry in manifest.read(out)] == [0, 1]
     before = {path: path.stat().st_mtime_ns for path in (out / "visual_negative").glob("*")}
     assert not list(out.rglob("*.tmp"))

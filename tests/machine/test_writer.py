@@ -45,7 +45,7 @@ def write(folder, pairs, stem="train-00000", step=None):
         for start in range(0, len(pairs), step or len(pairs) or 1):
             parts.add(pairs[start : start + (step or len(pairs))])
         written = parts.close()
-    publish(written, folder)
+    publish([file.name for file in written], folder)
     return written
 
 
@@ -127,7 +127,7 @@ def test_names_appear_only_on_publishing(tmp_path, pairs):
     parts.add(pairs[:150])
     written = parts.close()
     assert [path.name for path in tmp_path.iterdir()] == [".train-00000.parquet.tmp"]
-    publish(written, tmp_path)
+    publish([file.name for file in written], tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["train-00000.parquet"]
 
 

@@ -23,7 +23,7 @@ from pairwright.commands._options import (
 @click.option("--out", metavar="DIR", help="Folder of the run. Called again on it, the run continues.")
 @limit_option
 @set_option
-@click.option("--workers", type=click.IntRange(min=1), metavar="N", help="Threads; default: one per core.")
+@click.option("--workers", type=click.IntRange(min=1), metavar="N", help="Processes; default: one per core.")
 @seed_option
 def command(
     recipe: str,

@@ -1,11 +1,11 @@
-"""Executors: where shards run. ``local`` is this process."""
+"""Executors: where shards run. ``local`` is this machine, one process per worker."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from pairwright.builders import Construct
-from pairwright.sources import Source
+from pairwright.recipe import Recipe
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,14 +23,20 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A run that is checked and ready."""
+    """A run that is checked and ready; all that a process needs to build any of its shards."""
 
     folder: Path
-    source: Source
-    construct: Construct
-    hold_shards: bool
-    """Whether rows need their neighbours, so that the rows of a shard are held together."""
-    shard_rows: int
+    recipe: Recipe
     limit: int | None
-    workers: int
-    watch: Callable[[Progress], None]
+
+    def told(self) -> Mapping[str, Any]:
+        """Return the job as plain values, for another process."""
+        return {
+            "folder": str(self.folder),
+            "recipe": self.recipe.file.model_dump(mode="json"),
+            "limit": self.limit,
+        }
+
+
+Watch = Callable[[Progress], None]
+"""Called with the progress of a run."""

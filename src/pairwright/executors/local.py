@@ -1,221 +1,187 @@
-"""The local executor: one reader, a pool of threads, one writer, and never more in memory than a few chunks.
+"""The local executor: shards in as many processes as there are workers, this one among them.
 
-The reader (this thread) takes rows from the source in order and hands them to threads in chunks; pictures are decoded,
-changed and encoded there, where OpenCV and Pillow let go of the interpreter lock. Results are taken back in the order
-of the rows, whatever order they were finished in, so the output does not depend on the number of workers.
+Each process reads, builds and writes whole shards on its own; this one hands out their numbers and alone gives files
+their final names and enters them in the manifest. Processes rather than threads: OpenCV lets go of the interpreter
+lock some forty times a row, and two threads then wait for it a fifth of their time, sixteen nearly all of it.
 """
 
-import ctypes
-from collections import deque
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
-from itertools import chain, islice
-from random import Random
+import json
+import os
+import select
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from itertools import count
+from typing import Any
 
-import cv2
-
-from pairwright.builders import Built, Construct, Neighbours
-from pairwright.executors import Job, Progress
+from pairwright.executors import Job, Progress, Watch
+from pairwright.executors.shards import ShardBuilder, Tally
+from pairwright.runs import folder as run_folder
 from pairwright.runs import manifest
-from pairwright.runs.commit import ShardWriter
-from pairwright.schemas.errors import RowError
-from pairwright.schemas.image import Image
-from pairwright.schemas.reject import Reject
-from pairwright.sources import RawRow, Source
+from pairwright.runs.commit import enter
+from pairwright.runs.manifest import ShardEntry
+from pairwright.schemas.errors import PairwrightError
+from pairwright.sources import Source
 
-CHUNK_ROWS = 8
-"""Rows handed to a thread at once: enough to make the hand-over cheap, few enough to share the work evenly."""
-
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # glibc, malloc.h
-_KEPT_BYTES = 32 * 1024 * 1024
-"""Buffers up to this size are kept: pictures of 11 megapixels. It is also the most that glibc takes."""
-
-_CHUNKS_PER_WORKER = 6
-"""Chunks in flight for each worker: enough work to last while a shard is committed."""
+_AHEAD = 2
+"""Shards that a worker process has been given: the one at work, and the next."""
 
 
-@dataclass(frozen=True, slots=True)
-class Shard:
-    """A fixed run of source rows."""
-
-    number: int
-    start: int
-    rows: Iterator[RawRow]
-    neighbours: Neighbours
+class WorkerError(PairwrightError):
+    """A worker process failed or died; the message has its last words."""
 
 
-@dataclass(frozen=True, slots=True)
-class Pool:
-    """The rows of one shard as neighbours of each other."""
+def run(job: Job, source: Source, *, workers: int, watch: Watch) -> None:
+    """Build every shard that the manifest does not list yet.
 
-    source: Source
-    rows: Sequence[RawRow]
-
-    def images(self, record_id: str, rng: Random) -> Iterator[tuple[str, Image]]:
-        """Yield (record id, first image) of the other rows in drawn order, leaving out rows that cannot be read."""
-        for number in rng.sample(range(len(self.rows)), len(self.rows)):
-            raw = self.rows[number]
-            if raw.record_id == record_id or raw.problem:
-                continue
-            try:
-                images = self.source.parse(raw).prompt.images
-            except RowError:
-                continue  # it becomes a reject at its own turn
-            if images:
-                yield raw.record_id, images[0]
-
-
-def run(job: Job) -> None:
-    """Build every shard that the manifest does not list yet."""
+    Raises:
+        WorkerError: a worker process failed. An exception in this process is raised as it is.
+    """
     done = {entry.shard: entry for entry in manifest.read(job.folder)}
+    total = _total(job, source)
+    run = _Run(job, _pending(done, total, job.recipe.file.output.shard_rows), _told(done, total), watch)
+    watch(run.told)
+    try:
+        run.start(min(workers - 1, _useful(job, done, total)) if source.local else 0)
+        run.work()
+    except BaseException:
+        run.stop()
+        run_folder.clean(job.folder)
+        raise
+    run.stop()
+
+
+class _Worker:
+    """A worker process and the shards that it was given."""
+
+    def __init__(self, job: Job) -> None:
+        command = [sys.executable, "-P", "-m", "pairwright.executors.worker"]
+        # A session of its own: Ctrl-C reaches this process alone, which then ends the workers.
+        self.process = subprocess.Popen(  # noqa: S603  # nothing in the command comes from outside
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0, start_new_session=True
+        )
+        self.shards = 0
+        self._said = b""
+        self.say(json.dumps(job.told()))
+
+    def say(self, line: str) -> None:
+        """Send a line."""
+        if self.process.stdin is None:
+            raise AssertionError("opened with a pipe")
+        self.process.stdin.write(line.encode() + b"\n")
+
+    def fileno(self) -> int:
+        """Return what ``select`` waits on."""
+        if self.process.stdout is None:
+            raise AssertionError("opened with a pipe")
+        return self.process.stdout.fileno()
+
+    def heard(self) -> list[str]:
+        """Return the lines that have arrived, once ``select`` found some; raises WorkerError when it has ended."""
+        new = os.read(self.fileno(), 1 << 16)
+        if not new:
+            raise WorkerError(f"a worker process ended with status {self.process.wait()}")
+        *lines, self._said = (self._said + new).split(b"\n")
+        return [line.decode() for line in lines]
+
+    def end(self) -> None:
+        """Kill the process."""
+        with self.process:  # waits for it and closes the pipes
+            self.process.kill()
+
+
+class _Run:
+    """The shards that are left, and the processes at work on them."""
+
+    def __init__(self, job: Job, pending: Iterator[int], told: Progress, watch: Watch) -> None:
+        self._job, self._pending, self.told, self._watch = job, pending, told, watch
+        self._workers: list[_Worker] = []
+
+    def start(self, processes: int) -> None:
+        """Start worker processes and give each its first shards."""
+        for _ in range(processes):
+            worker = _Worker(self._job)
+            self._workers.append(worker)
+            self._give(worker)
+
+    def work(self) -> None:
+        """Build shards here, and between chunks hear the others, until nothing is left."""
+        builder = ShardBuilder(self._job)
+        while (number := next(self._pending, None)) is not None:
+            self._entered(builder.build(number, self._built_here))
+        while any(worker.shards for worker in self._workers):
+            self._hear(wait=True)
+
+    def stop(self) -> None:
+        """End the worker processes."""
+        for worker in self._workers:
+            worker.end()
+        self._workers = []
+
+    def _built_here(self, tally: Tally) -> None:
+        self._count(tally)
+        self._hear(wait=False)
+
+    def _give(self, worker: _Worker) -> None:
+        while worker.shards < _AHEAD and (number := next(self._pending, None)) is not None:
+            worker.say(str(number))
+            worker.shards += 1
+
+    def _hear(self, *, wait: bool) -> None:
+        """Take what workers have said; with ``wait``, wait until one says something."""
+        busy = [worker for worker in self._workers if worker.shards]
+        for worker in select.select(busy, [], [], None if wait else 0)[0]:
+            for line in worker.heard():
+                self._take(worker, json.loads(line))
+
+    def _take(self, worker: _Worker, said: Mapping[str, Any]) -> None:
+        if "failed" in said:
+            raise WorkerError(f"a worker process failed:\n{said['failed']}")
+        if "tally" in said:
+            self._count(Tally(**said["tally"]))
+            return
+        worker.shards -= 1
+        self._entered(None if said["entry"] is None else manifest.from_line(said["entry"]))
+        self._give(worker)
+
+    def _entered(self, entry: ShardEntry | None) -> None:
+        """Make a finished shard part of the run; none means that the source has ended."""
+        if entry is None:
+            self._pending = iter(())
+        else:
+            enter(self._job.folder, entry)
+
+    def _count(self, tally: Tally) -> None:
+        told = self.told
+        self.told = replace(
+            told,
+            rows=told.rows + tally.rows,
+            pairs=told.pairs + tally.pairs,
+            rejects=told.rejects + tally.rejects,
+        )
+        self._watch(self.told)
+
+
+def _pending(done: dict[int, ShardEntry], total: int | None, shard_rows: int) -> Iterator[int]:
+    """Yield the numbers of shards to be built, without end where the number of rows is not known."""
+    numbers = count() if total is None else range(-(-total // shard_rows))
+    return (number for number in numbers if number not in done)
+
+
+def _useful(job: Job, done: dict[int, ShardEntry], total: int | None) -> int:
+    """Return how many processes beside this one have a shard to build."""
+    if total is None:
+        return sys.maxsize
+    return max(0, -(-total // job.recipe.file.output.shard_rows) - len(done) - 1)
+
+
+def _total(job: Job, source: Source) -> int | None:
+    rows = source.count()
+    return rows if rows is None or job.limit is None else min(rows, job.limit)
+
+
+def _told(done: dict[int, ShardEntry], total: int | None) -> Progress:
     sums = manifest.total(done.values())
     rejects = sum(sum(reasons.values()) for reasons in sums.rejects.values())
-    told = Progress(sums.rows, sum(sums.pairs.values()), rejects, _total(job))
-    job.watch(told)
-    cv2.setNumThreads(1)  # the threads are ours; OpenCV's own would only fight with them
-    _keep_freed_memory()
-    line = _Line(job, told)
-    with ThreadPoolExecutor(job.workers, thread_name_prefix="pairwright") as threads:
-        try:
-            for shard in _shards(job, done):
-                line.build(shard, threads)
-            line.finish()
-        except BaseException:
-            line.abort()
-            raise
-
-
-def _keep_freed_memory() -> None:
-    """Let glibc keep the buffers of a picture for the next one.
-
-    By default it hands each decoded picture back to the kernel, which then clears the same pages again for the next:
-    a third of a millisecond for each buffer of 640 × 480 pixels, half as long as decoding takes.
-    """
-    try:
-        mallopt = ctypes.CDLL(None).mallopt
-    except (AttributeError, OSError):
-        return  # another C library, with its own ways
-    mallopt(_M_MMAP_THRESHOLD, _KEPT_BYTES)
-    mallopt(_M_TRIM_THRESHOLD, _KEPT_BYTES)
-
-
-def _total(job: Job) -> int | None:
-    count = job.source.count()
-    return count if count is None or job.limit is None else min(count, job.limit)
-
-
-def _shards(job: Job, done: dict[int, manifest.ShardEntry]) -> Iterator[Shard]:
-    """Yield the shards to be built, starting to read behind the finished ones at the front."""
-    number = 0
-    start = 0
-    while number in done:
-        start += done[number].counts.rows
-        number += 1
-    rows = job.source.rows(start)
-    if job.limit is not None:
-        rows = islice(rows, max(0, job.limit - start))
-    while True:
-        first = next(rows, None)
-        if first is None:
-            return
-        own = chain([first], islice(rows, job.shard_rows - 1))
-        if job.hold_shards:
-            held, rows = _held(own, rows, job.shard_rows)
-            size, shard = len(held), Shard(number, start, iter(held), Pool(job.source, held))
-        else:
-            size, shard = job.shard_rows, Shard(number, start, own, Pool(job.source, ()))
-        if number in done:
-            deque(shard.rows, maxlen=0)
-        else:
-            yield shard
-        number, start = number + 1, start + size
-
-
-def _held(own: Iterator[RawRow], rows: Iterator[RawRow], size: int) -> tuple[list[RawRow], Iterator[RawRow]]:
-    """Return the shard's rows, with a short rest of the source joined to them, and the rows that follow.
-
-    A last shard of a handful of rows would have no other pictures to choose from.
-    """
-    held = list(own)
-    ahead = list(islice(rows, size // 2))
-    if len(ahead) < size // 2:
-        return held + ahead, iter(())
-    return held, chain(ahead, rows)
-
-
-class _Line:
-    """Chunks at work, in the order of the source, across the borders of shards.
-
-    A shard is committed while the threads are busy with the next one: hashing a file and forcing it to disk takes as
-    long as building fifty rows.
-    """
-
-    def __init__(self, job: Job, told: Progress) -> None:
-        self._job, self._told = job, told
-        self._waiting: deque[tuple[ShardWriter, Future[list[Built]] | None]] = deque()
-        self._chunks = 0
-        self._open: list[ShardWriter] = []
-
-    def build(self, shard: Shard, threads: ThreadPoolExecutor) -> None:
-        """Hand all rows of a shard to the threads, taking back results meanwhile."""
-        job = self._job
-        writer = ShardWriter(job.folder, shard.number, shard.start)
-        self._open.append(writer)
-        for chunk in iter(lambda: list(islice(shard.rows, CHUNK_ROWS)), []):
-            future = threads.submit(_build_rows, chunk, job.source, job.construct, shard.neighbours)
-            self._waiting.append((writer, future))
-            self._chunks += 1
-            while self._chunks >= job.workers * _CHUNKS_PER_WORKER:
-                self._take()
-        self._waiting.append((writer, None))
-
-    def finish(self) -> None:
-        """Take back all that is left."""
-        while self._waiting:
-            self._take()
-
-    def abort(self) -> None:
-        """Drop what is at work, and the files of unfinished shards."""
-        for _, future in self._waiting:
-            if future:
-                future.cancel()
-        for writer in self._open:
-            writer.abort()
-
-    def _take(self) -> None:
-        """Take back the next chunk, or commit its shard if that was the last one."""
-        writer, future = self._waiting.popleft()
-        if future is None:
-            writer.commit()
-            self._open.remove(writer)
-            return
-        self._chunks -= 1
-        results = future.result()
-        writer.add(results)
-        told = self._told
-        self._told = replace(
-            told,
-            rows=told.rows + len(results),
-            pairs=told.pairs + sum(len(built.pairs) for built in results),
-            rejects=told.rejects + sum(len(built.rejects) for built in results),
-        )
-        self._job.watch(self._told)
-
-
-def _build_rows(
-    chunk: list[RawRow], source: Source, construct: Construct, neighbours: Neighbours
-) -> list[Built]:
-    return [_build_row(raw, source, construct, neighbours) for raw in chunk]
-
-
-def _build_row(raw: RawRow, source: Source, construct: Construct, neighbours: Neighbours) -> Built:
-    try:
-        if raw.problem:
-            raise raw.problem
-        return construct(source.parse(raw), neighbours)
-    except RowError as error:
-        return Built(rejects=(Reject(raw.record_id, error.reason, field=error.field, message=error.message),))
-    except Exception as error:
-        error.add_note(f"while building source row {raw.record_id}")
-        raise
+    return Progress(sums.rows, sum(sums.pairs.values()), rejects, total)

@@ -18,7 +18,7 @@ from pairwright.writer import PartWriter, WrittenFile, publish
 
 
 class ShardWriter:
-    """Takes the results of a shard's rows in order; :meth:`commit` makes the shard part of the run."""
+    """Takes the results of a shard's rows in order; :func:`enter` then makes the shard part of the run."""
 
     def __init__(self, folder: Path, shard: int, start: int) -> None:
         """``start`` is the number of the shard's first source row."""
@@ -41,16 +41,12 @@ class ShardWriter:
         for name, pairs in by_config.items():
             self._parts[name].add(pairs)
 
-    def commit(self) -> ShardEntry:
-        """Give all files of the shard their final names, then enter it in the manifest."""
+    def finish(self) -> ShardEntry:
+        """Finish the files under their temporary names, forced to disk, and return the shard's entry."""
         written = {name: writer.close() for name, writer in self._parts.items()}
         if self._rejects:
             written[REJECTS] = (self._write_rejects(),)
-        for name, files in written.items():
-            publish(files, self._folder / name)
-        entry = ShardEntry(self._shard, self._start, self._counts(), tuple(_entries(written)))
-        manifest.append(self._folder, entry)
-        return entry
+        return ShardEntry(self._shard, self._start, self._counts(), tuple(_entries(written)))
 
     def abort(self) -> None:
         """Remove the temporary files."""
@@ -81,6 +77,14 @@ class ShardWriter:
             file.flush()
             os.fsync(file.fileno())
         return WrittenFile(name, len(self._rejects), len(content), sha256(content).hexdigest())
+
+
+def enter(folder: Path, entry: ShardEntry) -> None:
+    """Give all files of a finished shard their final names, then enter it in the manifest."""
+    for name in (TEXT, VISUAL, REJECTS):
+        own = [file for file in entry.files if file.name.startswith(f"{name}/")]
+        publish((Path(file.name).name for file in own), folder / name)
+    manifest.append(folder, entry)
 
 
 def _entries(written: dict[str, tuple[WrittenFile, ...]]) -> list[FileEntry]:

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from pairwright.schemas.errors import RunError
 
@@ -70,7 +71,7 @@ def total(entries: Iterable[ShardEntry]) -> Counts:
 
 
 def read(folder: Path) -> tuple[ShardEntry, ...]:
-    """Return the finished shards of a run, in the order in which they were committed.
+    """Return the finished shards of a run by number; in the file they stand as they were finished.
 
     Raises:
         RunError: a line other than the last is damaged.
@@ -83,13 +84,13 @@ def read(folder: Path) -> tuple[ShardEntry, ...]:
     entries = []
     for number, line in enumerate(lines[:-1], 1):  # what follows the last newline is empty, or was cut short
         try:
-            entries.append(_entry(json.loads(line)))
+            entries.append(from_line(json.loads(line)))
         except (ValueError, KeyError, TypeError) as error:
             raise RunError(
                 f"{path}, line {number}: not a manifest line ({error}). The file was edited or damaged; "
                 "restore it, or build into a new folder."
             ) from error
-    return tuple(entries)
+    return tuple(sorted(entries, key=lambda entry: entry.shard))
 
 
 def mend(folder: Path) -> None:
@@ -120,13 +121,20 @@ def append(folder: Path, entry: ShardEntry) -> None:
         os.fsync(file.fileno())
 
 
-def _entry(line: Mapping[str, object]) -> ShardEntry:
+def to_line(entry: ShardEntry) -> dict[str, Any]:
+    """Return an entry as the plain values of its line."""
+    files = [asdict(file) for file in entry.files]
+    return {"shard": entry.shard, "start": entry.start, **asdict(entry.counts), "files": files}
+
+
+def from_line(line: Mapping[str, Any]) -> ShardEntry:
+    """Return the entry of a line; raises KeyError, TypeError or ValueError for anything else."""
     counts = Counts(
-        rows=int(line["rows"]),  # type: ignore[call-overload]  # JSON, checked by the conversion
-        paired=int(line["paired"]),  # type: ignore[call-overload]
-        rejected=int(line["rejected"]),  # type: ignore[call-overload]
-        pairs=dict(line["pairs"]),  # type: ignore[call-overload]
-        rejects=dict(line["rejects"]),  # type: ignore[call-overload]
+        rows=int(line["rows"]),
+        paired=int(line["paired"]),
+        rejected=int(line["rejected"]),
+        pairs=dict(line["pairs"]),
+        rejects=dict(line["rejects"]),
     )
-    files = tuple(FileEntry(**file) for file in line["files"])  # type: ignore[attr-defined]
-    return ShardEntry(int(line["shard"]), int(line["start"]), counts, files)  # type: ignore[call-overload]
+    files = tuple(FileEntry(**file) for file in line["files"])
+    return ShardEntry(int(line["shard"]), int(line["start"]), counts, files)

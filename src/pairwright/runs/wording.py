@@ -113,5 +113,11 @@ def when_text(run: RunInfo) -> str:
         return f"{said}, not finished"
     seconds = int((ended - began).total_seconds())
     hours, minutes = seconds // 3600, seconds % 3600 // 60
-    took = f"{hours} h {minutes} min" if hours else f"{minutes} min {seconds % 60} s" if minutes else f"{seconds} s"
+    took = (
+        f"{hours} h {minutes} min"
+        if hours
+        else f"{minutes} min {seconds % 60} s"
+        if minutes
+        else f"{seconds} s"
+    )
     return f"{said}, finished after {took}"

@@ -45,6 +45,8 @@ class Source(Protocol):
 
     name: str
     """Name of the data set, written to every pair."""
+    local: bool
+    """Whether rows are read from this machine, so that several processes may each read them; not over a network."""
 
     def rows(self, start: int = 0) -> Iterator[RawRow]:
         """Yield all rows from number ``start`` on, in the same order every time, holding few in memory."""
@@ -56,7 +58,7 @@ class Source(Protocol):
         """Return a mark of every file that rows are read from (not of every picture that a table names)."""
 
     def count(self) -> int | None:
-        """Return the number of rows where that is cheap to know, else None."""
+        """Return the number of rows where that is cheap to know, else None. Where it is, any start is quick."""
 
     def columns(self) -> Mapping[str, str]:
         """Return which column was taken for which field, for ``pairwright check``: field name to column name."""

@@ -34,6 +34,7 @@ class SavedSource:
         """Raises SourceError for a split that is not there, MissingExtraError without ``datasets``."""
         datasets = _library(str(folder))
         self.name = reading.name
+        self.local = True
         self._folder = folder
         self._reading = reading
         loaded = _guarded(str(folder), datasets.load_from_disk, str(folder))
@@ -82,6 +83,7 @@ class StreamedSource:
         datasets = _library(path)
         settings = reading.settings
         self.name = reading.name
+        self.local = False
         self._path = path
         self._reading = reading
         self._builder = _guarded(

@@ -46,6 +46,7 @@ class FolderSource:
     def __init__(self, folder: Path, reading: Reading) -> None:
         """Raises SourceError when the folder has no picture."""
         self.name = reading.name
+        self.local = True
         self._folder = folder
         self._reading = reading
         files = walk(folder)

@@ -53,6 +53,7 @@ class TableSource:
             SourceError: no rows, an unreadable file, or a column that the recipe names and no file has.
         """
         self.name = reading.name
+        self.local = True
         self._files = tuple((path, utf8(path.relative_to(base).as_posix())) for path in files)
         self._reading = reading
         self._names = self._first_names()

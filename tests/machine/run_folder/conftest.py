@@ -11,7 +11,7 @@ import pytest
 from pairwright.annotators.pixels import measure, scale
 from pairwright.builders import Built
 from pairwright.perturbations import gaussian_blur
-from pairwright.runs.commit import ShardWriter
+from pairwright.runs.commit import ShardWriter, enter
 from pairwright.schemas.codec import encode, read_image, shrink
 from pairwright.schemas.image import Image, Pixels
 from pairwright.schemas.pair import Pair, group_id, pair_id
@@ -100,7 +100,7 @@ def write_shard(folder: Path, shard: int, pairs: Sequence[Pair], rejects: Sequen
     results += [Built((), (reject,)) for reject in rejects if reject.scope == "row"]
     writer = ShardWriter(folder, shard, shard * 1000)
     writer.add(results)
-    writer.commit()
+    enter(folder, writer.finish())
 
 
 def write_run_file(folder: Path, *, status: str, license: str | None, pretty_name: str | None) -> None:

@@ -1,0 +1,149 @@
+"""Shards: how a source is cut into them, and how one is built. The same code in every executor."""
+
+import ctypes
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain, islice
+from random import Random
+
+import cv2
+
+from pairwright.builders import Built, Construct, Neighbours
+from pairwright.executors import Job
+from pairwright.runs.commit import ShardWriter
+from pairwright.runs.manifest import ShardEntry
+from pairwright.schemas.errors import RowError
+from pairwright.schemas.image import Image
+from pairwright.schemas.reject import Reject
+from pairwright.sources import RawRow, Source
+from pairwright.sources.open import open_source
+
+CHUNK_ROWS = 8
+"""Rows built between two looks at the progress."""
+
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # glibc, malloc.h
+_KEPT_BYTES = 32 * 1024 * 1024
+"""Buffers up to this size are kept: pictures of 11 megapixels. It is also the most that glibc takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What a few rows gave."""
+
+    rows: int
+    pairs: int
+    rejects: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """The rows of one shard as neighbours of each other."""
+
+    source: Source
+    rows: Sequence[RawRow]
+
+    def images(self, record_id: str, rng: Random) -> Iterator[tuple[str, Image]]:
+        """Yield (record id, first image) of the other rows in drawn order, leaving out rows that cannot be read."""
+        for raw in rng.sample(self.rows, len(self.rows)):
+            if raw.record_id == record_id or raw.problem:
+                continue
+            try:
+                images = self.source.parse(raw).prompt.images
+            except RowError:
+                continue  # it becomes a reject at its own turn
+            if images:
+                yield raw.record_id, images[0]
+
+
+class ShardBuilder:
+    """Builds shards of a job, each asked for by its number; numbers must rise from call to call."""
+
+    def __init__(self, job: Job) -> None:
+        """Open the source; raises SourceError as ``open_source`` does."""
+        output = job.recipe.file.output
+        self._job, self._size = job, output.shard_rows
+        self._source = open_source(job.recipe.file.source)
+        self._construct = job.recipe.construct()
+        self._held = job.recipe.builder.uses_neighbours(job.recipe.parameters)
+        self._jumps = self._source.count() is not None
+        self._rows: Iterator[RawRow] = iter(())
+        self._position: int | None = None
+        cv2.setNumThreads(1)  # the processes share the cores; OpenCV's threads would only fight over them
+        _keep_freed_memory()
+
+    def build(self, number: int, watch: Callable[[Tally], None]) -> ShardEntry | None:
+        """Build one shard into temporary files; return its entry, or None behind the end of the source."""
+        rows, neighbours = self._shard(number)
+        first = next(rows, None)
+        if first is None:
+            return None
+        writer = ShardWriter(self._job.folder, number, number * self._size)
+        try:
+            rows = chain([first], rows)
+            for chunk in iter(lambda: list(islice(rows, CHUNK_ROWS)), []):
+                built = [_build_row(raw, self._source, self._construct, neighbours) for raw in chunk]
+                writer.add(built)
+                pairs, rejects = sum(len(one.pairs) for one in built), sum(len(one.rejects) for one in built)
+                watch(Tally(len(built), pairs, rejects))
+            return writer.finish()
+        except BaseException:
+            writer.abort()
+            raise
+
+    def _shard(self, number: int) -> tuple[Iterator[RawRow], Neighbours]:
+        """Return the rows of a shard, none behind the end, and what its rows see of each other."""
+        self._go_to(number * self._size)
+        if not self._held:
+            return self._next(self._size), Pool(self._source, ())
+        rows, ahead = list(self._next(self._size)), list(self._next(self._size // 2))
+        short = self._size // 2
+        # A last shard of a handful of rows would have no other pictures to choose from: it joins the one before.
+        if len(ahead) < short:
+            rows += ahead
+        if number and len(rows) < short:
+            rows = []
+        self._rows = chain(ahead, self._rows)
+        self._position = number * self._size + min(len(rows), self._size)
+        return iter(rows), Pool(self._source, rows)
+
+    def _go_to(self, start: int) -> None:
+        if self._position is None or (self._jumps and self._position != start):
+            self._rows = self._source.rows(start)
+            if self._job.limit is not None:
+                self._rows = islice(self._rows, max(0, self._job.limit - start))
+        else:
+            deque(islice(self._rows, start - self._position), maxlen=0)
+        self._position = start
+
+    def _next(self, count: int) -> Iterator[RawRow]:
+        """Yield the next rows, keeping track of where the source stands."""
+        for raw in islice(self._rows, count):
+            self._position = (self._position or 0) + 1
+            yield raw
+
+
+def _build_row(raw: RawRow, source: Source, construct: Construct, neighbours: Neighbours) -> Built:
+    try:
+        if raw.problem:
+            raise raw.problem
+        return construct(source.parse(raw), neighbours)
+    except RowError as error:
+        return Built(rejects=(Reject(raw.record_id, error.reason, field=error.field, message=error.message),))
+    except Exception as error:
+        error.add_note(f"while building source row {raw.record_id}")
+        raise
+
+
+def _keep_freed_memory() -> None:
+    """Let glibc keep the buffers of a picture for the next one.
+
+    By default it hands each decoded picture back to the kernel, which then clears the same pages again for the next:
+    a third of a millisecond for each buffer of 640 × 480 pixels, half as long as decoding takes.
+    """
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (AttributeError, OSError):
+        return  # another C library, with its own ways
+    mallopt(_M_MMAP_THRESHOLD, _KEPT_BYTES)
+    mallopt(_M_TRIM_THRESHOLD, _KEPT_BYTES)
