@@ -85,12 +85,12 @@ def measure(original: Pixels, negative: Pixels) -> Measures:
         negative = cv2.resize(negative, (width, height), interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
     before, after = _grey(original), _grey(negative)
     moved = cv2.threshold(cv2.absdiff(before, after), CHANGED_LEVELS, 1, cv2.THRESH_BINARY)[1]
-    entropy = _entropy(before)
+    entropy_before, entropy_after = _entropies(before, after)
     return Measures(
         changed=cv2.countNonZero(moved) / moved.size,
         psnr=_psnr(original, negative),
         ssim=_ssim(before, after),
-        entropy_ratio=_entropy(after) / entropy if entropy else None,
+        entropy_ratio=entropy_after / entropy_before if entropy_before else None,
     )
 
 
@@ -103,10 +103,12 @@ def _psnr(original: Pixels, negative: Pixels) -> float:
     return 99.0 if total == 0 else min(99.0, float(10 * np.log10(255.0**2 * original.size / total)))
 
 
-def _entropy(grey: Grey) -> float:
-    counts = cv2.calcHist([grey], [0], None, [256], [0, 256])
-    shares = counts[counts > 0] / grey.size
-    return float(-(shares * np.log2(shares)).sum()) + 0.0
+def _entropies(*greys: Grey) -> list[float]:
+    """Return the Shannon entropy of each picture's grey levels, in bits."""
+    counts = np.stack([cv2.calcHist([grey], [0], None, [256], [0, 256]).ravel() for grey in greys])
+    shares = counts / greys[0].size
+    bits = shares * np.log2(np.maximum(shares, 1e-12))
+    return [-float(total) + 0.0 for total in bits.sum(axis=1, dtype=np.float64)]
 
 
 def _ssim(before: Grey, after: Grey) -> float:

@@ -203,7 +203,10 @@ def _retrieved(
         for other_id, image in neighbours.images(record_id, rng):
             if image.sha256 == view.image.sha256:
                 continue
-            pixels = View(image).to_measure()
+            try:
+                pixels = View(image).to_measure()
+            except RowError:
+                continue  # a broken picture: its own row is rejected for it
             seen.append((other_id, image, pixels))
             yield pixels
 

@@ -24,6 +24,7 @@ from pairwright.schemas.image import Image
 from pairwright.schemas.judgement import Judgement
 from pairwright.schemas.knobs import plan, strength
 from pairwright.schemas.pair import Pair, PairKind, group_id, pair_id
+from pairwright.schemas.reasons import Reason
 from pairwright.schemas.reject import Reject
 from pairwright.schemas.seeds import generator
 from pairwright.schemas.settings import Settings
@@ -31,6 +32,10 @@ from pairwright.schemas.source_row import SourceRow
 
 _FALLS: frozenset[MeasureName] = frozenset({"psnr", "ssim"})
 """Measures that go down as an operation gets stronger."""
+
+
+_BROKEN: frozenset[Reason] = frozenset({"image_truncated", "image_unreadable", "image_format"})
+"""Reasons that speak of the row's own picture, not of what was made of it."""
 
 
 class Bounds(Settings):
@@ -112,7 +117,6 @@ def _build(
     neighbours: Neighbours,
     keep: bool,
 ) -> Built:
-    kept = [_own_pair(row, run)] if keep and row.rejected is not None else []
     made: list[Pair] = []
     failures: list[tuple[Operation, RowError]] = []
     views = tuple(View(image) for image in row.prompt.images)
@@ -120,7 +124,10 @@ def _build(
         try:
             made.append(_image_pair(row, views, operation, run=run, finish=finish, neighbours=neighbours))
         except RowError as error:
+            if error.reason in _BROKEN:
+                raise  # the row's own pair would carry the broken picture into a training
             failures.append((operation, error))
+    kept = [_own_pair(row, run)] if keep and row.rejected is not None else []
     return Built((*kept, *made), _rejects(row, failures, gave_pairs=bool(kept or made)))
 
 
@@ -159,7 +166,9 @@ def _image_pair(
 
 
 def _own_pair(row: SourceRow, run: Run) -> Pair:
-    """Return the pair that the source row is already."""
+    """Return the pair that the source row is already. Raises RowError if a picture of its rejected side is broken."""
+    for image in row.rejected_images or ():
+        View(image).to_measure()
     return _pair(
         row,
         row.chosen or "",

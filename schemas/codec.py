@@ -92,6 +92,42 @@ def read_header(data: bytes, *, field: str | None = None, max_pixels: int = DEFA
     """
     if not data:
         raise RowError("image_unreadable", field, "the file is empty")
+    header = plain_jpeg_header(data) or _header_by_pillow(data, field)
+    if header.format not in EXTENSIONS:
+        raise RowError(
+            "image_format", field, f"{header.format} is not one of {', '.join(sorted(EXTENSIONS))}"
+        )
+    if header.width * header.height > max_pixels:
+        raise RowError(
+            "image_too_large", field, f"{header.width}×{header.height} pixels, more than {max_pixels}"
+        )
+    return header
+
+
+def plain_jpeg_header(data: bytes) -> Header | None:
+    """Return the header of a JPEG that has nothing but its picture, or None for everything else.
+
+    Most pictures of most sets are such files: 8 bits, grey or three components, no EXIF, one frame. Pillow takes a
+    tenth of a millisecond for what stands in a few bytes; whatever is out of the ordinary is left to it.
+    """
+    if data[:2] != b"\xff\xd8":
+        return None
+    at = 2
+    while at + 9 < len(data) and data[at] == 0xFF:
+        marker, length = data[at + 1], int.from_bytes(data[at + 2 : at + 4], "big")
+        if marker in (0xC0, 0xC1, 0xC2):
+            bits, components = data[at + 4], data[at + 9]
+            height, width = (int.from_bytes(data[at + i : at + i + 2], "big") for i in (5, 7))
+            if bits != 8 or components not in (1, 3) or not width or not height:
+                return None
+            return Header("JPEG", "RGB" if components == 3 else "L", width, height)
+        if marker not in (0xC4, 0xDB, 0xDD, 0xE0, 0xEE, 0xFE) or length < 2:  # tables, JFIF, Adobe, comments
+            return None
+        at += 2 + length
+    return None
+
+
+def _header_by_pillow(data: bytes, field: str | None) -> Header:
     with _unwarned():  # broken EXIF and big pictures only warn; size is decided on below
         try:
             with PIL.Image.open(io.BytesIO(data)) as opened:
@@ -106,10 +142,6 @@ def read_header(data: bytes, *, field: str | None = None, max_pixels: int = DEFA
             raise RowError("image_unreadable", field, f"no decoder reads it ({error})") from error
     if name == "MPO":  # two-eyed JPEG of some cameras: every reader shows its first JPEG
         name = "JPEG"
-    if name not in EXTENSIONS:
-        raise RowError("image_format", field, f"{name} is not one of {', '.join(sorted(EXTENSIONS))}")
-    if width * height > max_pixels:
-        raise RowError("image_too_large", field, f"{width}×{height} pixels, more than {max_pixels}")
     if orientation >= 5:
         width, height = height, width
     return Header(name, mode, width, height, orientation)

@@ -110,6 +110,7 @@ class Columns:
     """Whether these are rows of pairwright's own schema."""
 
 
+@lru_cache(maxsize=512)  # asked for every row
 def said(columns: ColumnMap) -> tuple[tuple[str, str], ...]:
     """Return what the recipe says, as (field, column)."""
     return tuple((field, column) for field, column in columns.model_dump().items() if column is not None)
