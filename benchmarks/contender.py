@@ -5,6 +5,7 @@ A contender has a process of its own so that threads, caches and peak memory are
 
 import argparse
 import json
+import resource
 import sys
 import time
 from importlib import import_module
@@ -30,22 +31,29 @@ def main() -> int:
     start = time.perf_counter()
     work = timed()
     whole = time.perf_counter() - start
-    told = {"images": work.images, "work_s": work.seconds or whole, "whole_s": whole, "peak_mb": _peak_mb()}
+    told = {
+        "images": work.images,
+        "work_s": work.seconds or whole,
+        "whole_s": whole,
+        "peak_mb": _peak_mb(arguments.workers),
+    }
     result.write_text(json.dumps(told), encoding="utf-8")
     return 0
 
 
-def _peak_mb() -> float | None:
-    """Return this process's peak resident memory in MB (10^6 bytes), None where the system does not tell.
+def _peak_mb(workers: int) -> float | None:
+    """Return the peak resident memory in MB (10^6 bytes) of this process and its children, None where unknown.
 
-    Not ``ru_maxrss``: Linux counts in it what the parent held when it started this process.
+    Children count as ``workers`` - 1 times the largest of them: no less than they had. For this process itself not
+    ``ru_maxrss``: Linux counts in it what the parent held when it started this process.
     """
     status = Path("/proc/self/status")
     if not status.exists():
         return None
+    children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * (workers - 1)
     for line in status.read_text(encoding="utf-8").splitlines():
         if line.startswith("VmHWM:"):
-            return int(line.split()[1]) * 1024 / 1e6
+            return (int(line.split()[1]) + children) * 1024 / 1e6
     return None
 
 
