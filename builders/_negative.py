@@ -9,7 +9,7 @@ from pairwright.annotators.pixels import MeasureName, Measures, measure, scale
 from pairwright.builders import Neighbours
 from pairwright.perturbations import Perturbation, Retrieval
 from pairwright.perturbations._search import Target, weakest
-from pairwright.schemas.codec import Encoding, Reduction, can_reduce, decode, encode, shrink
+from pairwright.schemas.codec import Encoding, Reduction, can_reduce, decode, encode_bgr, shrink, swapped
 from pairwright.schemas.errors import RowError
 from pairwright.schemas.image import Header, Image, Pixels, digest
 from pairwright.schemas.knobs import Plan, strength
@@ -112,8 +112,9 @@ class Rendered:
     """At measuring size."""
     changed: Pixels
     """At measuring size."""
-    whole: Callable[[], Pixels]
-    """Returns the changed picture at full size; not called for what is only measured."""
+    whole_bgr: Callable[[], Pixels]
+    """Returns the changed picture at full size, blue first as the encoder wants it; not called for what is only
+    measured."""
 
 
 def make_negative(
@@ -137,9 +138,9 @@ def make_negative(
         params = _searched(view, operation, params)
     rendered = _rendered(view, operation.part, params)
     measures = _accepted(operation, measure(rendered.original, rendered.changed), finish)
-    changed, header = rendered.whole(), view.image.header
+    changed, header = rendered.whole_bgr(), view.image.header
     encoding: Encoding = finish.encoding if finish.encoding != "auto" else _auto(header)
-    data = encode(changed, encoding, finish.quality)
+    data = encode_bgr(changed, encoding, finish.quality)
     made = Header(_FORMATS[encoding], "RGB", changed.shape[1], changed.shape[0])
     edit = _edit(operation, params)
     image = Image(data, digest(data), made, license=view.image.license, edit=edit)
@@ -160,10 +161,10 @@ def _rendered(view: View, part: Perturbation[Any], params: Any) -> Rendered:
             changed = way.enlarge(small, original.shape[:2], params, reduction // factor)
         else:
             changed = shrink(way.enlarge(small, size, params, reduction), factor)
-        return Rendered(original, changed, lambda: way.enlarge(small, size, params, reduction))
+        return Rendered(original, changed, lambda: way.enlarge(swapped(small), size, params, reduction))
     pixels = view.at(1)
     whole = part.apply(pixels, params)
-    return Rendered(shrink(pixels, factor), shrink(whole, factor), lambda: whole)
+    return Rendered(shrink(pixels, factor), shrink(whole, factor), lambda: swapped(whole))
 
 
 def _searched(view: View, operation: Operation, drawn: Any) -> Any:

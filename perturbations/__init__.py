@@ -29,7 +29,7 @@ class Reduced(Generic[P]):
     is left of the picture, as small as the operation makes it."""
     enlarge: Callable[[Pixels, tuple[int, int], P, int], Pixels]
     """Takes what ``change`` returned, a (height, width), the parameters, and how many pixels of that size each pixel
-    of the reduced picture stands for; returns the changed picture at that size."""
+    of the reduced picture stands for; returns the changed picture at that size. Treats the three channels alike."""
 
     def apply(self, small: Pixels, size: tuple[int, int], params: P, factor: Reduction) -> Pixels:
         """Return the changed picture of ``size`` (height, width) from its reduction by ``factor``."""

@@ -177,7 +177,7 @@ def decode(image: Image, reduction: Reduction = 1, *, field: str | None = None) 
             np.frombuffer(image.data, np.uint8), _FLAGS[reduction] | cv2.IMREAD_IGNORE_ORIENTATION
         )
         if decoded is not None:
-            return cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB)  # type: ignore[return-value]  # uint8 by the flags
+            return swapped(decoded)  # type: ignore[arg-type]  # uint8 by the flags
     pixels = _decode_with_pillow(image.data, field)
     return shrink(pixels, reduction) if reduction != 1 else pixels
 
@@ -211,15 +211,25 @@ def encode(pixels: Pixels, encoding: Encoding, quality: int = 95) -> bytes:
         encoding: ``jpeg`` (4:2:0, lossy), ``png`` or ``webp`` (both lossless).
         quality: JPEG quality, 1 to 100; the lossless formats ignore it.
     """
+    return encode_bgr(swapped(pixels), encoding, quality)
+
+
+def encode_bgr(pixels: Pixels, encoding: Encoding, quality: int = 95) -> bytes:
+    """Do as :func:`encode` for pixels with blue first, OpenCV's own order."""
     extension, options = {
         "jpeg": (".jpg", [cv2.IMWRITE_JPEG_QUALITY, quality]),
         "png": (".png", [cv2.IMWRITE_PNG_COMPRESSION, 3]),
         "webp": (".webp", [cv2.IMWRITE_WEBP_QUALITY, 101]),
     }[encoding]
-    done, buffer = cv2.imencode(extension, cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), options)
+    done, buffer = cv2.imencode(extension, pixels, options)
     if not done:
         raise ValueError(f"OpenCV could not write {pixels.shape} pixels as {encoding}")
     return buffer.tobytes()
+
+
+def swapped(pixels: Pixels) -> Pixels:
+    """Return the picture with its first and third channel exchanged: RGB as BGR, BGR as RGB."""
+    return cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)  # type: ignore[return-value]  # uint8 in, uint8 out
 
 
 def _resized(pixels: Pixels, factor: int) -> Pixels:

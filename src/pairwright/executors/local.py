@@ -25,7 +25,7 @@ from pairwright.schemas.errors import PairwrightError
 from pairwright.sources import Source
 
 _AHEAD = 2
-"""Shards that a worker process has been given: the one at work, and the next."""
+"""Shards that a worker process has been given: the one at work, and the next. While it starts up, only one."""
 
 
 class WorkerError(PairwrightError):
@@ -62,6 +62,7 @@ class _Worker:
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0, start_new_session=True
         )
         self.shards = 0
+        self.started = False
         self._said = b""
         self.say(json.dumps(job.told()))
 
@@ -124,7 +125,8 @@ class _Run:
         self._hear(wait=False)
 
     def _give(self, worker: _Worker) -> None:
-        while worker.shards < _AHEAD and (number := next(self._pending, None)) is not None:
+        ahead = _AHEAD if worker.started else 1
+        while worker.shards < ahead and (number := next(self._pending, None)) is not None:
             worker.say(str(number))
             worker.shards += 1
 
@@ -140,6 +142,9 @@ class _Run:
             raise WorkerError(f"a worker process failed:\n{said['failed']}")
         if "tally" in said:
             self._count(Tally(**said["tally"]))
+            if not worker.started:
+                worker.started = True
+                self._give(worker)
             return
         worker.shards -= 1
         self._entered(None if said["entry"] is None else manifest.from_line(said["entry"]))
