@@ -10,7 +10,9 @@ import os
 import select
 import subprocess
 import sys
+from collections import deque
 from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from itertools import count
 from typing import Any
@@ -98,6 +100,8 @@ class _Run:
     def __init__(self, job: Job, pending: Iterator[int], told: Progress, watch: Watch) -> None:
         self._job, self._pending, self.told, self._watch = job, pending, told, watch
         self._workers: list[_Worker] = []
+        self._behind = ThreadPoolExecutor(1, thread_name_prefix="finish")
+        self._finishing: deque[Future[ShardEntry]] = deque()
 
     def start(self, processes: int) -> None:
         """Start worker processes and give each its first shards."""
@@ -110,12 +114,20 @@ class _Run:
         """Build shards here, and between chunks hear the others, until nothing is left."""
         builder = ShardBuilder(self._job)
         while (number := next(self._pending, None)) is not None:
-            self._entered(builder.build(number, self._built_here))
+            writer = builder.build(number, self._built_here)
+            if writer is None:
+                self._pending = iter(())
+            else:
+                # Hashing a shard's files and forcing them to disk takes as long as building twenty rows.
+                self._finishing.append(self._behind.submit(writer.finish))
+            self._enter_finished(at_most_waiting=1)
+        self._enter_finished(at_most_waiting=0)
         while any(worker.shards for worker in self._workers):
             self._hear(wait=True)
 
     def stop(self) -> None:
-        """End the worker processes."""
+        """End the worker processes and what is going on behind this one."""
+        self._behind.shutdown(wait=True, cancel_futures=True)
         for worker in self._workers:
             worker.end()
         self._workers = []
@@ -147,15 +159,16 @@ class _Run:
                 self._give(worker)
             return
         worker.shards -= 1
-        self._entered(None if said["entry"] is None else manifest.from_line(said["entry"]))
-        self._give(worker)
-
-    def _entered(self, entry: ShardEntry | None) -> None:
-        """Make a finished shard part of the run; none means that the source has ended."""
-        if entry is None:
+        if said["entry"] is None:
             self._pending = iter(())
         else:
-            enter(self._job.folder, entry)
+            enter(self._job.folder, manifest.from_line(said["entry"]))
+        self._give(worker)
+
+    def _enter_finished(self, *, at_most_waiting: int) -> None:
+        """Make this process's finished shards part of the run, waiting for all but the last few."""
+        while self._finishing and (len(self._finishing) > at_most_waiting or self._finishing[0].done()):
+            enter(self._job.folder, self._finishing.popleft().result())
 
     def _count(self, tally: Tally) -> None:
         told = self.told

@@ -13,7 +13,6 @@ import cv2
 from pairwright.builders import Built, Neighbours
 from pairwright.executors import Job
 from pairwright.runs.commit import ShardWriter
-from pairwright.runs.manifest import ShardEntry
 from pairwright.schemas.errors import RowError
 from pairwright.schemas.image import Image
 from pairwright.schemas.reject import Reject
@@ -77,8 +76,8 @@ class ShardBuilder:
         cv2.setNumThreads(1)  # the processes share the cores; OpenCV's threads would only fight over them
         _keep_freed_memory()
 
-    def build(self, number: int, watch: Callable[[Tally], None]) -> ShardEntry | None:
-        """Build one shard into temporary files; return its entry, or None behind the end of the source."""
+    def build(self, number: int, watch: Callable[[Tally], None]) -> ShardWriter | None:
+        """Build one shard; return its writer, still to be finished, or None behind the end of the source."""
         rows, neighbours = self._shard(number)
         first = next(rows, None)
         if first is None:
@@ -91,10 +90,10 @@ class ShardBuilder:
                 writer.add(built)
                 pairs, rejects = sum(len(one.pairs) for one in built), sum(len(one.rejects) for one in built)
                 watch(Tally(len(built), pairs, rejects))
-            return writer.finish()
         except BaseException:
             writer.abort()
             raise
+        return writer
 
     def _built(self, chunk: Sequence[RawRow], neighbours: Neighbours) -> list[Built]:
         """Return what each row gave: one step over all rows, then the next, which keeps caches warm."""

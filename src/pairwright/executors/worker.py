@@ -10,6 +10,7 @@ import queue
 import sys
 import threading
 import traceback
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,9 @@ from pairwright.executors import Job
 from pairwright.executors.shards import ShardBuilder, Tally
 from pairwright.recipe import RecipeFile, checked
 from pairwright.runs import manifest
+from pairwright.runs.commit import ShardWriter
+
+_SAYING = threading.Lock()
 
 
 def main() -> None:
@@ -28,11 +32,24 @@ def main() -> None:
     try:
         file = RecipeFile.model_validate(told["recipe"])
         builder = ShardBuilder(Job(Path(told["folder"]), checked(file), told["limit"]))
-        while True:
-            number = numbers.get()
-            entry = builder.build(number, _tell)
-            _say({"shard": number, "entry": None if entry is None else manifest.to_line(entry)})
+        with ThreadPoolExecutor(
+            1
+        ) as behind:  # hashes and syncs a shard's files while the next shard is built
+            finishing: Future[None] | None = None
+            while True:
+                number = numbers.get()
+                writer = builder.build(number, _tell)
+                if finishing is not None:
+                    finishing.result()
+                finishing = behind.submit(_finish, number, writer)
     except Exception as error:  # noqa: BLE001  # it is raised again by the process that asked
+        _say({"failed": "".join(traceback.format_exception(error))})
+
+
+def _finish(number: int, writer: ShardWriter | None) -> None:
+    try:
+        _say({"shard": number, "entry": None if writer is None else manifest.to_line(writer.finish())})
+    except Exception as error:  # noqa: BLE001  # the main thread may wait for numbers and not see it
         _say({"failed": "".join(traceback.format_exception(error))})
 
 
@@ -47,8 +64,9 @@ def _tell(tally: Tally) -> None:
 
 
 def _say(message: dict[str, Any]) -> None:
-    sys.stdout.write(json.dumps(message) + "\n")
-    sys.stdout.flush()
+    with _SAYING:
+        sys.stdout.write(json.dumps(message) + "\n")
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":
