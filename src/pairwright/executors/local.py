@@ -6,6 +6,7 @@ lock some forty times a row, and two threads then wait for it a fifth of their t
 """
 
 import json
+import math
 import os
 import select
 import subprocess
@@ -45,8 +46,7 @@ def run(job: Job, source: Source, *, workers: int, watch: Watch) -> None:
     run = _Run(job, _pending(done, total, job.recipe.file.output.shard_rows), _told(done, total), watch)
     watch(run.told)
     try:
-        run.start(min(workers - 1, _useful(job, done, total)) if source.local else 0)
-        run.work()
+        run.work(min(workers - 1, _useful(job, done, total)) if source.local else 0)
     except BaseException:
         run.stop()
         run_folder.clean(job.folder)
@@ -63,7 +63,8 @@ class _Worker:
         self.process = subprocess.Popen(  # noqa: S603  # nothing in the command comes from outside
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0, start_new_session=True
         )
-        self.shards = 0
+        self.shards: deque[int] = deque()
+        """Numbers that it was given and has not answered, the one at work first."""
         self.started = False
         self._said = b""
         self.say(json.dumps(job.told()))
@@ -100,37 +101,41 @@ class _Run:
     def __init__(self, job: Job, pending: Iterator[int], told: Progress, watch: Watch) -> None:
         self._job, self._pending, self.told, self._watch = job, pending, told, watch
         self._workers: list[_Worker] = []
+        self._end = math.inf
+        """Number of the first shard that is known to lie behind the end of the source."""
         self._behind = ThreadPoolExecutor(1, thread_name_prefix="finish")
         self._finishing: deque[Future[ShardEntry]] = deque()
 
-    def start(self, processes: int) -> None:
-        """Start worker processes and give each its first shards."""
+    def work(self, processes: int) -> None:
+        """Build shards here and in as many more processes, until nothing is left."""
+        number = next(self._pending, None)
         for _ in range(processes):
             worker = _Worker(self._job)
             self._workers.append(worker)
             self._give(worker)
-
-    def work(self) -> None:
-        """Build shards here, and between chunks hear the others, until nothing is left."""
         builder = ShardBuilder(self._job)
-        while (number := next(self._pending, None)) is not None:
+        while number is not None and number < self._end:
             writer = builder.build(number, self._built_here)
-            if writer is None:
-                self._pending = iter(())
-            else:
+            self._saw(number, 0 if writer is None else writer.rows)
+            if writer is not None:
                 # Hashing a shard's files and forcing them to disk takes as long as building twenty rows.
                 self._finishing.append(self._behind.submit(writer.finish))
             self._enter_finished(at_most_waiting=1)
+            number = next(self._pending, None)
         self._enter_finished(at_most_waiting=0)
-        while any(worker.shards for worker in self._workers):
+        while self._busy():
             self._hear(wait=True)
 
     def stop(self) -> None:
-        """End the worker processes and what is going on behind this one."""
-        self._behind.shutdown(wait=True, cancel_futures=True)
+        """End the worker processes; keep what this one has finished."""
         for worker in self._workers:
             worker.end()
         self._workers = []
+        self._behind.shutdown(wait=True)
+        while self._finishing:
+            future = self._finishing.popleft()
+            if future.exception() is None:
+                enter(self._job.folder, future.result())
 
     def _built_here(self, tally: Tally) -> None:
         self._count(tally)
@@ -138,14 +143,24 @@ class _Run:
 
     def _give(self, worker: _Worker) -> None:
         ahead = _AHEAD if worker.started else 1
-        while worker.shards < ahead and (number := next(self._pending, None)) is not None:
+        while len(worker.shards) < ahead and (number := next(self._pending, None)) is not None:
+            if number >= self._end:
+                break
             worker.say(str(number))
-            worker.shards += 1
+            worker.shards.append(number)
+
+    def _busy(self) -> list[_Worker]:
+        """Return the workers that have a shard which may hold rows."""
+        return [worker for worker in self._workers if any(number < self._end for number in worker.shards)]
+
+    def _saw(self, number: int, rows: int) -> None:
+        """Note where the source ends: in the first shard that is not full, or before one without rows."""
+        if rows < self._job.recipe.file.output.shard_rows:
+            self._end = min(self._end, number + 1 if rows else number)
 
     def _hear(self, *, wait: bool) -> None:
         """Take what workers have said; with ``wait``, wait until one says something."""
-        busy = [worker for worker in self._workers if worker.shards]
-        for worker in select.select(busy, [], [], None if wait else 0)[0]:
+        for worker in select.select(self._busy(), [], [], None if wait else 0)[0]:
             for line in worker.heard():
                 self._take(worker, json.loads(line))
 
@@ -158,11 +173,13 @@ class _Run:
                 worker.started = True
                 self._give(worker)
             return
-        worker.shards -= 1
+        worker.shards.popleft()
         if said["entry"] is None:
-            self._pending = iter(())
+            self._saw(said["shard"], 0)
         else:
-            enter(self._job.folder, manifest.from_line(said["entry"]))
+            entry = manifest.from_line(said["entry"])
+            self._saw(entry.shard, entry.counts.rows)
+            enter(self._job.folder, entry)
         self._give(worker)
 
     def _enter_finished(self, *, at_most_waiting: int) -> None:

@@ -25,14 +25,15 @@ class ShardWriter:
         self._folder, self._shard, self._start = folder, shard, start
         self._parts = {name: PartWriter(folder / name, f"train-{shard:05d}") for name in (TEXT, VISUAL)}
         self._rejects: list[Reject] = []
-        self._rows = self._paired = 0
+        self.rows = self._paired = 0
+        """Source rows added."""
         self._kinds: Counter[str] = Counter()
 
     def add(self, results: Sequence[Built]) -> None:
         """Add the results of some rows."""
         by_config: dict[str, list[Pair]] = {TEXT: [], VISUAL: []}
         for built in results:
-            self._rows += 1
+            self.rows += 1
             self._paired += bool(built.pairs)
             self._rejects += built.rejects
             for pair in built.pairs:
@@ -58,12 +59,12 @@ class ShardWriter:
         for reject in self._rejects:
             rejects.setdefault(reject.scope, Counter())[reject.reason] += 1
         by_scope = {scope: dict(sorted(reasons.items())) for scope, reasons in sorted(rejects.items())}
-        rejected = self._rows - self._paired
+        rejected = self.rows - self._paired
         if sum(by_scope.get("row", {}).values()) != rejected:
             raise AssertionError(
                 f"shard {self._shard}: {rejected} rows without pairs, but rejects are {by_scope}"
             )
-        return Counts(self._rows, self._paired, rejected, dict(sorted(self._kinds.items())), by_scope)
+        return Counts(self.rows, self._paired, rejected, dict(sorted(self._kinds.items())), by_scope)
 
     def _write_rejects(self) -> WrittenFile:
         folder = self._folder / REJECTS
