@@ -98,18 +98,19 @@ class Pictures:
         except (ValueError, OSError) as error:  # a null byte, or a loop of links
             raise RowError("image_missing", field, f"not a path: {value[:200]!r} ({error})") from error
         if not resolved.is_relative_to(self.root):
-            raise RowError("image_outside_root", field, f"{value!r} leads out of {self.root}")
+            raise RowError("image_outside_root", field, f"{value!r} leads out of the image root")
         try:
             return self._read_file(resolved, field), utf8(resolved.relative_to(self.root).as_posix())
         except (OSError, ValueError) as error:
-            shown = str(start / value)[:300]
-            raise RowError("image_missing", field, f"cannot read {shown} ({_why(error)})") from error
+            # Relative, so that rejects are the same wherever the source lies, and may be published.
+            shown = f"{start.relative_to(self.root) / value}"[:300]
+            raise RowError("image_missing", field, f"no {shown} under the image root ({_why(error)})") from error
 
     def _read_file(self, path: Path, field: str) -> bytes:
         with open(path, "rb", opener=_open_without_waiting) as file:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode):
-                raise RowError("image_unreadable", field, f"{path} is no regular file")
+                raise RowError("image_unreadable", field, f"{path.name} is no regular file")
             if status.st_size > self.max_bytes:
                 size = f"{status.st_size / 1e6:.0f} MB, more than source.max_file_mb"
                 raise RowError("image_too_large", field, f"{path.name} has {size} ({self.max_bytes / 1e6:g})")

@@ -136,8 +136,9 @@ def test_values_that_are_no_picture(value: Any, expected: str, root: Path) -> No
 
 
 def test_a_missing_file_is_named_with_the_place_it_was_looked_for(root: Path) -> None:
-    with pytest.raises(RowError, match=rf"{root.resolve()}/imgs/none\.png \(No such file"):
+    with pytest.raises(RowError, match=r"no imgs/none\.png under the image root \(No such file") as caught:
         place(root).read("none.png", field="image", folder="imgs")
+    assert str(root) not in str(caught.value), "rejects must not tell where the source lies"
 
 
 def test_big_files_are_refused_before_they_are_read(root: Path) -> None:
