@@ -21,6 +21,9 @@ MeasureName = Literal["changed", "psnr", "ssim", "entropy_ratio"]
 Grey = NDArray[np.uint8]
 """Grey levels, height × width."""
 
+SCORER = "pixels"
+"""Who judged, in judgements of these measures."""
+
 CHANGED_LEVELS = 20
 """A pixel counts as changed when its grey level moves by more than this (ImageDPO's test of an edit)."""
 
@@ -45,7 +48,7 @@ class Measures:
     def judgements(self, target: str) -> tuple[Judgement, ...]:
         """Return the measures as judgements on ``target``, for example ``rejected_images[0]``."""
         return tuple(
-            Judgement(target, "pixels", name, getattr(self, name), *RANGES[name])
+            Judgement(target, SCORER, name, getattr(self, name), *RANGES[name])
             for name in (field.name for field in fields(self))
         )
 

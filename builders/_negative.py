@@ -197,7 +197,7 @@ def _retrieved(
 ) -> Negative:
     part = operation.part
     if not isinstance(part, Retrieval):
-        raise TypeError("checked by the caller")
+        raise TypeError(f"{operation.name} chooses no other picture")
     seen: list[tuple[str, Image, Pixels]] = []
 
     def candidates() -> Iterator[Pixels]:

@@ -6,19 +6,22 @@ measure each negative, refuse what is no negative, write the pair.
 """
 
 import json
+from bisect import bisect_right
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
+from itertools import accumulate
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from pairwright.annotators.pixels import MeasureName
+from pairwright.annotators.pixels import SCORER, MeasureName, Measures, measure
 from pairwright.builders import Builder, Built, Construct, Neighbours, Run
-from pairwright.builders._negative import Band, Finish, Negative, Operation, View, make_negative
+from pairwright.builders._negative import NO_OP_PSNR, Band, Finish, Negative, Operation, View, make_negative
 from pairwright.perturbations import ROOM as PERTURBATIONS
 from pairwright.perturbations import Retrieval
 from pairwright.perturbations._search import Target
-from pairwright.schemas.codec import Encoding
+from pairwright.schemas.codec import Encoding, shrink
 from pairwright.schemas.errors import ParameterError, RowError
 from pairwright.schemas.image import Image
 from pairwright.schemas.judgement import Judgement
@@ -102,10 +105,20 @@ def prepare(settings: VisualNegative, run: Run) -> Construct:
             chosen: Sequence[Operation] = operations
         else:
             rng = generator(run.seed, row.record_id, "visual_negative")
-            chosen = rng.choices(operations, weights)
+            chosen = [operations[_drawn(weights, rng.random())]]
         return _build(row, chosen, run=run, finish=finish, neighbours=neighbours, keep=settings.keep_pairs)
 
     return construct
+
+
+def _drawn(weights: Sequence[float], position: float) -> int:
+    """Return the number of the weight in which a position (0 to 1, of their sum) lies.
+
+    >>> _drawn([1, 3], 0.2), _drawn([1, 3], 0.3)
+    (0, 1)
+    """
+    reached = list(accumulate(weights))
+    return min(bisect_right(reached, position * reached[-1]), len(weights) - 1)
 
 
 def _build(
@@ -117,18 +130,27 @@ def _build(
     neighbours: Neighbours,
     keep: bool,
 ) -> Built:
-    made: list[Pair] = []
-    failures: list[tuple[Operation, RowError]] = []
     views = tuple(View(image) for image in row.prompt.images)
-    for operation in operations:
+    pairs: dict[str, Pair] = {}
+    failures: list[tuple[str, RowError]] = []
+
+    def attempt(name: str, make: Callable[[], Pair]) -> None:
         try:
-            made.append(_image_pair(row, views, operation, run=run, finish=finish, neighbours=neighbours))
+            pair = make()
+            if pair.id in pairs:  # the source holds this very negative, or two operations did the same
+                raise RowError("no_op", name, "the same negative is there already")
+            pairs[pair.id] = pair
         except RowError as error:
             if error.reason in _BROKEN:
-                raise  # the row's own pair would carry the broken picture into a training
-            failures.append((operation, error))
-    kept = [_own_pair(row, run)] if keep and row.rejected is not None else []
-    return Built((*kept, *made), _rejects(row, failures, gave_pairs=bool(kept or made)))
+                raise  # any pair of this row would carry the broken picture into a training
+            failures.append((name, error))
+
+    if keep and row.rejected is not None:
+        attempt("rejected_images", lambda: _own_pair(row, views, run))
+    for operation in operations:
+        make = partial(_image_pair, row, views, operation, run=run, finish=finish, neighbours=neighbours)
+        attempt(operation.name, make)
+    return Built(tuple(pairs.values()), _rejects(row, failures, gave_pairs=bool(pairs)))
 
 
 def _image_pair(
@@ -155,27 +177,45 @@ def _image_pair(
         )
         for number, view in enumerate(views)
     )
-    scores = tuple(
-        score
-        for number, negative in enumerate(negatives)
-        for score in negative.measures.judgements(f"rejected_images[{number}]")
-    )
+    scores = _scores([negative.measures for negative in negatives])
     images = tuple(negative.image for negative in negatives)
     provenance = _provenance(row, run, negatives)
     return _pair(row, row.chosen, row.chosen, rejected_images=images, scores=scores, provenance=provenance)
 
 
-def _own_pair(row: SourceRow, run: Run) -> Pair:
-    """Return the pair that the source row is already. Raises RowError if a picture of its rejected side is broken."""
-    for image in row.rejected_images or ():
-        View(image).to_measure()
+def _own_pair(row: SourceRow, views: Sequence[View], run: Run) -> Pair:
+    """Return the pair that the source row is already.
+
+    Raises:
+        RowError: a picture of either side is broken, or the source's own negatives look the same as their originals.
+    """
+    for view in views:
+        view.to_measure()
+    sides = zip(views, map(View, row.rejected_images or ()), strict=False)
+    # Both decoded in full: a reduced decode of one would be a difference of its own.
+    measures = [
+        measure(*(shrink(view.at(1), one.measured_at) for view in (one, other))) for one, other in sides
+    ]
+    if measures and all(one.psnr >= NO_OP_PSNR for one in measures):
+        raise RowError("no_op", "rejected_images", "the source's own negative looks the same as its original")
     return _pair(
         row,
         row.chosen or "",
         row.rejected or "",
         rejected_images=row.rejected_images,
-        scores=row.scores,
+        scores=row.scores if _measured(row.scores) else (*row.scores, *_scores(measures)),
         provenance=_provenance(row, run, ()),
+    )
+
+
+def _measured(scores: Sequence[Judgement]) -> bool:
+    """Tell whether the source has these measures already: then it is a run of pairwright."""
+    return any(score.scorer == SCORER for score in scores)
+
+
+def _scores(measures: Sequence[Measures]) -> tuple[Judgement, ...]:
+    return tuple(
+        score for number, one in enumerate(measures) for score in one.judgements(f"rejected_images[{number}]")
     )
 
 
@@ -238,24 +278,18 @@ def _provenance(row: SourceRow, run: Run, negatives: Sequence[Negative]) -> str:
 
 
 def _rejects(
-    row: SourceRow, failures: Sequence[tuple[Operation, RowError]], *, gave_pairs: bool
+    row: SourceRow, failures: Sequence[tuple[str, RowError]], *, gave_pairs: bool
 ) -> tuple[Reject, ...]:
     """Return one reject per failed negative, or one for the whole row when it gave nothing at all."""
 
-    def reject(
-        operation: Operation, error: RowError, scope: Literal["row", "negative"], message: str
-    ) -> Reject:
-        return Reject(
-            row.record_id, error.reason, scope, error.field or operation.name, message, row.source_id
-        )
+    def reject(name: str, error: RowError, scope: Literal["row", "negative"], message: str) -> Reject:
+        return Reject(row.record_id, error.reason, scope, error.field or name, message, row.source_id)
 
     if gave_pairs:
-        return tuple(reject(operation, error, "negative", error.message) for operation, error in failures)
-    if not failures:
-        return (Reject(row.record_id, "no_answer", field="rejected", source_id=row.source_id),)
-    told = "; ".join(dict.fromkeys(f"{operation.name}: {error.message}" for operation, error in failures))
-    first, error = failures[0]
-    return (reject(first, error, "row", told),)
+        return tuple(reject(name, error, "negative", error.message) for name, error in failures)
+    told = "; ".join(dict.fromkeys(f"{name}: {error.message}" for name, error in failures))
+    name, error = failures[0]
+    return (reject(name, error, "row", told),)
 
 
 def _operations(choices: Sequence[Choice]) -> tuple[Operation, ...]:

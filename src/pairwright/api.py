@@ -28,6 +28,8 @@ class Outcome:
     """Sums over the whole run, earlier goes included."""
     already_done: bool
     """Whether there was nothing left to do."""
+    mended: int
+    """Shards that were built again because a file of theirs was gone or cut short."""
 
 
 def build(
@@ -55,13 +57,15 @@ def build(
     Raises:
         RecipeError: the recipe cannot be used.
         SourceError: the source cannot be read.
-        RunError: the folder belongs to another run or process.
+        RunError: the folder belongs to another run or process, or cannot be written.
+        WorkerError: a worker process failed; finished shards are kept.
         ParameterError: ``limit`` or ``workers`` below 1.
     """
+    from pairwright.card import write_card
     from pairwright.executors import Job, local
     from pairwright.runs import folder as run_folder
     from pairwright.runs import manifest
-    from pairwright.runs.run_file import Identity
+    from pairwright.runs.run_file import Identity, versions
     from pairwright.sources.open import open_source
 
     _at_least_one("limit", limit)
@@ -70,20 +74,27 @@ def build(
         source=source, out=out, seed=seed
     )
     opened = open_source(ready.file.source)
-    identity = Identity(ready.identity(), __version__, opened.name, opened.marks(), limit)
+    identity = Identity(ready.identity(), __version__, opened.name, opened.marks(), limit, versions())
     folder = ready.folder()
-    with run_folder.locked(folder):
+    run_folder.refuse_strangers(folder)
+    with run_folder.locked(folder) as lock:
         earlier = run_folder.earlier(folder, ready, identity)
-        if earlier and earlier.status == "finished":
-            return Outcome(folder, manifest.total(manifest.read(folder)), already_done=True)
-        run_folder.clean(folder)
-        record = _recorder(folder, ready, identity, earlier.started if earlier else None)
-        record("running")
-        job = Job(folder.absolute(), ready, limit)
-        local.run(job, opened, workers=workers or os.cpu_count() or 1, watch=watch or (lambda progress: None))
-        record("finished")
-        _write_card(folder)
-    return Outcome(folder, manifest.total(manifest.read(folder)), already_done=False)
+        manifest.mend(folder)
+        damaged = run_folder.damaged(folder)
+        if damaged:
+            manifest.drop(folder, damaged)
+        finished = earlier is not None and earlier.status == "finished" and not damaged
+        if not finished:
+            manifest.begin(folder)
+            run_folder.clean(folder)
+            record = _recorder(folder, ready, identity, earlier.started if earlier else None)
+            record("running")
+            job = Job(folder.absolute(), ready, limit, identity.files)
+            local.run(job, opened, lock=lock, workers=workers or _usable_cores(), watch=watch or _unwatched)
+            record("finished")
+        if not finished or not (folder / "README.md").exists():
+            write_card(folder)
+        return Outcome(folder, manifest.total(manifest.read(folder)), finished, len(damaged))
 
 
 def perturb(
@@ -126,11 +137,33 @@ def perturb(
     return part.apply(image, drawn), asdict(drawn)
 
 
-def validate(path: str | Path) -> "list[Problem]":
-    """Check a Parquet file, or all files of a run folder, against the shared schema; return what is wrong."""
+def validate(path: str | Path, *, max_pixels: int | None = None) -> "list[Problem]":
+    """Check a Parquet file, or all files of a run folder, against the shared schema; return what is wrong.
+
+    Stops after ``pairwright.schemas.validate_file.MOST_PROBLEMS`` problems.
+
+    Args:
+        path: a Parquet file, or a folder of them.
+        max_pixels: pictures with more pixels are refused. If not given it is ``source.max_pixels`` of the run that
+            the folder holds, and ``pairwright.schemas.codec.DEFAULT_MAX_PIXELS`` for everything else.
+
+    Raises:
+        RunError: the folder's ``run.json`` is not one of pairwright's, and ``max_pixels`` is not given.
+    """
     from pairwright.schemas.validate_file import validate_file, validate_folder
 
-    return validate_folder(Path(path)) if Path(path).is_dir() else validate_file(Path(path))
+    check = validate_folder if Path(path).is_dir() else validate_file
+    return check(Path(path), max_pixels=_pixel_limit(Path(path)) if max_pixels is None else max_pixels)
+
+
+def _pixel_limit(path: Path) -> int:
+    """Return the limit on pictures with which a run was made; the default for what is no run."""
+    from pairwright.runs import run_file
+    from pairwright.sources.settings import SourceSettings
+
+    run = run_file.read(path) if path.is_dir() else None
+    settings = SourceSettings.model_validate(run.recipe["source"]) if run else SourceSettings()
+    return settings.max_pixels
 
 
 def _recorder(
@@ -149,10 +182,13 @@ def _recorder(
     return record
 
 
-def _write_card(folder: Path) -> None:
-    from pairwright.card import write_card
+def _usable_cores() -> int:
+    """Return the cores that this process may use; on a shared machine fewer than there are."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
-    write_card(folder)
+
+def _unwatched(progress: "Progress") -> None:
+    """Take no notice."""
 
 
 def _at_least_one(name: str, value: int | None) -> None:

@@ -1,19 +1,18 @@
 """What a run would do, from the first rows of its source. Writes nothing."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
-from pairwright.builders import Built, Construct
-from pairwright.executors.shards import Pool
+from pairwright.builders import Built
+from pairwright.executors.shards import Pool, or_reject
 from pairwright.recipe import Recipe, load_recipe
-from pairwright.schemas.errors import RowError
 from pairwright.schemas.reject import Reject
-from pairwright.sources import RawRow, Source
+from pairwright.schemas.source_row import SourceRow
 from pairwright.sources.open import open_source
 
 ROWS_LOOKED_AT = 200
@@ -38,7 +37,7 @@ class Forecast:
     images: int
     """Images that were found in them."""
     rejects: Mapping[str, int]
-    """Rejects among them, by reason."""
+    """Rejects by reason: of all rows for what cannot be read, of the built ones for what cannot be built."""
     examples: Mapping[str, Reject]
     """The first reject of each reason."""
     built: int
@@ -69,12 +68,14 @@ def check(
     head = list(islice(opened.rows(), min(ROWS_LOOKED_AT, limit or ROWS_LOOKED_AT)))
     if total is None and len(head) < ROWS_LOOKED_AT:
         total = len(head)
-    rejects, examples, images = _looked_at(opened, head)
-    built = list(_built(opened, head[:_ROWS_BUILT], ready.construct()))
-    for reject in (reject for one in built for reject in one.rejects):
-        if reject.reason not in rejects:  # those of parsing are counted already
-            examples[reject.reason] = reject
-            rejects[reject.reason] += sum(r.reason == reject.reason for one in built for r in one.rejects)
+    parsed = [or_reject(raw, opened.parse, raw) for raw in head]
+    neighbours, construct = Pool(opened, head[:_ROWS_BUILT]), ready.construct()
+    built = [
+        row if isinstance(row, Built) else or_reject(raw, construct, row, neighbours)
+        for raw, row in zip(head[:_ROWS_BUILT], parsed, strict=False)
+    ]
+    unread = [row for row in parsed[_ROWS_BUILT:] if isinstance(row, Built)]
+    rejects = [reject for one in (*built, *unread) for reject in one.rejects]
     pairs = [pair for one in built for pair in one.pairs]
     return Forecast(
         recipe=ready,
@@ -82,40 +83,13 @@ def check(
         rows=total if total is None or limit is None else min(total, limit),
         columns=opened.columns(),
         looked_at=len(head),
-        images=images,
-        rejects=dict(rejects),
-        examples=examples,
+        images=sum(len(row.prompt.images) for row in parsed if isinstance(row, SourceRow)),
+        rejects=dict(Counter(reject.reason for reject in rejects)),
+        examples={reject.reason: reject for reject in reversed(rejects)},
         built=len(built),
         pairs=dict(Counter(pair.kind for pair in pairs)),
         bytes_per_row=_bytes(built) / len(built) if pairs else None,
     )
-
-
-def _looked_at(source: Source, head: list[RawRow]) -> tuple[Counter[str], dict[str, Reject], int]:
-    rejects: Counter[str] = Counter()
-    examples: dict[str, Reject] = {}
-    images = 0
-    for raw in head:
-        try:
-            if raw.problem:
-                raise raw.problem
-            images += len(source.parse(raw).prompt.images)
-        except RowError as error:
-            rejects[error.reason] += 1
-            reject = Reject(raw.record_id, error.reason, field=error.field, message=error.message)
-            examples.setdefault(error.reason, reject)
-    return rejects, examples, images
-
-
-def _built(source: Source, head: list[RawRow], construct: Construct) -> Iterator[Built]:
-    neighbours = Pool(source, head)
-    for raw in head:
-        try:
-            if raw.problem:
-                raise raw.problem
-            yield construct(source.parse(raw), neighbours)
-        except RowError:
-            yield Built()
 
 
 def _bytes(built: list[Built]) -> float:

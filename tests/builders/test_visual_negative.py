@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from random import Random
 
 import numpy as np
@@ -11,7 +12,7 @@ import skimage.data
 from pairwright.builders import ROOM, Built, Construct, Run
 from pairwright.schemas.arrow import to_table
 from pairwright.schemas.codec import decode, encode, read_image
-from pairwright.schemas.errors import ParameterError
+from pairwright.schemas.errors import ParameterError, RowError
 from pairwright.schemas.image import Image, Pixels
 from pairwright.schemas.prompt import Prompt
 from pairwright.schemas.source_row import SourceRow
@@ -227,6 +228,29 @@ def test_reduced_decoding_gives_the_same_picture_as_full_decoding() -> None:
         pixels.append(decode((pair.rejected_images or ())[0]).astype(float))
     error = ((pixels[0] - pixels[1]) ** 2).mean()
     assert 10 * np.log10(255**2 / error) > 45
+
+
+def test_a_broken_second_picture_takes_the_whole_row_along() -> None:
+    flat = _image(np.full((200, 200, 3), 128, np.uint8))
+    cut = read_image(ASTRONAUT.data[:5000])
+    with pytest.raises(RowError, match="truncated"):
+        _construct(perturbations=[BLUR])(_row(flat, cut, rejected="No."), Others())
+
+
+def test_the_sources_own_negative_is_measured_too() -> None:
+    same = _image(decode(ASTRONAUT), "png")
+    for negative, kinds in ((COFFEE, ["both", "image"]), (same, ["image"])):
+        row = replace(_row(ASTRONAUT, rejected="No."), rejected_images=(negative,))
+        built = _construct(perturbations=[BLUR])(row, Others())
+        assert [pair.kind for pair in built.pairs] == kinds
+        assert all({score.aspect for score in pair.scores} >= {"ssim", "psnr"} for pair in built.pairs)
+        assert [reject.reason for reject in built.rejects] == ([] if negative is COFFEE else ["no_op"])
+
+
+def test_the_same_negative_twice_is_one() -> None:
+    built = _one(perturbations=[{"name": "pixelate"}, {"name": "pixelate"}], per_row="all")
+    assert len(built.pairs) == 1
+    assert [(reject.reason, reject.scope) for reject in built.rejects] == [("no_op", "negative")]
 
 
 @pytest.mark.parametrize(

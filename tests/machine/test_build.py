@@ -170,7 +170,8 @@ def test_a_killed_worker_ends_the_run_which_can_go_on(table: Table, tmp_path: Pa
         os.kill(worker, signal.SIGKILL)
     _, told = process.communicate(timeout=30)
     assert process.returncode == 1
-    assert "a worker process ended with status -9" in told
+    assert "a worker process was killed by signal 9" in told
+    assert "the same command goes on" in told
     assert "Traceback" not in told
     pairwright.build(load_recipe("image_dpo", SMALL_SHARDS), source=source, out=tmp_path / "out")
     pairwright.build(load_recipe("image_dpo", SMALL_SHARDS), source=source, out=tmp_path / "whole", workers=1)
@@ -230,10 +231,51 @@ def test_a_cut_manifest_line_and_stray_files_are_mended(table: Table, tmp_path: 
     path.write_bytes(path.read_bytes()[:-20])
     told = json.loads((out / "run.json").read_text())
     (out / "run.json").write_text(json.dumps(told | {"status": "running"}))
-    (out / "visual_negative" / ".train-00003.parquet.tmp").write_bytes(b"half")
-    (out / "visual_negative" / "train-00009.parquet").write_bytes(b"never entered")
+    (out / "visual_negative" / ".train-00003-00.parquet.tmp").write_bytes(b"half")
+    (out / "visual_negative" / "train-00009-00.parquet").write_bytes(b"never entered")
     pairwright.build(recipe, source=source, out=out)
     assert _files(out) == whole
+
+
+@pytest.mark.parametrize("finished", [True, False])
+def test_a_lost_file_is_built_again(finished: bool, table: Table, tmp_path: Path) -> None:
+    recipe, source, out = load_recipe("mdpo", SMALL_SHARDS), table(35, pairs=True), tmp_path / "out"
+    if finished:
+        pairwright.build(recipe, source=source, out=out)
+    else:
+        with pytest.raises(KeyboardInterrupt):
+            pairwright.build(recipe, source=source, out=out, workers=1, watch=_interrupt_after(32))
+    lost = sorted((out / "visual_negative").glob("*.parquet"))
+    lost[0].unlink()
+    lost[1].write_bytes(lost[1].read_bytes()[:1000])
+    outcome = pairwright.build(recipe, source=source, out=out)
+    assert outcome.mended == 2
+    assert not outcome.already_done
+    pairwright.build(recipe, source=source, out=tmp_path / "whole")
+    assert _files(out) == _files(tmp_path / "whole")
+
+
+def test_a_lost_manifest_is_told(table: Table, tmp_path: Path) -> None:
+    pairwright.build("mdpo", source=table(3), out=tmp_path / "out")
+    (tmp_path / "out" / "manifest.jsonl").unlink()
+    with pytest.raises(RunError, match="manifest.jsonl is missing"):
+        pairwright.build("mdpo", source=table(3), out=tmp_path / "out")
+    assert list((tmp_path / "out").rglob("*.parquet"))
+
+
+def test_the_card_is_written_if_a_kill_came_before_it(table: Table, tmp_path: Path) -> None:
+    pairwright.build("mdpo", source=table(3), out=tmp_path / "out")
+    (tmp_path / "out" / "README.md").unlink()
+    assert pairwright.build("mdpo", source=table(3), out=tmp_path / "out").already_done
+    assert (tmp_path / "out" / "README.md").exists()
+
+
+def test_nothing_that_belongs_to_the_caller_is_left_changed(table: Table, tmp_path: Path) -> None:
+    import cv2
+
+    before = cv2.getNumThreads()
+    pairwright.build("mdpo", source=table(3), out=tmp_path / "out")
+    assert cv2.getNumThreads() == before
 
 
 def test_when_all_is_done_it_says_so_within_two_seconds(table: Table, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import signal
 import sys
 from pathlib import Path
 from types import FrameType
+from typing import cast
 
 import click
 
@@ -15,6 +16,7 @@ from pairwright.commands._options import (
     set_option,
     source_option,
 )
+from pairwright.schemas.reasons import EXPLANATIONS, Reason
 
 
 @click.command("build")
@@ -46,10 +48,12 @@ def command(
     """
     from pairwright.api import build
     from pairwright.commands._progress import shown_progress
+    from pairwright.executors.shards import keep_freed_memory
     from pairwright.recipe import load_recipe
 
     ready = load_recipe(recipe, overrides).placed(source=source, out=out, seed=seed)
     signal.signal(signal.SIGTERM, _interrupt)
+    keep_freed_memory()
     try:
         with shown_progress(ready.name) as watch:
             outcome = build(ready, limit=limit, workers=workers, watch=watch)
@@ -65,6 +69,9 @@ def _tell(outcome: Outcome) -> None:
     from pairwright.runs.wording import counted
 
     counts, folder = outcome.counts, outcome.folder
+    if outcome.mended:
+        what = counted(outcome.mended, "shard")
+        click.echo(f"{what} had lost a file, or part of one, and was built again", err=True)
     pairs = ", ".join(f"{number:,} {kind}" for kind, number in counts.pairs.items()) or "none"
     done = f"nothing to do: {folder} is finished" if outcome.already_done else f"{folder} is finished"
     click.echo(
@@ -75,6 +82,14 @@ def _tell(outcome: Outcome) -> None:
         reasons = counts.rejects.get(scope, {})
         if reasons:
             click.echo(f"{what}: " + ", ".join(f"{number:,} {reason}" for reason, number in reasons.items()))
+    if not counts.pairs:
+        click.echo(
+            f"pairwright: no pair came out of {counted(counts.rows, 'source row')}; see the reasons:",
+            err=True,
+        )
+        for reason in counts.rejects.get("row", {}):
+            click.echo(f"  {reason}: {EXPLANATIONS[cast(Reason, reason)]}", err=True)
+        sys.exit(1)
     if not outcome.already_done:
         shown = _quoted(folder)
         click.echo(f"next: pairwright show {shown} | pairwright report {shown}")

@@ -1,11 +1,11 @@
 """Executors: where shards run. ``local`` is this machine, one process per worker."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from pairwright.recipe import Recipe
+from pairwright.sources import FileMark
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,14 +28,8 @@ class Job:
     folder: Path
     recipe: Recipe
     limit: int | None
-
-    def told(self) -> Mapping[str, Any]:
-        """Return the job as plain values, for another process."""
-        return {
-            "folder": str(self.folder),
-            "recipe": self.recipe.file.model_dump(mode="json"),
-            "limit": self.limit,
-        }
+    marks: tuple[FileMark, ...]
+    """Marks of the source's files; every process makes sure that it reads the same ones."""
 
 
 Watch = Callable[[Progress], None]

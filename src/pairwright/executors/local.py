@@ -5,21 +5,23 @@ their final names and enters them in the manifest. Processes rather than threads
 lock some forty times a row, and two threads then wait for it a fifth of their time, sixteen nearly all of it.
 """
 
-import json
 import math
 import os
 import select
+import signal
 import subprocess
 import sys
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from itertools import count
-from typing import Any
+
+import cv2
 
 from pairwright.executors import Job, Progress, Watch
-from pairwright.executors.shards import ShardBuilder, Tally
+from pairwright.executors.messages import Failed, Finished, Message, Tally, job_line, message_from
+from pairwright.executors.shards import ShardBuilder
 from pairwright.runs import folder as run_folder
 from pairwright.runs import manifest
 from pairwright.runs.commit import enter
@@ -35,45 +37,73 @@ class WorkerError(PairwrightError):
     """A worker process failed or died; the message has its last words."""
 
 
-def run(job: Job, source: Source, *, workers: int, watch: Watch) -> None:
+def run(job: Job, source: Source, *, lock: int, workers: int, watch: Watch) -> None:
     """Build every shard that the manifest does not list yet.
+
+    Args:
+        job: what to build, and where.
+        source: the job's source, opened.
+        lock: descriptor of the run folder's lock; workers hold it too, for as long as they live.
+        workers: processes, this one included.
+        watch: called with the progress.
 
     Raises:
         WorkerError: a worker process failed. An exception in this process is raised as it is.
     """
     done = {entry.shard: entry for entry in manifest.read(job.folder)}
     total = _total(job, source)
-    run = _Run(job, _pending(done, total, job.recipe.file.output.shard_rows), _told(done, total), watch)
-    watch(run.told)
+    going = _Run(job, _pending(done, total, job.recipe.file.output.shard_rows), _told(done, total), watch)
+    watch(going.told)
+    threads = cv2.getNumThreads()
     try:
-        run.work(min(workers - 1, _useful(job, done, total)) if source.local else 0)
+        going.work(source, min(workers - 1, _useful(job, done, total)) if source.local else 0, lock)
     except BaseException:
-        run.stop()
-        run_folder.clean(job.folder)
+        try:
+            going.stop()
+        finally:
+            run_folder.clean(job.folder)
         raise
-    run.stop()
+    else:
+        going.stop()
+    finally:
+        cv2.setNumThreads(threads)
 
 
 class _Worker:
     """A worker process and the shards that it was given."""
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, lock: int) -> None:
         command = [sys.executable, "-P", "-m", "pairwright.executors.worker"]
         # A session of its own: Ctrl-C reaches this process alone, which then ends the workers.
         self.process = subprocess.Popen(  # noqa: S603  # nothing in the command comes from outside
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0, start_new_session=True
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            bufsize=0,
+            pass_fds=(lock,),
+            start_new_session=True,
         )
         self.shards: deque[int] = deque()
         """Numbers that it was given and has not answered, the one at work first."""
         self.started = False
         self._said = b""
-        self.say(json.dumps(job.told()))
 
     def say(self, line: str) -> None:
-        """Send a line."""
+        """Send a line; raises WorkerError when the process is gone."""
         if self.process.stdin is None:
             raise AssertionError("opened with a pipe")
-        self.process.stdin.write(line.encode() + b"\n")
+        try:
+            self.process.stdin.write(line.encode() + b"\n")
+        except BrokenPipeError as error:
+            raise self._gone() from error
+
+    def _gone(self) -> WorkerError:
+        status = self.process.wait()
+        how = f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
+        memory = ", perhaps for lack of memory: try fewer --workers" if status == -signal.SIGKILL else ""
+        return WorkerError(
+            f"a worker process {how}{memory}. Finished shards are safe; the same command goes on from there."
+        )
 
     def fileno(self) -> int:
         """Return what ``select`` waits on."""
@@ -81,13 +111,13 @@ class _Worker:
             raise AssertionError("opened with a pipe")
         return self.process.stdout.fileno()
 
-    def heard(self) -> list[str]:
-        """Return the lines that have arrived, once ``select`` found some; raises WorkerError when it has ended."""
+    def heard(self) -> list[Message]:
+        """Return the messages that have arrived, once ``select`` found some; raises WorkerError when it has ended."""
         new = os.read(self.fileno(), 1 << 16)
         if not new:
-            raise WorkerError(f"a worker process ended with status {self.process.wait()}")
+            raise self._gone()
         *lines, self._said = (self._said + new).split(b"\n")
-        return [line.decode() for line in lines]
+        return [message_from(line.decode()) for line in lines]
 
     def end(self) -> None:
         """Kill the process."""
@@ -106,14 +136,15 @@ class _Run:
         self._behind = ThreadPoolExecutor(1, thread_name_prefix="finish")
         self._finishing: deque[Future[ShardEntry]] = deque()
 
-    def work(self, processes: int) -> None:
+    def work(self, source: Source, processes: int, lock: int) -> None:
         """Build shards here and in as many more processes, until nothing is left."""
         number = next(self._pending, None)
         for _ in range(processes):
-            worker = _Worker(self._job)
+            worker = _Worker(lock)
             self._workers.append(worker)
+            worker.say(job_line(self._job))
             self._give(worker)
-        builder = ShardBuilder(self._job)
+        builder = ShardBuilder(self._job, source)
         while number is not None and number < self._end:
             writer = builder.build(number, self._built_here)
             self._saw(number, 0 if writer is None else writer.rows)
@@ -127,7 +158,7 @@ class _Run:
             self._hear(wait=True)
 
     def stop(self) -> None:
-        """End the worker processes; keep what this one has finished."""
+        """End the worker processes; keep what is finished."""
         for worker in self._workers:
             worker.end()
         self._workers = []
@@ -161,31 +192,28 @@ class _Run:
     def _hear(self, *, wait: bool) -> None:
         """Take what workers have said; with ``wait``, wait until one says something."""
         for worker in select.select(self._busy(), [], [], None if wait else 0)[0]:
-            for line in worker.heard():
-                self._take(worker, json.loads(line))
+            for message in worker.heard():
+                self._take(worker, message)
 
-    def _take(self, worker: _Worker, said: Mapping[str, Any]) -> None:
-        if "failed" in said:
-            raise WorkerError(f"a worker process failed:\n{said['failed']}")
-        if "tally" in said:
-            self._count(Tally(**said["tally"]))
-            if not worker.started:
+    def _take(self, worker: _Worker, message: Message) -> None:
+        match message:
+            case Failed(why):
+                raise WorkerError(f"a worker process failed: {why}")
+            case Tally():
                 worker.started = True
-                self._give(worker)
-            return
-        worker.shards.popleft()
-        if said["entry"] is None:
-            self._saw(said["shard"], 0)
-        else:
-            entry = manifest.from_line(said["entry"])
-            self._saw(entry.shard, entry.counts.rows)
-            enter(self._job.folder, entry)
+                self._count(message)
+            case Finished(shard, entry):
+                worker.shards.popleft()
+                self._saw(shard, 0 if entry is None else entry.counts.rows)
+                if entry is not None:
+                    enter(self._job.folder, entry)
         self._give(worker)
 
     def _enter_finished(self, *, at_most_waiting: int) -> None:
         """Make this process's finished shards part of the run, waiting for all but the last few."""
         while self._finishing and (len(self._finishing) > at_most_waiting or self._finishing[0].done()):
-            enter(self._job.folder, self._finishing.popleft().result())
+            enter(self._job.folder, self._finishing[0].result())
+            self._finishing.popleft()
 
     def _count(self, tally: Tally) -> None:
         told = self.told
@@ -205,15 +233,16 @@ def _pending(done: dict[int, ShardEntry], total: int | None, shard_rows: int) ->
 
 
 def _useful(job: Job, done: dict[int, ShardEntry], total: int | None) -> int:
-    """Return how many processes beside this one have a shard to build."""
+    """Return how many processes beside this one may have a shard to build."""
     if total is None:
         return sys.maxsize
     return max(0, -(-total // job.recipe.file.output.shard_rows) - len(done) - 1)
 
 
 def _total(job: Job, source: Source) -> int | None:
-    rows = source.count()
-    return rows if rows is None or job.limit is None else min(rows, job.limit)
+    """Return how many rows the run has at most; None where nobody knows."""
+    known = [rows for rows in (source.count(), job.limit) if rows is not None]
+    return min(known, default=None)
 
 
 def _told(done: dict[int, ShardEntry], total: int | None) -> Progress:

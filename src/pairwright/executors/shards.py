@@ -12,11 +12,11 @@ import cv2
 
 from pairwright.builders import Built, Neighbours
 from pairwright.executors import Job
+from pairwright.executors.messages import Tally
 from pairwright.runs.commit import ShardWriter
-from pairwright.schemas.errors import RowError
+from pairwright.schemas.errors import RowError, SourceError
 from pairwright.schemas.image import Image
 from pairwright.schemas.reject import Reject
-from pairwright.schemas.source_row import SourceRow
 from pairwright.sources import RawRow, Source
 from pairwright.sources.open import open_source
 
@@ -32,15 +32,6 @@ _KEPT_BYTES = 32 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
-    """What a few rows gave."""
-
-    rows: int
-    pairs: int
-    rejects: int
-
-
-@dataclass(frozen=True, slots=True)
 class Pool:
     """The rows of one shard as neighbours of each other."""
 
@@ -49,7 +40,7 @@ class Pool:
 
     def images(self, record_id: str, rng: Random) -> Iterator[tuple[str, Image]]:
         """Yield (record id, first image) of the other rows in drawn order, leaving out rows that cannot be read."""
-        for raw in rng.sample(self.rows, len(self.rows)):
+        for raw in _in_drawn_order(self.rows, rng):
             if raw.record_id == record_id or raw.problem:
                 continue
             try:
@@ -63,18 +54,16 @@ class Pool:
 class ShardBuilder:
     """Builds shards of a job, each asked for by its number; numbers must rise from call to call."""
 
-    def __init__(self, job: Job) -> None:
-        """Open the source; raises SourceError as ``open_source`` does."""
-        output = job.recipe.file.output
-        self._job, self._size = job, output.shard_rows
-        self._source = open_source(job.recipe.file.source)
+    def __init__(self, job: Job, source: Source | None = None) -> None:
+        """Open the job's source, if it is not open already; raises SourceError as ``open_source`` does."""
+        self._job, self._size = job, job.recipe.file.output.shard_rows
+        self._source = source or _same_source(job)
         self._construct = job.recipe.construct()
         self._held = job.recipe.builder.uses_neighbours(job.recipe.parameters)
         self._jumps = self._source.count() is not None
         self._rows: Iterator[RawRow] = iter(())
         self._position: int | None = None
         cv2.setNumThreads(1)  # the processes share the cores; OpenCV's threads would only fight over them
-        _keep_freed_memory()
 
     def build(self, number: int, watch: Callable[[Tally], None]) -> ShardWriter | None:
         """Build one shard; return its writer, still to be finished, or None behind the end of the source."""
@@ -97,16 +86,11 @@ class ShardBuilder:
 
     def _built(self, chunk: Sequence[RawRow], neighbours: Neighbours) -> list[Built]:
         """Return what each row gave: one step over all rows, then the next, which keeps caches warm."""
-        rows = [_or_reject(raw, self._parse, raw) for raw in chunk]
+        rows = [or_reject(raw, self._source.parse, raw) for raw in chunk]
         return [
-            row if isinstance(row, Built) else _or_reject(raw, self._construct, row, neighbours)
+            row if isinstance(row, Built) else or_reject(raw, self._construct, row, neighbours)
             for raw, row in zip(chunk, rows, strict=True)
         ]
-
-    def _parse(self, raw: RawRow) -> SourceRow:
-        if raw.problem:
-            raise raw.problem
-        return self._source.parse(raw)
 
     def _shard(self, number: int) -> tuple[Iterator[RawRow], Neighbours]:
         """Return the rows of a shard, none behind the end, and what its rows see of each other."""
@@ -140,7 +124,25 @@ class ShardBuilder:
             yield raw
 
 
-def _or_reject(raw: RawRow, step: Callable[[*Given], Result], *given: *Given) -> Result | Built:
+def _same_source(job: Job) -> Source:
+    """Open the source in another process, and make sure that it is the one that the run began with."""
+    source = open_source(job.recipe.file.source)
+    if source.marks() != job.marks:
+        raise SourceError(f"{job.recipe.file.source.path} has changed while the run began; start it again")
+    return source
+
+
+def _in_drawn_order(rows: Sequence[RawRow], rng: Random) -> Iterator[RawRow]:
+    """Yield every row once, drawn one by one, since few are looked at. Only ``random()`` never changes in Python."""
+    seen: set[int] = set()
+    while len(seen) < len(rows):
+        number = int(rng.random() * len(rows))
+        if number not in seen:
+            seen.add(number)
+            yield rows[number]
+
+
+def or_reject(raw: RawRow, step: Callable[[*Given], Result], *given: *Given) -> Result | Built:
     """Return what a step gives for a row, or the row's reject. An error that is no reject names the row."""
     try:
         return step(*given)
@@ -151,7 +153,7 @@ def _or_reject(raw: RawRow, step: Callable[[*Given], Result], *given: *Given) ->
         raise
 
 
-def _keep_freed_memory() -> None:
+def keep_freed_memory() -> None:
     """Let glibc keep the buffers of a picture for the next one.
 
     By default it hands each decoded picture back to the kernel, which then clears the same pages again for the next:

@@ -1,72 +1,78 @@
-"""A worker process: reads a job and shard numbers from its input, a JSON line each, and answers in lines.
+"""A worker process: reads a job and then shard numbers from its input, a line each, and answers in lines.
 
-It dies with the process that started it: when its input ends, a watching thread ends it at once, so that no orphan goes
-on writing into a folder that the next run has opened.
+It dies with the process that started it: when its input ends, a watching thread ends it at once. Until it is gone it
+keeps the run folder's lock, so no orphan goes on writing into a folder that the next run has opened.
 """
 
-import json
 import os
 import queue
 import sys
 import threading
 import traceback
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict
-from pathlib import Path
-from typing import Any
+from typing import BinaryIO
 
-from pairwright.executors import Job
-from pairwright.executors.shards import ShardBuilder, Tally
-from pairwright.recipe import RecipeFile, checked
-from pairwright.runs import manifest
+from pairwright.executors.messages import Failed, Finished, Message, job_from, message_line
+from pairwright.executors.shards import ShardBuilder, keep_freed_memory
 from pairwright.runs.commit import ShardWriter
+from pairwright.schemas.errors import PairwrightError
 
-_SAYING = threading.Lock()
+
+class Answers:
+    """The way back. Several threads may say something at once."""
+
+    def __init__(self) -> None:
+        """Take standard output for answers alone: whatever a part prints goes to standard error."""
+        self._pipe: BinaryIO = os.fdopen(os.dup(1), "wb", buffering=0)
+        self._lock = threading.Lock()
+        os.dup2(2, 1)
+
+    def say(self, message: Message) -> None:
+        """Send a message."""
+        with self._lock:
+            self._pipe.write(message_line(message).encode() + b"\n")
+
+    def fail(self, error: Exception) -> None:
+        """Send what went wrong: the message of an error that was foreseen, the traceback of a bug."""
+        foreseen = isinstance(error, PairwrightError)
+        self.say(Failed(str(error) if foreseen else "".join(traceback.format_exception(error))))
 
 
 def main() -> None:
     """Serve until the input ends."""
+    answers = Answers()
     numbers: queue.Queue[int] = queue.Queue()
-    told = json.loads(sys.stdin.readline())
+    line = sys.stdin.readline()
     threading.Thread(target=_listen, args=(numbers,), daemon=True).start()
+    keep_freed_memory()
     try:
-        file = RecipeFile.model_validate(told["recipe"])
-        builder = ShardBuilder(Job(Path(told["folder"]), checked(file), told["limit"]))
-        with ThreadPoolExecutor(
-            1
-        ) as behind:  # hashes and syncs a shard's files while the next shard is built
-            finishing: Future[None] | None = None
-            while True:
-                number = numbers.get()
-                writer = builder.build(number, _tell)
-                if finishing is not None:
-                    finishing.result()
-                finishing = behind.submit(_finish, number, writer)
-    except Exception as error:  # noqa: BLE001  # it is raised again by the process that asked
-        _say({"failed": "".join(traceback.format_exception(error))})
+        _serve(ShardBuilder(job_from(line)), numbers, answers)
+    except Exception as error:  # noqa: BLE001  # the process that asked raises it again
+        answers.fail(error)
 
 
-def _finish(number: int, writer: ShardWriter | None) -> None:
+def _serve(builder: ShardBuilder, numbers: "queue.Queue[int]", answers: Answers) -> None:
+    with ThreadPoolExecutor(1) as behind:  # hashes and syncs a shard's files while the next shard is built
+        finishing: Future[None] | None = None
+        while True:
+            number = numbers.get()
+            writer = builder.build(number, answers.say)
+            if finishing is not None:
+                finishing.result()
+            finishing = behind.submit(_finish, number, writer, answers)
+
+
+def _finish(number: int, writer: ShardWriter | None, answers: Answers) -> None:
     try:
-        _say({"shard": number, "entry": None if writer is None else manifest.to_line(writer.finish())})
-    except Exception as error:  # noqa: BLE001  # the main thread may wait for numbers and not see it
-        _say({"failed": "".join(traceback.format_exception(error))})
+        answers.say(Finished(number, None if writer is None else writer.finish()))
+    except Exception as error:  # noqa: BLE001  # the main thread waits for numbers and would not see it
+        answers.fail(error)
 
 
 def _listen(numbers: "queue.Queue[int]") -> None:
     for line in sys.stdin:
         numbers.put(int(line))
     os._exit(0)
-
-
-def _tell(tally: Tally) -> None:
-    _say({"tally": asdict(tally)})
-
-
-def _say(message: dict[str, Any]) -> None:
-    with _SAYING:
-        sys.stdout.write(json.dumps(message) + "\n")
-        sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -1,7 +1,6 @@
 """Writing one shard: its Parquet parts and rejects under temporary names, then all at once."""
 
 import json
-import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -10,6 +9,7 @@ from pathlib import Path
 
 from pairwright.builders import Built
 from pairwright.runs import manifest
+from pairwright.runs.disk import temporary, write_synced
 from pairwright.runs.folder import REJECTS, TEXT, VISUAL
 from pairwright.runs.manifest import Counts, FileEntry, ShardEntry
 from pairwright.schemas.pair import Pair
@@ -73,10 +73,7 @@ class ShardWriter:
         content = "".join(
             json.dumps(asdict(reject), ensure_ascii=False) + "\n" for reject in self._rejects
         ).encode()
-        with (folder / f".{name}.tmp").open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+        write_synced(temporary(folder / name), content)
         return WrittenFile(name, len(self._rejects), len(content), sha256(content).hexdigest())
 
 

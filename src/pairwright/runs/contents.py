@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pairwright.annotators.pixels import MeasureName
+from pairwright.annotators.pixels import SCORER, MeasureName
 from pairwright.runs.manifest import FileEntry
 from pairwright.runs.spread import Axis, Tally
 
@@ -197,7 +197,7 @@ def _add_scores(contents: Contents, scores: pa.Array, told: Sequence[Sequence[Ne
     columns = [pc.struct_field(flat, name).to_pylist() for name in ("target", "scorer", "aspect", "value")]
     for row, target, scorer, aspect, value in zip(rows, *columns, strict=True):
         number = negative_number(target)
-        if scorer != "pixels" or aspect not in MEASURES or number is None or number >= len(told[row]):
+        if scorer != SCORER or aspect not in MEASURES or number is None or number >= len(told[row]):
             continue
         contents.negatives[told[row][number].perturbation].measures[aspect].add(value)
 

@@ -3,13 +3,15 @@
 import fcntl
 import json
 import re
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from pairwright.recipe import Recipe
 from pairwright.runs import manifest, run_file
+from pairwright.runs.manifest import FileEntry, ShardEntry
 from pairwright.runs.run_file import Identity, RunFile
 from pairwright.schemas.errors import RunError
 
@@ -19,9 +21,14 @@ TEXT, VISUAL, REJECTS = "data", "visual_negative", "rejects"
 _OURS = re.compile(r"\.?(train|rejects)-\d{5,}(-\d+)?\.(parquet|jsonl)(\.tmp)?")
 
 
+_PATIENCE_S = 2.0
+
+
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Hold a run folder, made if need be, against other processes on this machine.
+def locked(folder: Path) -> Iterator[int]:
+    """Hold a run folder, made if need be, against other processes on this machine; yield the lock's descriptor.
+
+    Waits two seconds for a run that was killed: its workers keep the lock until the last of them is gone.
 
     Raises:
         RunError: another process has it, or it cannot be written.
@@ -32,30 +39,50 @@ def locked(folder: Path) -> Iterator[None]:
     except OSError as error:
         raise RunError(f"cannot write to {folder}: {error.strerror}") from error
     with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise RunError(
-                f"another process is building into {folder}; wait for it, or choose another --out"
-            ) from error
-        yield
+        deadline = time.monotonic() + _PATIENCE_S
+        while not _taken(file):
+            if time.monotonic() > deadline:
+                raise RunError(
+                    f"another process is building into {folder}; wait for it, or choose another --out"
+                )
+            time.sleep(0.02)
+        yield file.fileno()
+
+
+def _taken(file: TextIO) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def refuse_strangers(folder: Path) -> None:
+    """Raise RunError for a folder that holds something other than a run."""
+    if not folder.is_dir() or (folder / run_file.NAME).exists():
+        return
+    strangers = sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
+    if strangers:
+        shown = ", ".join(strangers[:3]) + (", …" if len(strangers) > 3 else "")
+        raise RunError(
+            f"{folder} is not empty and not a run of pairwright (it has {shown}); choose another --out"
+        )
 
 
 def earlier(folder: Path, recipe: Recipe, identity: Identity) -> RunFile | None:
     """Return the run that this folder holds, or None for an empty folder.
 
     Raises:
-        RunError: it holds something else, or a run that this one would not continue; the message says what differs.
+        RunError: it holds a run that this one would not continue; the message says what differs.
     """
     found = run_file.read(folder)
     if found is None:
-        strangers = [path.name for path in folder.iterdir() if not path.name.startswith(".")]
-        if strangers:
-            shown = ", ".join(sorted(strangers)[:3])
-            raise RunError(
-                f"{folder} is not a run of pairwright and not empty ({shown}, …); choose another --out"
-            )
         return None
+    if not (folder / manifest.NAME).exists():
+        raise RunError(
+            f"{folder / manifest.NAME} is missing: without it nobody knows which files are whole. Restore it, or "
+            "build into another --out."
+        )
     differences = _differences(found, recipe, identity)
     if differences:
         lines = "\n".join(f"  - {line}" for line in differences)
@@ -64,6 +91,16 @@ def earlier(folder: Path, recipe: Recipe, identity: Identity) -> RunFile | None:
             "Build into another --out, or undo the change."
         )
     return found
+
+
+def damaged(folder: Path) -> tuple[ShardEntry, ...]:
+    """Return the shards of the manifest of which a file is gone or has another size."""
+
+    def whole(file: FileEntry) -> bool:
+        path = folder / file.name
+        return path.is_file() and path.stat().st_size == file.bytes
+
+    return tuple(entry for entry in manifest.read(folder) if not all(whole(file) for file in entry.files))
 
 
 def clean(folder: Path) -> None:
@@ -78,14 +115,20 @@ def clean(folder: Path) -> None:
                 path.unlink()
 
 
-def _differences(found: RunFile, recipe: Recipe, identity: Identity) -> Iterator[str] | list[str]:
+def _differences(found: RunFile, recipe: Recipe, identity: Identity) -> list[str]:
     was, lines = found.identity, []
     if was.recipe != identity.recipe:
         lines += _changed(found.recipe, recipe.resolved())
     if was.limit != identity.limit:
-        lines.append(f"--limit was {was.limit}, is {identity.limit}")
+        lines.append(f"--limit was {was.limit or 'not given'}, is {identity.limit or 'not given'}")
     if was.pairwright != identity.pairwright:
         lines.append(f"it was begun with pairwright {was.pairwright}, this is {identity.pairwright}")
+    then, now = dict(was.versions), dict(identity.versions)
+    for name in sorted(then.keys() | now.keys()):
+        if then.get(name) != now.get(name):
+            lines.append(
+                f"{name} was {then.get(name)}, is {now.get(name)}: pictures might come out differently"
+            )
     before = {mark.name: mark for mark in was.files}
     after = {mark.name: mark for mark in identity.files}
     if was.source != identity.source:
@@ -99,7 +142,7 @@ def _differences(found: RunFile, recipe: Recipe, identity: Identity) -> Iterator
 
 def _changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
     old, new = dict(_flat("", before)), dict(_flat("", after))
-    ignored = {"about", "source.path", "source.image_root", "output.path", "output.pretty_name"}
+    ignored = {"about", "source.path", "output.path", "output.pretty_name"}
     keys = sorted(
         key for key in old.keys() | new.keys() if old.get(key) != new.get(key) and key not in ignored
     )

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pairwright.runs.disk import append_line, replace_whole, writing
 from pairwright.schemas.errors import RunError
 
 NAME = "manifest.jsonl"
@@ -93,6 +94,19 @@ def read(folder: Path) -> tuple[ShardEntry, ...]:
     return tuple(sorted(entries, key=lambda entry: entry.shard))
 
 
+def begin(folder: Path) -> None:
+    """Make sure that there is a manifest, so that a run without one is known to have lost it."""
+    with writing(folder / NAME):
+        (folder / NAME).touch()
+
+
+def drop(folder: Path, damaged: Iterable[ShardEntry]) -> None:
+    """Take shards out of the manifest, so that they are built again."""
+    numbers = {entry.shard for entry in damaged}
+    kept = [entry for entry in read(folder) if entry.shard not in numbers]
+    replace_whole(folder / NAME, b"".join(json.dumps(to_line(entry)).encode() + b"\n" for entry in kept))
+
+
 def mend(folder: Path) -> None:
     """Cut off a last line that a crash left unfinished."""
     path = folder / NAME
@@ -108,17 +122,7 @@ def mend(folder: Path) -> None:
 
 def append(folder: Path, entry: ShardEntry) -> None:
     """Add a finished shard and force it to disk."""
-    counts = asdict(entry.counts)
-    line = {
-        "shard": entry.shard,
-        "start": entry.start,
-        **counts,
-        "files": [asdict(file) for file in entry.files],
-    }
-    with (folder / NAME).open("ab") as file:
-        file.write(json.dumps(line).encode() + b"\n")
-        file.flush()
-        os.fsync(file.fileno())
+    append_line(folder / NAME, json.dumps(to_line(entry)).encode())
 
 
 def to_line(entry: ShardEntry) -> dict[str, Any]:

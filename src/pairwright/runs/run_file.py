@@ -1,7 +1,6 @@
 """``run.json``: what a run is and what came of it, in one file that is replaced whole."""
 
 import json
-import os
 import platform
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -12,6 +11,7 @@ from typing import Any, Literal
 
 from pairwright import __version__
 from pairwright.recipe import Recipe
+from pairwright.runs.disk import replace_whole
 from pairwright.runs.manifest import Counts
 from pairwright.schemas.arrow import SCHEMA_VERSION
 from pairwright.schemas.errors import RunError
@@ -32,6 +32,8 @@ class Identity:
     """Name of the data set."""
     files: tuple[FileMark, ...]
     limit: int | None
+    versions: tuple[tuple[str, str], ...]
+    """Packages that decide how pictures and files come out, and Python, each with its version."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,11 @@ class RunFile:
     recipe: Mapping[str, Any]
     """The resolved recipe as it was written."""
     started: str
+
+
+def versions() -> tuple[tuple[str, str], ...]:
+    """Return what is installed of the packages that decide how a row comes out."""
+    return (("python", platform.python_version()), *((name, version(name)) for name in _RECORDED))
 
 
 def now() -> str:
@@ -60,7 +67,7 @@ def write(
     counts: Counts,
     work_s: float,
 ) -> None:
-    """Write ``run.json`` under a temporary name and move it in place."""
+    """Write ``run.json``, whole or not at all."""
     told: dict[str, Any] = {
         "pairwright": __version__,
         "schema": SCHEMA_VERSION,
@@ -75,19 +82,13 @@ def write(
         },
         "limit": identity.limit,
         "counts": asdict(counts),
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in _RECORDED}},
+        "versions": dict(identity.versions),
         "ledger": [],
         "started": started,
         "finished": now() if status == "finished" else None,
         "work_s": round(work_s, 3),
     }
-    temporary = folder / f".{NAME}.tmp"
-    with temporary.open("w", encoding="utf-8") as file:
-        json.dump(told, file, indent=2, ensure_ascii=False)
-        file.write("\n")
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(folder / NAME)
+    replace_whole(folder / NAME, (json.dumps(told, indent=2, ensure_ascii=False) + "\n").encode())
 
 
 def read(folder: Path) -> RunFile | None:
@@ -101,7 +102,12 @@ def read(folder: Path) -> RunFile | None:
         told = json.loads(path.read_bytes())
         files = tuple(FileMark(**mark) for mark in told["source"]["files"])
         identity = Identity(
-            told["recipe_fingerprint"], told["pairwright"], told["source"]["name"], files, told["limit"]
+            told["recipe_fingerprint"],
+            told["pairwright"],
+            told["source"]["name"],
+            files,
+            told["limit"],
+            tuple(told["versions"].items()),
         )
         return RunFile(identity, told["status"], told["recipe"], told["started"])
     except FileNotFoundError:

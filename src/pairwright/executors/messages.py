@@ -1,0 +1,85 @@
+"""What the processes of a run tell each other, a line of JSON each."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from pairwright.executors import Job
+from pairwright.recipe import RecipeFile, checked
+from pairwright.runs import manifest
+from pairwright.runs.manifest import ShardEntry
+from pairwright.sources import FileMark
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What a few rows gave."""
+
+    rows: int
+    pairs: int
+    rejects: int
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A shard is written under temporary names."""
+
+    shard: int
+    entry: ShardEntry | None
+    """None where the shard lies behind the end of the source."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The worker cannot go on."""
+
+    why: str
+    """A sentence for an error that was foreseen, a traceback for a bug."""
+
+
+Message = Tally | Finished | Failed
+
+
+def job_line(job: Job) -> str:
+    """Return a job as a line."""
+    told = {
+        "folder": str(job.folder),
+        "recipe": job.recipe.file.model_dump(mode="json"),
+        "limit": job.limit,
+        "marks": [asdict(mark) for mark in job.marks],
+    }
+    return json.dumps(told)
+
+
+def job_from(line: str) -> Job:
+    """Return the job of a line."""
+    told: Mapping[str, Any] = json.loads(line)
+    recipe = checked(RecipeFile.model_validate(told["recipe"]))
+    marks = tuple(FileMark(**mark) for mark in told["marks"])
+    return Job(Path(told["folder"]), recipe, told["limit"], marks)
+
+
+def message_line(message: Message) -> str:
+    """Return a message as a line."""
+    match message:
+        case Tally():
+            return json.dumps({"tally": asdict(message)})
+        case Finished(shard, entry):
+            return json.dumps(
+                {"finished": shard, "entry": None if entry is None else manifest.to_line(entry)}
+            )
+        case Failed(why):
+            return json.dumps({"failed": why})
+
+
+def message_from(line: str) -> Message:
+    """Return the message of a line."""
+    told: Mapping[str, Any] = json.loads(line)
+    if "tally" in told:
+        return Tally(**told["tally"])
+    if "failed" in told:
+        return Failed(told["failed"])
+    entry = told["entry"]
+    return Finished(told["finished"], None if entry is None else manifest.from_line(entry))
