@@ -3,7 +3,8 @@
 Use :func:`pairwright.sources.open.open_source`. Rows come from ``table`` (CSV, TSV, JSONL, JSON, Parquet, Arrow, with
 its readers in ``text_files`` and ``arrow_files``), ``folder`` (pictures with captions) or ``dataset`` (``datasets``,
 streamed). All share one way from a raw row to a :class:`SourceRow`: ``columns`` (which column is what), ``rows``,
-``turns`` and ``cells`` (texts), ``pictures`` (images) and ``shared`` (rows in pairwright's own schema).
+``turns`` and ``cells`` (texts), ``pictures`` (images) and ``shared`` (rows in pairwright's own schema). ``files`` opens
+the files.
 """
 
 from collections.abc import Iterator, Mapping
@@ -41,7 +42,7 @@ class FileMark:
 
 
 class Source(Protocol):
-    """Rows in a fixed order. Any number of threads may call :meth:`parse` at once."""
+    """Rows in a fixed order. Each process of a run opens its own; a source is never shared between two."""
 
     name: str
     """Name of the data set, written to every pair."""

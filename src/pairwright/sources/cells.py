@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Mapping
 from typing import Any
 
 from pairwright.schemas.errors import RowError
@@ -9,6 +10,8 @@ from pairwright.schemas.prompt import MARKER
 from pairwright.schemas.special_tokens import special_token
 
 _LONGEST = 60
+_DEEPEST = 100
+"""Levels of lists and objects in a value: far above any real one, and the same limit however deep the caller is."""
 
 
 def bad_value(column: str, expected: str, got: object) -> RowError:
@@ -41,8 +44,12 @@ def utf8(name: str) -> str:
 
 
 def optional_text(value: object, column: str) -> str | None:
-    """Return a text, or None for null and for the empty text (CSV has no null)."""
-    return None if value is None or value == "" else text(value, column)
+    """Return a text, or None for null and for a text of white space alone (CSV has no null).
+
+    >>> optional_text("a b ", "source"), optional_text("", "source"), optional_text(" \\n", "source")
+    ('a b ', None, None)
+    """
+    return None if value is None or (isinstance(value, str) and not value.strip()) else text(value, column)
 
 
 def identifier(value: object, column: str) -> str | None:
@@ -95,7 +102,23 @@ def json_text(value: object, column: str) -> str | None:
     """Return a text as it is, and anything structured as JSON text."""
     if value is None or isinstance(value, str):
         return optional_text(value, column)
-    return plain_json(value)
+    return _dumped(_without_bytes(value, column))
+
+
+def stored_json(value: object, column: str) -> str | None:
+    """Return JSON text as it is, once it is known to be JSON; None for null and for blank text.
+
+    >>> stored_json('{"a": 1}', "extra"), stored_json("", "extra")
+    ('{"a": 1}', None)
+    """
+    stored = optional_text(value, column)
+    if stored is None:
+        return None
+    try:
+        _without_bytes(json.loads(stored), column)
+    except (ValueError, RecursionError) as error:
+        raise bad_value(column, "JSON text", stored) from error
+    return stored
 
 
 def from_json(value: object) -> Any:
@@ -117,28 +140,35 @@ def from_json(value: object) -> Any:
         return value
 
 
-def plain_json(value: object) -> str:
-    """Return JSON text of any source value. Raw bytes are left out: they are pictures or sound, not facts of the row.
+def columns_json(columns: Mapping[str, object]) -> str:
+    """Return columns as JSON text. Raw bytes are left out: they are pictures or sound, not facts of the row.
 
-    >>> plain_json({"idx": 3, "thumb": {"bytes": b"...", "path": "t.jpg"}})
+    >>> columns_json({"idx": 3, "thumb": {"bytes": b"...", "path": "t.jpg"}})
     '{"idx": 3, "thumb": {"path": "t.jpg"}}'
     """
-    made = json.dumps(_without_bytes(value), ensure_ascii=False, default=str)
-    return made if _is_unicode(made) else json.dumps(_without_bytes(value), default=str)
+    return _dumped(
+        {name: _without_bytes(value, name) for name, value in columns.items() if not _is_raw(value)}
+    )
 
 
 def answer(value: str, column: str) -> str:
-    """Return an answer if it may stand in a pair."""
+    """Return an answer if it may stand in a pair, without the line breaks around it.
+
+    They are no part of a message either; two answers that differ in nothing else are the same.
+
+    >>> answer("Yes.\\n", "chosen")
+    'Yes.'
+    """
     if not value.strip():
         raise RowError("empty_answer", column, "the answer is empty")
     _refuse_token(value, value, column)
-    return value
+    return value.strip("\n")
 
 
 def user_text(value: str, column: str) -> str:
-    """Return a user's text if it holds no special token besides ``<image>``."""
+    """Return a user's text if it holds no special token besides ``<image>``, without the line breaks around it."""
     _refuse_token(value, value.replace(MARKER, "\n") if MARKER in value else value, column)
-    return value
+    return value.strip("\n")
 
 
 def _refuse_token(value: str, without_markers: str, column: str) -> None:
@@ -147,11 +177,19 @@ def _refuse_token(value: str, without_markers: str, column: str) -> None:
         raise RowError("special_token", column, f"the text holds {found}: {value[:_LONGEST]!r}")
 
 
-def _without_bytes(value: object) -> Any:
+def _dumped(plain: object) -> str:
+    made = json.dumps(plain, ensure_ascii=False, default=str)
+    return made if _is_unicode(made) else json.dumps(plain, default=str)
+
+
+def _without_bytes(value: object, column: str, level: int = 1) -> Any:
+    if level > _DEEPEST:
+        raise RowError("bad_value", column, f"more than {_DEEPEST} lists and objects inside each other")
     if isinstance(value, dict):
-        return {str(key): _without_bytes(item) for key, item in value.items() if not _is_raw(item)}
+        items = ((str(key), item) for key, item in value.items() if not _is_raw(item))
+        return {key: _without_bytes(item, column, level + 1) for key, item in items}
     if isinstance(value, (list, tuple)):
-        return [_without_bytes(item) for item in value if not _is_raw(item)]
+        return [_without_bytes(item, column, level + 1) for item in value if not _is_raw(item)]
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)  # JSON has no word for it
     return value

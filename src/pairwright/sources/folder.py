@@ -9,6 +9,7 @@ from pairwright.schemas.source_row import SourceRow
 from pairwright.sources import FileMark, RawRow
 from pairwright.sources.cells import utf8
 from pairwright.sources.columns import check_said
+from pairwright.sources.files import open_regular, why
 from pairwright.sources.marks import mark_many
 from pairwright.sources.rows import Reading, parse_row
 
@@ -77,13 +78,12 @@ class FolderSource:
 
     def marks(self) -> tuple[FileMark, ...]:
         """Return one mark of the names and sizes of the pictures, and one of the captions."""
-        captions = [caption for _, caption in self._pictures if caption is not None]
-        pictures = mark_many(
-            "pictures (names and sizes)",
-            ((self._named(path), path.stat().st_size, b"") for path, _ in self._pictures),
-        )
-        texts = ((self._named(path), path.stat().st_size, path.read_bytes()) for path in captions)
-        return (pictures, mark_many("captions", texts)) if captions else (pictures,)
+        pictures = [(self._named(path), path) for path, _ in self._pictures]
+        captions = [(self._named(path), path) for _, path in self._pictures if path is not None]
+        marks = [mark_many("pictures (names and sizes)", pictures, read=0)]
+        if captions:
+            marks.append(mark_many("captions", captions, read=_LONGEST_CAPTION + 1))
+        return tuple(marks)
 
     def count(self) -> int:
         """Return the number of pictures."""
@@ -105,10 +105,11 @@ def _caption_of(picture: Path, files: frozenset[Path]) -> Path | None:
 
 def _read_caption(path: Path) -> str:
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             text = file.read(_LONGEST_CAPTION + 1)
         if len(text) > _LONGEST_CAPTION:
             raise RowError("bad_row", None, f"{path.name}: a caption of more than 1 MiB")
         return text.decode("utf-8-sig").strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise RowError("bad_row", None, f"{path.name}: the caption cannot be read ({error})") from error
+        told = why(error) if isinstance(error, OSError) else str(error)
+        raise RowError("bad_row", None, f"{path.name}: the caption cannot be read ({told})") from error

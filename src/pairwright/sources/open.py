@@ -96,6 +96,8 @@ def _table(settings: SourceSettings, files: Sequence[Path], base: Path, name: st
                 f"{path}: the extension {path.suffix or '(none)'} is not one of {', '.join(FORMATS)}; "
                 "unpack or convert the file"
             )
+        if not path.is_file():
+            raise SourceError(f"{path}: no regular file (a link into nothing, or a pipe); mend or remove it")
     kinds = sorted({path.suffix.lower() for path in files})
     if len(kinds) > 1:
         raise SourceError(

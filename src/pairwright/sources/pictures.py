@@ -8,7 +8,6 @@ its first bytes are those of a picture; otherwise a path.
 import binascii
 import os
 import re
-import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePath
@@ -18,6 +17,7 @@ from pairwright.schemas.codec import read_image
 from pairwright.schemas.errors import RowError
 from pairwright.schemas.image import Image
 from pairwright.sources.cells import bad_value, from_json, text, utf8
+from pairwright.sources.files import NotRegularError, open_regular
 
 _BASE64 = re.compile(r"[A-Za-z0-9+/\s]{32,}={0,2}\s*")
 _ALPHABET = re.compile(r"[A-Za-z0-9+/\s]*={0,2}\s*")
@@ -65,6 +65,9 @@ class Pictures:
     def _bytes_of(self, value: object, field: str, folder: str) -> tuple[bytes, str | None]:
         if isinstance(value, Mapping):
             return self._from_struct(value, field, folder)
+        return self._from_value(value, field, folder)
+
+    def _from_value(self, value: object, field: str, folder: str) -> tuple[bytes, str | None]:
         if isinstance(value, (bytes, bytearray, memoryview)):
             return bytes(value), None
         if not isinstance(value, str):
@@ -83,8 +86,8 @@ class Pictures:
         if data is None:
             if path is None:
                 raise RowError("bad_value", field, f"expected {_ACCEPTED}, got neither bytes nor path")
-            return self._bytes_of(path, field, folder)
-        found, _ = self._bytes_of(data, field, folder)
+            return self._from_value(path, field, folder)
+        found, _ = self._from_value(data, field, folder)
         return found, _told(text(path, field)) if path else None
 
     def _from_path(self, value: str, field: str, folder: str) -> tuple[bytes, str]:
@@ -104,17 +107,21 @@ class Pictures:
         except (OSError, ValueError) as error:
             # Relative, so that rejects are the same wherever the source lies, and may be published.
             shown = f"{start.relative_to(self.root) / value}"[:300]
-            raise RowError("image_missing", field, f"no {shown} under the image root ({_why(error)})") from error
+            raise RowError(
+                "image_missing", field, f"no {shown} under the image root ({_why(error)})"
+            ) from error
 
     def _read_file(self, path: Path, field: str) -> bytes:
-        with open(path, "rb", opener=_open_without_waiting) as file:
-            status = os.fstat(file.fileno())
-            if not stat.S_ISREG(status.st_mode):
-                raise RowError("image_unreadable", field, f"{path.name} is no regular file")
-            if status.st_size > self.max_bytes:
-                size = f"{status.st_size / 1e6:.0f} MB, more than source.max_file_mb"
-                raise RowError("image_too_large", field, f"{path.name} has {size} ({self.max_bytes / 1e6:g})")
-            return file.read(status.st_size)
+        try:
+            file = open_regular(path)
+        except NotRegularError as error:
+            raise RowError("image_unreadable", field, f"{path.name} is no regular file") from error
+        with file:
+            size = os.fstat(file.fileno()).st_size
+            if size > self.max_bytes:
+                told = f"{size / 1e6:.0f} MB, more than source.max_file_mb"
+                raise RowError("image_too_large", field, f"{path.name} has {told} ({self.max_bytes / 1e6:g})")
+            return file.read(size)
 
 
 def picture_values(value: object, field: str) -> list[tuple[object, str]]:
@@ -164,10 +171,6 @@ def _from_data_uri(value: str, field: str) -> bytes:
         return unquote_to_bytes(body)
     except ValueError as error:
         raise RowError("image_unreadable", field, f"a broken data: URI ({error})") from error
-
-
-def _open_without_waiting(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NONBLOCK)  # a pipe among the pictures would wait for a writer for ever
 
 
 def _told(path: str) -> str:

@@ -13,13 +13,13 @@ from pairwright.sources.columns import Columns, recognise, said
 from pairwright.sources.pictures import Pictures, picture_values
 from pairwright.sources.settings import SourceSettings
 from pairwright.sources.shared import shared_row
-from pairwright.sources.sides import check_prompt, check_sides, other_images, with_markers
+from pairwright.sources.sides import check_sides, checked_prompt, other_images, with_markers
 from pairwright.sources.turns import Dialogue, dialogue, is_messages, read_history, read_turns
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """All that parsing needs besides the row: made once for a source, shared by all threads."""
+    """All that parsing needs besides the row: made once for a source."""
 
     name: str
     """Data set name for rows that name none themselves."""
@@ -54,14 +54,14 @@ class Cells:
         return self.taken.get(field, field)
 
     def text(self, field: str) -> str | None:
-        """Return a text, None for null and empty."""
+        """Return a text, None for null and blank text."""
         return cells.optional_text(self[field], self.column(field))
 
 
 def parse_row(raw: RawRow, reading: Reading) -> SourceRow:
     """Return prompt, answers and images of a raw row.
 
-    Any number of threads may call it at once; picture files are read here.
+    Picture files are read here.
 
     Raises:
         RowError: with the reason of the reject.
@@ -86,8 +86,10 @@ def _general_row(raw: RawRow, row: Cells, columns: Columns, reading: Reading) ->
     chosen, rejected = _chosen(row, asked), _rejected(row, asked)
     license = row.text("license") or settings.license
     images = _images(row, "images", asked.images, reading.pictures, raw.folder, license)
-    prompt = with_markers(Prompt(asked.question, images, asked.system, asked.history))
-    check_prompt(prompt, {**columns.taken, "question": row.column(_asking_field(row))})
+    prompt = checked_prompt(
+        with_markers(Prompt(asked.question, images, asked.system, asked.history)),
+        {**columns.taken, "question": row.column(_asking_field(row))},
+    )
     others = _images(row, "rejected_images", (), reading.pictures, raw.folder, license)
     negatives = other_images(images, others, row.column("rejected_images"))
     check_sides(chosen, rejected, negatives, row.column("rejected"))
@@ -216,4 +218,4 @@ def _bare(question: str) -> str:
 
 
 def _extra(fields: Mapping[str, Any], rest: Sequence[str]) -> str | None:
-    return cells.plain_json({name: fields[name] for name in rest}) if rest else None
+    return cells.columns_json({name: fields[name] for name in rest}) if rest else None

@@ -1,5 +1,6 @@
 """Rows of pairwright's own schema, read back: what was written comes out the same, bytes, markers and scores."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -13,7 +14,7 @@ from pairwright.sources import RawRow, cells
 from pairwright.sources.columns import Columns
 from pairwright.sources.pictures import Pictures, picture_values
 from pairwright.sources.settings import SourceSettings
-from pairwright.sources.sides import check_prompt, check_sides, other_images
+from pairwright.sources.sides import check_sides, checked_prompt, other_images
 from pairwright.sources.turns import read_history
 
 
@@ -34,7 +35,7 @@ def shared_row(
         system=_optional(row, "system"),
         history=read_history(row.get("history"), "history"),
     )
-    check_prompt(prompt, {})
+    prompt = checked_prompt(prompt, {})
     chosen, rejected = _answer(row, "chosen_text"), _answer(row, "rejected_text")
     negatives = other_images(images, others, "rejected_images")
     check_sides(chosen, rejected, negatives, "rejected_text")
@@ -55,7 +56,7 @@ def shared_row(
         license=_optional(row, "license") or settings.license,
         language=_optional(row, "language") or settings.language,
         tags=cells.tag_list(row.get("tags"), "tags"),
-        provenance=_optional(row, "provenance"),
+        provenance=cells.stored_json(row.get("provenance"), "provenance"),
         extra=_extra(row, columns.rest),
     )
 
@@ -93,24 +94,28 @@ def _judgements(scores: object) -> tuple[Judgement, ...]:
         return ()
     if not isinstance(scores, (list, tuple)) or not all(isinstance(score, Mapping) for score in scores):
         raise cells.bad_value("scores", "a list of judgements", scores)
-    return tuple(
-        Judgement(
-            target=cells.text(score.get("target"), "scores.target"),
-            scorer=cells.text(score.get("scorer"), "scores.scorer"),
-            aspect=cells.text(score.get("aspect"), "scores.aspect"),
-            value=cells.number(score.get("value"), "scores.value"),
-            low=cells.number(score.get("min"), "scores.min"),
-            high=cells.number(score.get("max"), "scores.max"),
-            rationale=cells.optional_text(score.get("rationale"), "scores.rationale"),
-        )
-        for score in scores
+    return tuple(_judgement(score) for score in scores)
+
+
+def _judgement(score: Mapping[str, Any]) -> Judgement:
+    value, low, high = (cells.number(score.get(name), f"scores.{name}") for name in ("value", "min", "max"))
+    if value is not None and ((low is not None and value < low) or (high is not None and value > high)):
+        raise cells.bad_value("scores.value", f"a number from {low} to {high}", value)
+    return Judgement(
+        target=cells.text(score.get("target"), "scores.target"),
+        scorer=cells.text(score.get("scorer"), "scores.scorer"),
+        aspect=cells.text(score.get("aspect"), "scores.aspect"),
+        value=value,
+        low=low,
+        high=high,
+        rationale=cells.optional_text(score.get("rationale"), "scores.rationale"),
     )
 
 
 def _extra(row: Mapping[str, Any], rest: Sequence[str]) -> str | None:
-    stored = _optional(row, "extra")
+    stored = cells.stored_json(row.get("extra"), "extra")
     if not rest:
         return stored
     more = {name: row[name] for name in rest}
-    known = cells.from_json(stored) if stored else {}
-    return cells.plain_json({**known, **more} if isinstance(known, dict) else {**more, "extra": known})
+    known = json.loads(stored) if stored else {}
+    return cells.columns_json({**known, **more} if isinstance(known, dict) else {**more, "extra": known})

@@ -24,28 +24,46 @@ def with_markers(prompt: Prompt) -> Prompt:
     return replace(prompt, history=((lead + user, assistant), *later))
 
 
-def check_prompt(prompt: Prompt, columns: Mapping[str, str]) -> None:
-    """Raise RowError unless markers and images agree, no turn is empty, and no text holds a special token.
+def checked_prompt(prompt: Prompt, columns: Mapping[str, str]) -> Prompt:
+    """Return the prompt as it is stored: no line breaks around its texts, no system text that is blank.
 
     Args:
         prompt: the prompt.
         columns: column to name in errors for ``images``, ``question``, ``system`` and ``history``.
+
+    Raises:
+        RowError: markers and images do not agree, a turn is empty, or a text holds a special token.
+
+    >>> checked_prompt(Prompt("What is it?\\n", system=" "), {}) == Prompt("What is it?")
+    True
     """
     if prompt.markers() != len(prompt.images):
         message = f"{prompt.markers()} {MARKER} markers in the texts, {len(prompt.images)} images"
         raise RowError("marker_mismatch", columns.get("images", "images"), message)
-    user_text(prompt.question, columns.get("question", "question"))
-    if prompt.system:
-        column = columns.get("system", "system")
-        if MARKER in prompt.system:
-            raise RowError("marker_mismatch", column, f"a system text cannot hold {MARKER}")
-        user_text(prompt.system, column)
-    column = columns.get("history", "history")
-    for user, assistant in prompt.history:
-        if not user.strip() or not assistant.strip():
-            raise RowError("bad_value", column, "an earlier turn is empty")
-        user_text(user, column)
-        answer(assistant, column)
+    column = columns.get("question", "question")
+    if not prompt.question.strip():
+        raise RowError("no_question", column, "the question is empty")
+    return replace(
+        prompt,
+        question=user_text(prompt.question, column),
+        system=_checked_system(prompt.system, columns.get("system", "system")),
+        history=tuple(_checked_turn(turn, columns.get("history", "history")) for turn in prompt.history),
+    )
+
+
+def _checked_system(system: str | None, column: str) -> str | None:
+    if system is None or not system.strip():
+        return None
+    if MARKER in system:
+        raise RowError("marker_mismatch", column, f"a system text cannot hold {MARKER}")
+    return user_text(system, column)
+
+
+def _checked_turn(turn: tuple[str, str], column: str) -> tuple[str, str]:
+    user, assistant = turn
+    if not user.strip() or not assistant.strip():
+        raise RowError("bad_value", column, "an earlier turn is empty")
+    return user_text(user, column), answer(assistant, column)
 
 
 def other_images(

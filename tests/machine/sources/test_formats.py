@@ -1,6 +1,7 @@
 """The same rows come out of every format, from every starting row."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -177,6 +178,51 @@ def test_folder_rows_that_have_no_caption_or_a_broken_one_are_rejects(root: Path
         "imgs/4.bmp": "no_answer",
         "imgs/odd.heic": "image_unreadable",
     }
+
+
+def test_links_into_nothing_and_pipes_in_a_folder_are_rejects(
+    tmp_path: Path, pictures: tuple[bytes, ...]
+) -> None:
+    for name in ("captionless.jpeg", "good.jpeg", "waiting.jpeg"):
+        (tmp_path / name).write_bytes(pictures[0])
+    (tmp_path / "captionless.txt").symlink_to("nowhere.txt")
+    (tmp_path / "good.txt").write_text("A caption.")
+    os.mkfifo(tmp_path / "waiting.txt")
+    for name in ("gone", "pipe"):
+        (tmp_path / f"{name}.txt").write_text("A caption.")
+    (tmp_path / "gone.png").symlink_to(tmp_path / "nowhere.png")
+    os.mkfifo(tmp_path / "pipe.png")
+    source = opened(tmp_path, question="What?")
+    before = source.marks()
+    reasons, told = {}, []
+    for raw in source.rows():
+        try:
+            source.parse(raw)
+        except RowError as error:
+            reasons[raw.record_id] = error.reason
+            told.append(str(error))
+    assert reasons == {
+        "captionless.jpeg": "bad_row",
+        "gone.png": "image_missing",
+        "pipe.png": "image_unreadable",
+        "waiting.jpeg": "bad_row",
+    }
+    assert str(tmp_path) not in "".join(told), "rejects must not tell where the source lies"
+    assert opened(tmp_path, question="What?").marks() == before
+    (tmp_path / "nowhere.txt").write_text("")
+    pictures_mark, captions_mark = opened(tmp_path, question="What?").marks()
+    assert (pictures_mark == before[0], captions_mark == before[1]) == (True, False)
+
+
+def test_a_huge_caption_is_not_read_whole(tmp_path: Path, pictures: tuple[bytes, ...]) -> None:
+    (tmp_path / "a.jpeg").write_bytes(pictures[0])
+    with (tmp_path / "a.txt").open("wb") as file:
+        file.truncate(10**11)  # sparse: reading it would fill the memory
+    source = opened(tmp_path, question="What?")
+    assert source.marks()[1].size == 10**11
+    (raw,) = source.rows()
+    assert raw.problem is not None
+    assert "more than 1 MiB" in str(raw.problem)
 
 
 @pytest.mark.parametrize(

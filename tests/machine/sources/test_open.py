@@ -4,15 +4,17 @@ import os
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from pairwright.schemas.arrow import to_table
 from pairwright.schemas.codec import read_image
-from pairwright.schemas.errors import SourceError
+from pairwright.schemas.errors import RowError, SourceError
 from pairwright.schemas.judgement import Judgement
 from pairwright.schemas.pair import Pair, group_id, pair_id
 from pairwright.schemas.prompt import Prompt
+from pairwright.schemas.source_row import SourceRow
 from pairwright.sources import Source
 from pairwright.sources.folder import FolderSource
 from pairwright.sources.open import open_source
@@ -209,7 +211,7 @@ def test_pairs_that_were_written_come_back(
         config.mkdir(parents=True)
         (path / "run.json").write_text("{}")
         (path / "rejects").mkdir()
-        pq.write_table(to_table(pairs), config / "train-00000.parquet")
+        pq.write_table(to_table(pairs), config / "train-00000-00.parquet")
     else:
         pq.write_table(to_table(pairs), path)
     source = opened(path)
@@ -245,6 +247,52 @@ def test_a_stored_picture_that_was_exchanged_is_noticed(tmp_path: Path, pictures
     (raw,) = source.rows()
     with pytest.raises(Exception, match="sha256"):
         source.parse(raw)
+
+
+SCORE = {"target": "pair", "scorer": "s", "aspect": "a", "value": 0.5, "min": 0.0, "max": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("change", "reason", "field"),
+    [
+        ({"rejected_text": "A dog 0.\n"}, "equal_answers", "rejected_text"),
+        ({"extra": "no JSON"}, "bad_value", "extra"),
+        ({"extra": '{"a":' * 600 + "1" + "}" * 600}, "bad_value", "extra"),
+        ({"provenance": "{"}, "bad_value", "provenance"),
+        ({"scores": [SCORE | {"value": 1.5}]}, "bad_value", "scores.value"),
+        ({"scores": [SCORE | {"value": -0.5}]}, "bad_value", "scores.value"),
+    ],
+)
+def test_rows_of_the_shared_schema_that_the_validator_would_refuse(
+    change: dict[str, Any], reason: str, field: str, tmp_path: Path, pictures: tuple[bytes, ...]
+) -> None:
+    with pytest.raises(RowError) as caught:
+        read_back(change, tmp_path, pictures)
+    assert (caught.value.reason, caught.value.field) == (reason, field)
+
+
+def test_blank_texts_of_the_shared_schema_are_none(tmp_path: Path, pictures: tuple[bytes, ...]) -> None:
+    blank = {"system": " \n", "source": " ", "extra": "\n", "provenance": "", "chosen_text": "\nYes.\n"}
+    row = read_back(blank, tmp_path, pictures)
+    assert (row.prompt.system, row.source, row.extra, row.provenance) == (None, "t", None, None)
+    assert row.chosen == "Yes."
+
+
+def read_back(change: dict[str, Any], tmp_path: Path, pictures: tuple[bytes, ...]) -> SourceRow:
+    table = to_table([a_pair(0, pictures, visual=False)])
+    (row,) = table.to_pylist()
+    pq.write_table(pa.Table.from_pylist([row | change], schema=table.schema), tmp_path / "t.parquet")
+    source = opened(tmp_path / "t.parquet")
+    (raw,) = source.rows()
+    return source.parse(raw)
+
+
+@pytest.mark.parametrize("kind", ["link", "pipe"])
+def test_a_table_that_is_no_file_is_named(kind: str, tables: Path) -> None:
+    odd = tables / "z.jsonl"
+    odd.symlink_to("nowhere") if kind == "link" else os.mkfifo(odd)
+    with pytest.raises(SourceError, match=r"z\.jsonl: no regular file"):
+        opened(tables)
 
 
 def test_a_run_without_pairs(tmp_path: Path) -> None:

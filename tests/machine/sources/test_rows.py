@@ -213,6 +213,13 @@ def test_a_text_that_only_looks_like_json_stays_text(parse: Parse) -> None:
     assert parse({"text": '{"a": 1}', "question": "What?"}).chosen == '{"a": 1}'
 
 
+def _nested(levels: int, key: str = "a") -> Any:
+    value: Any = "end"
+    for _ in range(levels):
+        value = {key: value}
+    return value
+
+
 REJECTS: dict[str, tuple[dict[str, Any], str, str | None]] = {
     "no question": ({"answer": "A cat."}, "no_question", "question"),
     "empty question": (QA | {"question": " \n"}, "no_question", "question"),
@@ -228,6 +235,11 @@ REJECTS: dict[str, tuple[dict[str, Any], str, str | None]] = {
         "equal_answers",
         "rejected",
     ),
+    "answers equal but for line breaks": (PAIR | {"rejected": "A cat.\n"}, "equal_answers", "rejected"),
+    "a column of 600 levels": (QA | {"deep": _nested(600)}, "bad_value", "deep"),
+    "ground truth of 600 levels": (QA | {"ground_truth": _nested(600)}, "bad_value", "ground_truth"),
+    "image of 600 levels": (QA | {"image": _nested(600, "path")}, "bad_value", "image"),
+    "images of 600 levels": (QA | {"image": json.dumps(_nested(600))}, "bad_value", "image"),
     "too many markers": (QA | {"question": "<image><image>What?", "image": ONE}, "marker_mismatch", "image"),
     "a marker without an image": (QA | {"question": "<image>What?"}, "marker_mismatch", "images"),
     "too few markers": (QA | {"question": "<image>What?", "images": [ONE, TWO]}, "marker_mismatch", "images"),
@@ -298,3 +310,35 @@ def test_a_column_that_the_recipe_names_and_the_row_lacks(parse: Parse) -> None:
 def test_messages_say_what_was_expected_and_what_came(parse: Parse) -> None:
     with pytest.raises(RowError, match=r"question: expected text, got float 3\.5"):
         parse(QA | {"question": 3.5})
+
+
+def test_line_breaks_around_texts_are_left_out(parse: Parse) -> None:
+    row = parse(
+        {
+            "question": "\nWhat is it?\n",
+            "system": "Be short.\n",
+            "history": [["Hello\n", "\nHi"]],
+            "chosen": "Yes\n",
+            "rejected": "\nNo",
+        }
+    )
+    assert (row.prompt.question, row.prompt.system) == ("What is it?", "Be short.")
+    assert row.prompt.history == (("Hello", "Hi"),)
+    assert (row.chosen, row.rejected) == ("Yes", "No")
+
+
+@pytest.mark.parametrize("blank", ["", " ", "\n", " \n\t"])
+def test_a_blank_system_text_is_none(blank: str, parse: Parse) -> None:
+    assert parse(QA | {"system": blank}).prompt.system is None
+    turns = [{"from": "system", "value": blank}, human("What?"), gpt("A cat.")]
+    assert parse({"conversations": turns}).prompt.system is None
+
+
+@pytest.mark.parametrize("blank", ["", " ", "\n"])
+def test_blank_names_are_none(blank: str, parse: Parse) -> None:
+    row = parse(QA | {"source": blank, "id": blank, "license": blank}, license="cc0-1.0")
+    assert (row.source, row.source_id, row.license) == ("t", "t.jsonl:0", "cc0-1.0")
+
+
+def test_a_hundred_levels_are_kept(parse: Parse) -> None:
+    assert json.loads(parse(QA | {"deep": _nested(99)}).extra or "") == {"deep": _nested(99)}
