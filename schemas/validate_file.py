@@ -18,6 +18,9 @@ from pairwright.schemas.validate_row import KINDS
 MAX_GROUP_ROWS = 100
 """Most rows of a row group, which the Hub's viewer and every streaming reader take as a whole."""
 
+MOST_PROBLEMS = 1000
+"""A check stops after this many problems, unless it is told another number."""
+
 KINDS_OF_FOLDER = {"data": ("text",), "visual_negative": ("image", "both")}
 """Folders of a run or data set that hold pairs, and the pair kinds that each may hold."""
 
@@ -30,7 +33,7 @@ def validate_file(
     decode_images: bool = True,
     kinds: tuple[str, ...] = KINDS,
     max_pixels: int = DEFAULT_MAX_PIXELS,
-    limit: int = 1000,
+    limit: int = MOST_PROBLEMS,
 ) -> list[Problem]:
     """Return what is wrong with a Parquet file of pairs, its layout included; nothing for a good one.
 
@@ -52,7 +55,7 @@ def validate_folder(
     *,
     decode_images: bool = True,
     max_pixels: int = DEFAULT_MAX_PIXELS,
-    limit: int = 1000,
+    limit: int = MOST_PROBLEMS,
 ) -> list[Problem]:
     """Return what is wrong with the pairs of a run or data set folder; nothing for a good one.
 
@@ -70,12 +73,15 @@ def validate_folder(
     return list(islice(_folder_problems(Path(folder), rules), limit))
 
 
-def require_valid(path: str | Path, *, decode_images: bool = True, shown: int = 20) -> None:
+def require_valid(
+    path: str | Path, *, decode_images: bool = True, max_pixels: int = DEFAULT_MAX_PIXELS, shown: int = 20
+) -> None:
     """Raise :class:`SchemaError` with the first ``shown`` problems of a file or folder, if it has any."""
     check = validate_folder if Path(path).is_dir() else validate_file
-    problems = check(path, decode_images=decode_images)
+    problems = check(path, decode_images=decode_images, max_pixels=max_pixels)
     if problems:
-        more = [f"and {len(problems) - shown} more"] if len(problems) > shown else []
+        least = "at least " if len(problems) >= MOST_PROBLEMS else ""
+        more = [f"and {least}{len(problems) - shown} more"] if len(problems) > shown else []
         raise SchemaError(str(path), [*map(str, problems[:shown]), *more])
 
 

@@ -258,6 +258,9 @@ def _kind(row: Row) -> Iterator[Finding]:
     if kind != "image" and same_text:
         told = "TRL trains on two equal sides without a word; drop the row"
         yield "rejected_text", f"is the same as chosen_text in a pair of kind {kind} ({told})"
+    elif kind != "image" and row["chosen"] == row["rejected"]:
+        told = "the texts differ in line breaks alone, which are no part of a message; drop the row"
+        yield "rejected", f"is the same message as chosen in a pair of kind {kind} ({told})"
     if negatives is None:
         return
     if not negatives:
@@ -339,5 +342,5 @@ def _json_columns(row: Row) -> Iterator[Finding]:
         if row[column] is not None:
             try:
                 json.loads(row[column])
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 yield column, f"is not JSON ({error}); expected JSON text or null"

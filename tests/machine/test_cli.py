@@ -1,5 +1,6 @@
 """The command line as a person meets it: real processes, what they print, and how they end."""
 
+import json
 import signal
 import subprocess
 import sys
@@ -7,9 +8,13 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
+from pairwright.api import build, validate
 from pairwright.cli import VERBS
+from pairwright.schemas.arrow import SCHEMA
 
 Table = Callable[..., Path]
 
@@ -135,3 +140,25 @@ def test_list(what: str | None, told: str) -> None:
     done = _pairwright("list", *([what] if what else []))
     assert done.returncode == 0, done.stderr
     assert told in done.stdout
+
+
+def test_validate_takes_the_pixel_limit_of_the_run(csv_with_faults: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert build("image_dpo", source=csv_with_faults, out=out, workers=1).counts.paired == 8
+    assert validate(out) == []
+    assert "more than 100" in validate(out, max_pixels=100)[0].message
+    told = json.loads((out / "run.json").read_text())
+    told["recipe"]["source"]["max_pixels"] = 100
+    (out / "run.json").write_text(json.dumps(told))
+    assert "more than 100" in validate(out)[0].message
+    assert validate(out, max_pixels=10**6) == []
+    assert _pairwright("validate", out).returncode == 1
+    assert _pairwright("validate", out, "--max-pixels", 10**6).returncode == 0
+
+
+def test_validate_says_where_it_stopped_counting(tmp_path: Path) -> None:
+    empty = dict.fromkeys(SCHEMA.names) | {"id": "a"}
+    pq.write_table(pa.Table.from_pylist([empty] * 200, schema=SCHEMA), tmp_path / "a.parquet")
+    told = _pairwright("validate", tmp_path / "a.parquet").stdout.splitlines()
+    assert told[-2] == "… and at least 950 more problems"
+    assert told[-1].endswith("at least 1,000 problems")

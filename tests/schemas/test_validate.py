@@ -130,6 +130,7 @@ MISTAKES: list[tuple[str, str, Callable[[Row], None], str, str]] = [
     ("rejected text empty", "text", together(put("rejected", 0, "content", 0, "text", value=""), put("rejected_text", value="")), "rejected_text", "is empty"),
     ("chosen text blank", "text", together(put("chosen", 0, "content", 0, "text", value=" \n"), put("chosen_text", value=" \n")), "chosen_text", "is empty"),
     ("chosen equals rejected", "text", together(put("rejected", 0, "content", 0, "text", value="A cat."), put("rejected_text", value="A cat.")), "rejected_text", "same as chosen_text"),
+    ("equal but for line breaks", "text", together(put("rejected", 0, "content", 0, "text", value="A cat."), put("rejected_text", value="A cat.\n")), "rejected", "same message as chosen"),
     ("rejected images in a text pair", "image", together(put("pair_kind", value="text"), put("rejected_text", value="A dog."), put("rejected", 0, "content", 0, "text", value="A dog.")), "rejected_images", "most trainers ignore"),
     # what TRL dies of
     ("images null", "text", put("images", value=None), "images", "use []"),
@@ -192,6 +193,7 @@ MISTAKES: list[tuple[str, str, Callable[[Row], None], str, str]] = [
     ("score not a number", "text", put("score_chosen", value=float("nan")), "score_chosen", "finite"),
     ("judgement out of range", "text", put("scores", 0, "value", value=11.0), "scores", "outside its range"),
     ("judgement of nothing", "text", put("scores", 0, "target", value=None), "scores", "lacks target"),
+    ("extra too deep for JSON", "text", put("extra", value="[" * 10**5), "extra", "not JSON"),
     ("provenance no JSON", "text", put("provenance", value="seed=1"), "provenance", "not JSON"),
 ]  # fmt: skip
 
@@ -354,7 +356,9 @@ def good_pairs(draw: st.DrawFn) -> Pair:
     prompt = draw(prompts())
     kind = draw(st.sampled_from(["text", "image", "both"] if prompt.images else ["text"]))
     chosen = draw(words)
-    rejected = chosen if kind == "image" else draw(words.filter(lambda text: text != chosen))
+    rejected = (
+        chosen if kind == "image" else draw(words.filter(lambda text: text.strip("\n") != chosen.strip("\n")))
+    )
     other = st.sampled_from(POOL[3:])
     negatives = None if kind == "text" else tuple(draw(other) for _ in prompt.images)
     value = st.none() | st.floats(0, 10)
