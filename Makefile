@@ -41,7 +41,7 @@ compat: demo ## Load the demo's run with datasets 2.21 to 5.2
 	bash tests/compat/check_datasets_versions.sh demo-out
 
 trl: demo ## Train two steps of DPO with TRL on the demo's text pairs
-	bash tests/compat/check_trl.sh demo-out/data/train-00000.parquet
+	bash tests/compat/check_trl.sh demo-out/data/train-00000-00.parquet
 
 wheel: $(VENV)/.dev ## Build the wheel and use it outside the checkout
 	bash tests/compat/check_wheel.sh

@@ -73,7 +73,8 @@ class PartWriter:
     """
 
     def __init__(self, folder: Path, stem: str) -> None:
-        """Parts are named ``{stem}.parquet``, ``{stem}-1.parquet`` and so on; ``folder`` is made when needed."""
+        """Parts are named ``{stem}-00.parquet``, ``{stem}-01.parquet`` and so on, so that their names sort as they were
+        written; ``folder`` is made when needed."""
         self._folder = folder
         self._stem = stem
         self._group = _Group()
@@ -125,8 +126,7 @@ class PartWriter:
             self._finish(part)
 
     def _open(self) -> "_Part":
-        number = len(self._written)
-        name = f"{self._stem}-{number}.parquet" if number else f"{self._stem}.parquet"
+        name = f"{self._stem}-{len(self._written):02d}.parquet"
         path = _temporary(self._folder, name)
         with _writing(path):
             self._folder.mkdir(parents=True, exist_ok=True)

@@ -11,7 +11,7 @@ if [ ! -f "$check" ]; then
 fi
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-file=${1:-$work/run/data/train-00000.parquet}
+file=${1:-$work/run/data/train-00000-00.parquet}
 [ $# -gt 0 ] || .venv/bin/python tests/compat/make_run.py "$work/run"
 if [ ! -e .venv-trl/ready ]; then
   [ -x .venv-trl/bin/python ] || python3 -m venv .venv-trl

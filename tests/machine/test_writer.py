@@ -57,7 +57,7 @@ def pairs():
 def test_rows_come_back_in_order_and_valid(tmp_path, pairs):
     [file] = write(tmp_path, pairs)
     path = tmp_path / file.name
-    assert (file.name, file.rows, file.bytes) == ("train-00000.parquet", 230, path.stat().st_size)
+    assert (file.name, file.rows, file.bytes) == ("train-00000-00.parquet", 230, path.stat().st_size)
     assert file.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
     assert pq.read_table(path).to_pylist() == [to_row(pair) for pair in pairs]
     assert validate_file(path) == []
@@ -109,12 +109,22 @@ def test_parts_are_split_and_numbered(tmp_path, pairs, monkeypatch):
     monkeypatch.setattr(writer, "PART_BYTES", 1)
     written = write(tmp_path, pairs)
     assert [(file.name, file.rows) for file in written] == [
-        ("train-00000.parquet", 100),
-        ("train-00000-1.parquet", 100),
-        ("train-00000-2.parquet", 30),
+        ("train-00000-00.parquet", 100),
+        ("train-00000-01.parquet", 100),
+        ("train-00000-02.parquet", 30),
     ]
     ids = [id_ for file in written for id_ in pq.read_table(tmp_path / file.name)["id"].to_pylist()]
     assert ids == [pair.id for pair in pairs]
+
+
+def test_parts_sort_by_name_as_they_were_written(tmp_path, pairs, monkeypatch):
+    monkeypatch.setattr(writer, "PART_BYTES", 1)
+    monkeypatch.setattr(writer, "GROUP_ROWS", 1)
+    names = [
+        file.name for stem in ("train-00000", "train-00001") for file in write(tmp_path, pairs[:12], stem)
+    ]
+    assert len(names) == 24
+    assert sorted(names) == names
 
 
 def test_no_pairs_leave_no_file_and_no_folder(tmp_path):
@@ -126,14 +136,14 @@ def test_names_appear_only_on_publishing(tmp_path, pairs):
     parts = PartWriter(tmp_path, "train-00000")
     parts.add(pairs[:150])
     written = parts.close()
-    assert [path.name for path in tmp_path.iterdir()] == [".train-00000.parquet.tmp"]
+    assert [path.name for path in tmp_path.iterdir()] == [".train-00000-00.parquet.tmp"]
     publish([file.name for file in written], tmp_path)
-    assert [path.name for path in tmp_path.iterdir()] == ["train-00000.parquet"]
+    assert [path.name for path in tmp_path.iterdir()] == ["train-00000-00.parquet"]
 
 
 def test_publishing_replaces_what_a_killed_run_left(tmp_path, pairs):
-    (tmp_path / ".train-00000.parquet.tmp").write_bytes(b"half a file")
-    (tmp_path / "train-00000.parquet").write_bytes(b"older")
+    (tmp_path / ".train-00000-00.parquet.tmp").write_bytes(b"half a file")
+    (tmp_path / "train-00000-00.parquet").write_bytes(b"older")
     [file] = write(tmp_path, pairs[:5])
     assert (tmp_path / file.name).stat().st_size == file.bytes
 
@@ -182,7 +192,7 @@ def full_disk():
 
 @pytest.mark.parametrize("rows", [40, 230])
 def test_full_disk_says_which_file_and_leaves_nothing(tmp_path, pairs, full_disk, rows):
-    with pytest.raises(RunError, match=r"\.train-00000\.parquet\.tmp cannot be written .*free space"):
+    with pytest.raises(RunError, match=r"\.train-00000-00\.parquet\.tmp cannot be written .*free space"):
         write(tmp_path, pairs[:rows])
     assert list(tmp_path.iterdir()) == []
 

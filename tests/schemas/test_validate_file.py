@@ -109,34 +109,34 @@ def test_damage_inside_a_file_is_a_problem_not_a_crash(tmp_path, make_pairs):
 
 
 def test_good_folder_passes_and_other_files_are_left_alone(tmp_path, make_pairs):
-    write(tmp_path / "data" / "train-00000.parquet", to_table(make_pairs(2)))
-    write(tmp_path / "data" / "train-00001.parquet", to_table(make_pairs(2, start=2)))
-    write(tmp_path / "visual_negative" / "train-00000.parquet", to_table(make_pairs(2, "image")))
-    write(tmp_path / "candidates" / "train-00000.parquet", pa.table({"text": ["a"]}))
+    write(tmp_path / "data" / "train-00000-00.parquet", to_table(make_pairs(2)))
+    write(tmp_path / "data" / "train-00001-00.parquet", to_table(make_pairs(2, start=2)))
+    write(tmp_path / "visual_negative" / "train-00000-00.parquet", to_table(make_pairs(2, "image")))
+    write(tmp_path / "candidates" / "train-00000-00.parquet", pa.table({"text": ["a"]}))
     assert validate_folder(tmp_path) == []
     require_valid(tmp_path)
 
 
 def test_kind_in_the_wrong_folder_is_named(tmp_path, make_pairs):
-    write(tmp_path / "data" / "train-00000.parquet", to_table(make_pairs(1, "image")))
-    write(tmp_path / "visual_negative" / "train-00000.parquet", to_table(make_pairs(1)))
+    write(tmp_path / "data" / "train-00000-00.parquet", to_table(make_pairs(1, "image")))
+    write(tmp_path / "visual_negative" / "train-00000-00.parquet", to_table(make_pairs(1)))
     first, second = validate_folder(tmp_path)
-    assert (first.file, first.column) == ("data/train-00000.parquet", "pair_kind")
+    assert (first.file, first.column) == ("data/train-00000-00.parquet", "pair_kind")
     assert "only text may be" in first.message
-    assert (second.file, second.column) == ("visual_negative/train-00000.parquet", "pair_kind")
+    assert (second.file, second.column) == ("visual_negative/train-00000-00.parquet", "pair_kind")
 
 
 def test_folder_of_one_config_knows_its_name(tmp_path, make_pairs):
-    write(tmp_path / "data" / "train-00000.parquet", to_table(make_pairs(1, "both")))
+    write(tmp_path / "data" / "train-00000-00.parquet", to_table(make_pairs(1, "both")))
     assert [problem.column for problem in validate_folder(tmp_path / "data")] == ["pair_kind"]
 
 
 def test_ids_are_unique_over_the_files_of_a_config(tmp_path, make_pairs):
-    write(tmp_path / "data" / "train-00000.parquet", to_table(make_pairs(3)))
-    write(tmp_path / "data" / "train-00001.parquet", to_table(make_pairs(3, start=2)))
+    write(tmp_path / "data" / "train-00000-00.parquet", to_table(make_pairs(3)))
+    write(tmp_path / "data" / "train-00001-00.parquet", to_table(make_pairs(3, start=2)))
     [problem] = validate_folder(tmp_path)
-    assert (problem.file, problem.row, problem.column) == ("data/train-00001.parquet", 0, "id")
-    assert "row 2 of data/train-00000.parquet" in problem.message
+    assert (problem.file, problem.row, problem.column) == ("data/train-00001-00.parquet", 0, "id")
+    assert "row 2 of data/train-00000-00.parquet" in problem.message
 
 
 def test_folder_without_pairs_is_a_problem(tmp_path):

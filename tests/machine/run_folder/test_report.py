@@ -159,9 +159,9 @@ def test_a_run_without_a_shard_has_a_page(make_run):
 
 
 def test_problems_stand_at_the_top(small_run):
-    (small_run / "data" / "train-00000.parquet").unlink()
+    (small_run / "data" / "train-00000-00.parquet").unlink()
     page = write_report(small_run).read_text(encoding="utf-8")
-    assert page.index("data/train-00000.parquet is missing") < page.index("Provenance</h2>")
+    assert page.index("data/train-00000-00.parquet is missing") < page.index("Provenance</h2>")
     assert page.count('class="pair"') == 4
 
 

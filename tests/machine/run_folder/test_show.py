@@ -50,8 +50,8 @@ def test_markup_and_control_codes_are_printed_as_they_are_or_not_at_all(make_run
 
 
 def test_problems_are_told(small_run):
-    (small_run / "data" / "train-00000.parquet").unlink()
-    assert "problem: data/train-00000.parquet is missing" in shown(small_run)
+    (small_run / "data" / "train-00000-00.parquet").unlink()
+    assert "problem: data/train-00000-00.parquet is missing" in shown(small_run)
 
 
 def test_an_unfinished_run_is_shown(make_run):

@@ -106,10 +106,12 @@ def test_a_torn_last_line_is_a_shard_that_is_not_done(small_run):
 
 
 def test_a_missing_file_is_named(small_run):
-    (small_run / "visual_negative" / "train-00001.parquet").unlink()
+    (small_run / "visual_negative" / "train-00001-00.parquet").unlink()
     summary = summarize(small_run)
     assert [
-        problem for problem in summary.problems if "visual_negative/train-00001.parquet is missing" in problem
+        problem
+        for problem in summary.problems
+        if "visual_negative/train-00001-00.parquet is missing" in problem
     ]
     assert summary.pairs == 5
     assert sum(one.negatives for one in summary.perturbations) == 2
@@ -117,17 +119,17 @@ def test_a_missing_file_is_named(small_run):
 
 @pytest.mark.parametrize("damage", [lambda data: data[: len(data) // 2], lambda data: b"PAR1" * 10])
 def test_a_damaged_file_is_named(small_run, damage: Callable[[bytes], bytes]):
-    path = small_run / "data" / "train-00000.parquet"
+    path = small_run / "data" / "train-00000-00.parquet"
     path.write_bytes(damage(path.read_bytes()))
     [problem] = summarize(small_run).problems
-    assert problem.startswith("data/train-00000.parquet cannot be read as Parquet")
+    assert problem.startswith("data/train-00000-00.parquet cannot be read as Parquet")
 
 
 def test_a_changed_file_is_named(small_run):
-    path = small_run / "data" / "train-00000.parquet"
+    path = small_run / "data" / "train-00000-00.parquet"
     pq.write_table(SCHEMA.empty_table(), path)
     [problem] = summarize(small_run).problems
-    assert problem.startswith("data/train-00000.parquet is not as it was written: 0 rows")
+    assert problem.startswith("data/train-00000-00.parquet is not as it was written: 0 rows")
 
 
 def test_missing_reject_file_is_named(small_run):
@@ -180,7 +182,7 @@ def test_no_picture_is_read(small_run, monkeypatch):
 
 
 def test_memory_does_not_follow_the_rows(small_run, tmp_path):
-    row = pq.read_table(small_run / "visual_negative" / "train-00000.parquet").slice(0, 1).to_pylist()[0]
+    row = pq.read_table(small_run / "visual_negative" / "train-00000-00.parquet").slice(0, 1).to_pylist()[0]
     row |= {"images": [], "rejected_images": None, "prompt": [], "chosen": [], "rejected": []}
     path = tmp_path / "many.parquet"
 
