@@ -31,6 +31,9 @@ Encoding = Literal["jpeg", "png", "webp"]
 DEFAULT_MAX_PIXELS = 89_478_485
 """Pillow's own warning limit: a picture of a quarter of a gibibyte once decoded."""
 
+_LONGEST_SIDE: dict[Encoding, int] = {"jpeg": 65_500, "webp": 16_383, "png": 1_000_000}
+"""Pixels: the limits of libjpeg, of the WebP format, and of libpng."""
+
 _FLAGS: dict[int, int] = {
     1: cv2.IMREAD_COLOR,
     2: cv2.IMREAD_REDUCED_COLOR_2,
@@ -210,12 +213,23 @@ def encode(pixels: Pixels, encoding: Encoding, quality: int = 95) -> bytes:
         pixels: uint8, height × width × 3, RGB.
         encoding: ``jpeg`` (4:2:0, lossy), ``png`` or ``webp`` (both lossless).
         quality: JPEG quality, 1 to 100; the lossless formats ignore it.
+
+    Raises:
+        RowError: ``image_too_large``, a side longer than the format holds: 65,500 pixels in JPEG, 16,383 in WebP,
+            1,000,000 in PNG.
     """
     return encode_bgr(swapped(pixels), encoding, quality)
 
 
 def encode_bgr(pixels: Pixels, encoding: Encoding, quality: int = 95) -> bytes:
     """Do as :func:`encode` for pixels with blue first, OpenCV's own order."""
+    longest = _LONGEST_SIDE[encoding]
+    if max(pixels.shape[:2]) > longest:
+        told = (
+            f"{pixels.shape[1]}×{pixels.shape[0]} pixels; {encoding} holds at most {longest:,} along a side"
+        )
+        advice = "" if encoding == "png" else f", png {_LONGEST_SIDE['png']:,}: use png for such pictures"
+        raise RowError("image_too_large", "encoding", told + advice)
     extension, options = {
         "jpeg": (".jpg", [cv2.IMWRITE_JPEG_QUALITY, quality]),
         "png": (".png", [cv2.IMWRITE_PNG_COMPRESSION, 3]),

@@ -44,7 +44,7 @@ EXPLANATIONS: dict[Reason, str] = {
     "image_url": "the image is a URL; pairwright does not download, so fetch the pictures first",
     "image_unreadable": "the bytes are not a picture, or the decoder fails on them",
     "image_truncated": "the picture file is cut short",
-    "image_too_large": "more pixels than source.max_pixels (perhaps a decompression bomb), or a file over source.max_file_mb",
+    "image_too_large": "more pixels than source.max_pixels (a decompression bomb?), a file over source.max_file_mb, or a side too long for the encoding",
     "image_too_small": "the picture has a side below source.min_side",
     "image_format": "a picture format or pixel type that trainers do not read",
     "no_op": "the perturbation left the picture as it was",

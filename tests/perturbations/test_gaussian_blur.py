@@ -1,4 +1,4 @@
-"""The reduced way must stay within 45 dB of the exact Gaussian."""
+"""The reduced way must stay at least 45 dB from the exact Gaussian."""
 
 import cv2
 import numpy as np

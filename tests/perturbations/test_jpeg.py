@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from pairwright.perturbations.jpeg import Params, apply
+from pairwright.schemas.errors import RowError
 from pairwright.schemas.image import Pixels
 
 
@@ -20,3 +21,9 @@ def test_the_result_is_one_compression(photos: dict[str, Pixels], name: str, qua
 def test_a_lower_quality_does_more_damage(photo: Pixels) -> None:
     left = [cv2.PSNR(apply(photo, Params(quality)), photo) for quality in (2, 5, 15, 50, 95)]
     assert left == sorted(left)
+
+
+def test_a_picture_too_long_for_jpeg_is_a_reject():
+    with pytest.raises(RowError) as caught:
+        apply(np.zeros((1, 65_501, 3), np.uint8), Params(quality=10))
+    assert caught.value.reason == "image_too_large"

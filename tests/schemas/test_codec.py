@@ -11,7 +11,7 @@ import PIL.ImageOps
 import PIL.PngImagePlugin
 import pytest
 
-from pairwright.schemas.codec import can_reduce, decode, encode, read_image, shrink
+from pairwright.schemas.codec import Encoding, can_reduce, decode, encode, read_image, shrink
 from pairwright.schemas.errors import RowError
 from pairwright.schemas.image import Pixels
 
@@ -235,3 +235,13 @@ def test_shrinking_takes_the_mean_of_squares(factor: int) -> None:
     squares = pixels.reshape(24 // factor, factor, 48 // factor, factor, 3).mean((1, 3))
     assert np.abs(shrink(pixels, factor) - squares).max() <= 1.5
     assert shrink(pixels[:23, :47], factor).shape == (-(-23 // factor), -(-47 // factor), 3)
+
+
+@pytest.mark.parametrize(("encoding", "longest"), [("jpeg", 65_500), ("webp", 16_383), ("png", 1_000_000)])
+def test_a_side_too_long_for_the_format_is_a_reject(encoding: Encoding, longest: int) -> None:
+    assert encode(np.zeros((1, longest, 3), np.uint8), encoding)
+    for shape in ((1, longest + 1, 3), (longest + 1, 1, 3)):
+        with pytest.raises(RowError, match=f"{longest:,} along a side") as caught:
+            encode(np.zeros(shape, np.uint8), encoding)
+        assert (caught.value.reason, caught.value.field) == ("image_too_large", "encoding")
+        assert ("use png" in str(caught.value)) == (encoding != "png")
