@@ -31,15 +31,22 @@ class Room(Generic[T]):
 
     def names(self) -> list[str]:
         """Return the names of all parts, sorted, importing none of them."""
-        own = [m.name for m in iter_modules(list(self.paths)) if not m.name.startswith("_")]
-        return sorted({*own, *self._outside()})
+        return sorted({*self._own(), *self._outside()})
 
     def get(self, name: str) -> T:
-        """Return the part called ``name``; raise :class:`UnknownPartError` with the nearest name if there is none."""
-        outside = self._outside()
+        """Return the part called ``name``.
+
+        Raises:
+            UnknownPartError: there is none; the message has the nearest name.
+            PairwrightError: another package took the name of a part that comes with pairwright, or its part is of
+                another kind.
+        """
+        outside, own = self._outside(), self._own()
+        if name in outside and name in own:
+            raise PairwrightError(_shadowed(outside[name], self.package))
         if name in outside:
             part = outside[name].load()
-        elif name in self.names():
+        elif name in own:
             part = import_module(f"{self.package}.{name}").PART
         else:
             raise UnknownPartError(unknown(self.package.rpartition(".")[2], name, self.names()))
@@ -48,8 +55,17 @@ class Room(Generic[T]):
             raise PairwrightError(f"{self.package}.{name}: PART must be {wanted}, not {type(part).__name__}")
         return cast(T, part)
 
+    def _own(self) -> set[str]:
+        return {m.name for m in iter_modules(list(self.paths)) if not m.name.startswith("_")}
+
     def _outside(self) -> dict[str, EntryPoint]:
         return {point.name: point for point in entry_points(group=self.package)}
+
+
+def _shadowed(point: EntryPoint, package: str) -> str:
+    owner = f"the package {point.dist.name}" if point.dist else "an installed package"
+    told = f"{owner} registers {point.name!r} ({point.value}) in {package}, where pairwright has a part of that name"
+    return f"{told}; rename its entry point, or uninstall it"
 
 
 def unknown(what: str, name: str, known: Sequence[str]) -> str:
