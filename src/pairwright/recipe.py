@@ -114,7 +114,7 @@ def load_recipe(recipe: str | Path, overrides: Sequence[str] = ()) -> Recipe:
     """
     shown, text = _text_of(recipe)
     try:
-        parsed = yaml.safe_load(text)
+        parsed = _yaml(text)
     except yaml.YAMLError as error:
         raise RecipeError(shown, [f"not valid YAML: {error}"]) from error
     if not isinstance(parsed, dict):
@@ -132,6 +132,30 @@ def checked(file: RecipeFile) -> Recipe:
 def packaged_names() -> list[str]:
     """Return the names of the recipes that come with the package."""
     return sorted(packaged())
+
+
+class _StrictLoader(yaml.SafeLoader):
+    """Plain YAML values; a key that is there twice is an error, where YAML libraries take the last one silently."""
+
+    def compose_mapping_node(self, anchor: dict[Any, yaml.Node]) -> yaml.MappingNode:
+        # Here keys are still those of the file; later ``<<`` puts others among them, which may be there again.
+        node = super().compose_mapping_node(anchor)
+        lines: dict[str, int] = {}
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode):
+                line = key.start_mark.line + 1
+                if key.value in lines:
+                    raise yaml.YAMLError(f"line {line}: {key.value!r} is in line {lines[key.value]} already")
+                lines[key.value] = line
+        return node
+
+
+def _yaml(text: str) -> Any:
+    loader = _StrictLoader(text)
+    try:
+        return loader.get_single_data()
+    finally:
+        loader.dispose()
 
 
 def _text_of(recipe: str | Path) -> tuple[str, str]:
@@ -159,9 +183,9 @@ def _override(recipe: dict[str, Any], override: str, shown: str) -> None:
     if steps[0] not in RecipeFile.model_fields:
         steps.insert(0, "parameters")
     try:
-        value = yaml.safe_load(text)
+        value = _yaml(text)
     except yaml.YAMLError as error:
-        raise RecipeError(shown, [f"--set {key}: {text!r} is not valid YAML"]) from error
+        raise RecipeError(shown, [f"--set {key}: {text!r} is not valid YAML ({error})"]) from error
     at: Any = recipe
     for number, step in enumerate(steps):
         last = number == len(steps) - 1

@@ -44,7 +44,7 @@ def test_packaged_recipes_have_the_numbers_of_their_papers() -> None:
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        (("name: mine", "name: mine\nsed: 3"), "sed: unknown key. Did you mean 'seed'?"),
+        (("name: mine", "name: mine\nsed: 3"), "sed: no 'sed' among keys here. Did you mean 'seed'?"),
         (("builder: visual_negative", "builder: visual_negativ"), "Did you mean 'visual_negative'?"),
         (("builder: visual_negative", ""), "builder: missing"),
         (("radius: [2, 4]", "radius: [4, 2]"), "upside down"),
@@ -73,6 +73,8 @@ def test_packaged_recipes_have_the_numbers_of_their_papers() -> None:
             "output.shard_rows",
         ),
         (("name: mine", "name: [mine"), "not valid YAML"),
+        (("name: mine", "name: mine\nname: yours"), "line 3: 'name' is in line 2 already"),
+        (("{radius: [2, 4]}", "{radius: 3, 'radius': 4}"), "line 7: 'radius' is in line 7 already"),
         (("name: mine", "- a"), "YAML"),
         (("name: mine", "name: !!python/object/apply:os.system ['true']"), "not valid YAML"),
     ],
@@ -83,6 +85,33 @@ def test_mistakes_are_told(tmp_path: Path, change: tuple[str, str], told: str) -
         load_recipe(_written(tmp_path, GOOD.replace(*change)))
     assert told in str(caught.value)
     assert "recipe.yaml" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("override", "told"),
+    [
+        ("perturbations=gaussian_blur", "parameters.perturbations: expected a list, got 'gaussian_blur'"),
+        (
+            "perturbations=[gaussian_blur]",
+            "parameters.perturbations.0: expected a mapping of keys and values",
+        ),
+        ("perturbations=[{name: jpeg, until: {sim: {max: 0.5}}}]", "Did you mean 'ssim'"),
+        ("per_row=al", "Did you mean 'all'"),
+        ("encoding=gif", "parameters.encoding: no 'gif' among values here"),
+    ],
+)
+def test_mistakes_are_told_in_words_of_recipes(tmp_path: Path, override: str, told: str) -> None:
+    with pytest.raises(RecipeError) as caught:
+        load_recipe(_written(tmp_path, GOOD), [override])
+    assert told in str(caught.value)
+    assert "tuple" not in str(caught.value)
+    assert "literal" not in str(caught.value)
+
+
+def test_a_changed_recipe_says_so_where_card_and_report_read_it(tmp_path: Path) -> None:
+    recipe = load_recipe("chip", ["perturbations=[{name: blank}]", "seed=3"])
+    assert recipe.file.about.endswith("Changed for this run: parameters.perturbations.")
+    assert load_recipe("chip", ["seed=3"]).file.about == load_recipe("chip").file.about
 
 
 def test_all_problems_at_once(tmp_path: Path) -> None:
@@ -120,11 +149,28 @@ def test_overrides(tmp_path: Path) -> None:
     assert plain["source"]["columns"]["question"] == "Q"
 
 
+def test_a_mapping_may_be_merged_into_others_and_overridden(tmp_path: Path) -> None:
+    text = """
+name: mine
+builder: visual_negative
+source: {name: a, columns: &c {question: Q, images: I}}
+parameters:
+  perturbations:
+    - &first {name: gaussian_blur, weight: 1, params: {radius: 3}}
+    - &second {<<: *first, weight: 2}
+    - {<<: *second, weight: 3}
+"""
+    made = load_recipe(_written(tmp_path, text)).file.parameters["perturbations"]
+    assert [one["weight"] for one in made] == [1, 2, 3]
+    assert {one["name"] for one in made} == {"gaussian_blur"}
+
+
 @pytest.mark.parametrize(
     ("override", "told"),
     [
         ("seed", "expected key=value"),
         ("seed=[", "not valid YAML"),
+        ("output={shard_rows: 1, shard_rows: 2}", "'shard_rows' is in line 1 already"),
         ("seed.x=1", "single value"),
         ("perturbations.4.weight=1", "no position"),
         ("per_roww=all", "Did you mean 'per_row'"),
