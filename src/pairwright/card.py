@@ -8,6 +8,7 @@ import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from pairwright.runs.contents import MEASURES
+from pairwright.runs.disk import replace_whole
 from pairwright.runs.summary import PerturbationSummary, Share, Summary, summarize
 from pairwright.runs.wording import (
     KINDS,
@@ -65,14 +66,12 @@ def write_card(folder: str | Path) -> Path:
     """Write ``README.md`` into a run folder and return where; the same folder gives the same card.
 
     Raises:
-        RunError: the folder holds no run.
+        RunError: the folder holds no run, or cannot be written.
     """
     folder = Path(folder)
     card = render(summarize(folder))
     path = folder / NAME
-    temporary = path.with_name(f".{NAME}.tmp")
-    temporary.write_text(card, encoding="utf-8", errors="replace")
-    temporary.replace(path)
+    replace_whole(path, card.encode(errors="replace"))
     return path
 
 

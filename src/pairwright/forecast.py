@@ -32,6 +32,8 @@ class Forecast:
     """Rows that the run would read; None where the source cannot tell without reading all of it."""
     columns: Mapping[str, str]
     """Which column was taken for which field."""
+    unused: tuple[str, ...]
+    """Columns of the first row that were taken for nothing."""
     looked_at: int
     """Rows that were parsed."""
     images: int
@@ -64,7 +66,7 @@ def check(
         source=source, out=None, seed=seed
     )
     opened = open_source(ready.file.source)
-    total = opened.count()
+    total, columns = opened.count(), opened.columns()
     head = list(islice(opened.rows(), min(ROWS_LOOKED_AT, limit or ROWS_LOOKED_AT)))
     if total is None and len(head) < ROWS_LOOKED_AT:
         total = len(head)
@@ -81,7 +83,8 @@ def check(
         recipe=ready,
         source=opened.name,
         rows=total if total is None or limit is None else min(total, limit),
-        columns=opened.columns(),
+        columns=columns,
+        unused=tuple(name for name in (head[0].fields if head else ()) if name not in columns.values()),
         looked_at=len(head),
         images=sum(len(row.prompt.images) for row in parsed if isinstance(row, SourceRow)),
         rejects=dict(Counter(reject.reason for reject in rejects)),

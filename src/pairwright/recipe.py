@@ -4,8 +4,8 @@ A recipe has a source, a builder, that builder's parameters, and the output. Eve
 starts, and every problem is listed at once. A key that means nothing is an error.
 """
 
-import difflib
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
@@ -91,9 +91,9 @@ class Recipe:
         return plain | {"parameters": self.parameters.model_dump(mode="json")}
 
     def identity(self) -> str:
-        """Return a fingerprint of all that decides which rows come out; paths and descriptions are left out."""
+        """Return a fingerprint of all that decides which rows come out; where things lie and descriptions are left out."""
         plain = self.resolved()
-        for block, keys in (("source", ("path", "image_root")), ("output", ("path", "pretty_name"))):
+        for block, keys in (("source", ("path",)), ("output", ("path", "pretty_name"))):
             for key in keys:
                 plain[block].pop(key, None)
         plain.pop("about")
@@ -119,8 +119,10 @@ def load_recipe(recipe: str | Path, overrides: Sequence[str] = ()) -> Recipe:
         raise RecipeError(shown, [f"not valid YAML: {error}"]) from error
     if not isinstance(parsed, dict):
         raise RecipeError(shown, ["expected a mapping with name, builder and parameters at the top"])
-    for override in overrides:
-        _override(parsed, override, shown)
+    changed = [_override(parsed, override, shown) for override in overrides]
+    decisive = [key for key in changed if key.startswith(("parameters", "builder"))]
+    if decisive:  # card and report print `about`, which would speak of another recipe
+        parsed["about"] = f"{parsed.get('about', '')} Changed for this run: {', '.join(decisive)}.".strip()
     return _parsed(parsed, shown)
 
 
@@ -175,7 +177,8 @@ def _text_of(recipe: str | Path) -> tuple[str, str]:
         raise RecipeError(str(path), [f"cannot be read: {error}"]) from error
 
 
-def _override(recipe: dict[str, Any], override: str, shown: str) -> None:
+def _override(recipe: dict[str, Any], override: str, shown: str) -> str:
+    """Change one key of a recipe as it was read; return the key in full."""
     key, equals, text = override.partition("=")
     if not equals or not key:
         raise RecipeError(shown, [f"--set {override!r}: expected key=value"])
@@ -205,6 +208,7 @@ def _override(recipe: dict[str, Any], override: str, shown: str) -> None:
             at[index] = value
         else:
             at = at[index]
+    return ".".join(steps)
 
 
 def _parsed(parsed: Mapping[str, Any], shown: str) -> Recipe:
@@ -243,19 +247,37 @@ def _builder_of(parsed: Mapping[str, Any], problems: list[str]) -> Builder[Any] 
 
 
 def _told(error: ValidationError, model: type[Settings], prefix: str) -> Iterator[str]:
-    """Yield one line per problem: where, what was expected, what was found, and the nearest known key."""
-    for problem in error.errors():
-        where = prefix + ".".join(str(step) for step in problem["loc"])
+    """Yield one line per problem: where, what was expected, what was found, and the nearest known key or value."""
+    problems = error.errors()
+    places = [_place(problem["loc"]) for problem in problems]
+    for problem, place in zip(problems, places, strict=True):
+        if problem["type"] == "too_short" and any(other[: len(place)] == place != other for other in places):
+            continue  # nothing was left because of the errors in it, which are told
+        where = prefix + ".".join(place)
         if problem["type"] == "extra_forbidden":
-            known = _keys_at(model, problem["loc"][:-1])
-            near = difflib.get_close_matches(str(problem["loc"][-1]), known, n=1)
-            hint = f" Did you mean {near[0]!r}?" if near else ""
-            yield f"{where}: unknown key.{hint} Known: {', '.join(known)}"
+            yield f"{where}: {unknown('keys here', place[-1], _keys_at(model, problem['loc'][:-1]))}"
         elif problem["type"] == "missing":
             yield f"{where}: missing"
+        elif problem["type"] == "literal_error":
+            allowed = re.findall(r"'([^']*)'", str(problem.get("ctx", {}).get("expected", "")))
+            yield f"{where}: {unknown('values here', str(problem['input']), allowed)}"
         else:
-            message = problem["msg"].removeprefix("Value error, ")
-            yield f"{where}: {message[:1].lower()}{message[1:]}, got {problem['input']!r}"
+            expected = _EXPECTED.get(problem["type"]) or problem["msg"].removeprefix("Value error, ")
+            yield f"{where}: {expected[:1].lower()}{expected[1:]}, got {problem['input']!r}"
+
+
+_EXPECTED = {
+    "dict_type": "expected a mapping of keys and values",
+    "model_type": "expected a mapping of keys and values",
+    "model_attributes_type": "expected a mapping of keys and values",
+    "tuple_type": "expected a list",
+    "list_type": "expected a list",
+}
+
+
+def _place(steps: Sequence[int | str]) -> list[str]:
+    """Return a place in a recipe without pydantic's own words for keys and alternatives."""
+    return [str(step) for step in steps if step != "[key]" and "literal[" not in str(step)]
 
 
 def _keys_at(model: type[Settings], steps: Sequence[int | str]) -> list[str]:

@@ -15,6 +15,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from pairwright.annotators.pixels import MeasureName
 from pairwright.charts import charts
 from pairwright.runs.contents import MEASURES
+from pairwright.runs.disk import replace_whole
 from pairwright.runs.samples import TEXT, Sample, Side, choose
 from pairwright.runs.summary import Summary, summarize
 from pairwright.runs.wording import (
@@ -95,7 +96,7 @@ def write_report(folder: str | Path, samples: int = 40, *, out: str | Path | Non
         out: file to write; ``report.html`` in the run folder if not given.
 
     Raises:
-        RunError: the folder holds no run.
+        RunError: the folder holds no run, or the file cannot be written.
         ParameterError: ``samples`` is negative.
     """
     if samples < 0:
@@ -104,9 +105,7 @@ def write_report(folder: str | Path, samples: int = 40, *, out: str | Path | Non
     summary = summarize(folder)
     page = render(summary, choose(folder, samples))
     path = folder / NAME if out is None else Path(out)
-    temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_text(page, encoding="utf-8")
-    temporary.replace(path)
+    replace_whole(path, page.encode())
     return path
 
 

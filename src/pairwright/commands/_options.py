@@ -17,3 +17,9 @@ set_option = click.option(
     help="Change one key of the recipe, value in YAML; may be given again.",
 )
 seed_option = click.option("--seed", type=int, metavar="N", help="Replaces the recipe's seed.")
+out_option = click.option(
+    "--out", metavar="DIR", help="Folder of the run. Called again on it, the run continues."
+)
+workers_option = click.option(
+    "--workers", type=click.IntRange(min=1), metavar="N", help="Processes; default: one per core."
+)

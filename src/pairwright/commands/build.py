@@ -11,10 +11,12 @@ import click
 from pairwright.api import Outcome
 from pairwright.commands._options import (
     limit_option,
+    out_option,
     recipe_argument,
     seed_option,
     set_option,
     source_option,
+    workers_option,
 )
 from pairwright.schemas.reasons import EXPLANATIONS, Reason
 
@@ -22,10 +24,10 @@ from pairwright.schemas.reasons import EXPLANATIONS, Reason
 @click.command("build")
 @recipe_argument
 @source_option
-@click.option("--out", metavar="DIR", help="Folder of the run. Called again on it, the run continues.")
+@out_option
 @limit_option
 @set_option
-@click.option("--workers", type=click.IntRange(min=1), metavar="N", help="Processes; default: one per core.")
+@workers_option
 @seed_option
 def command(
     recipe: str,

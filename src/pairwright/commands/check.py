@@ -4,10 +4,12 @@ import click
 
 from pairwright.commands._options import (
     limit_option,
+    out_option,
     recipe_argument,
     seed_option,
     set_option,
     source_option,
+    workers_option,
 )
 from pairwright.forecast import Forecast
 from pairwright.runs.wording import bytes_text, counted
@@ -16,11 +18,19 @@ from pairwright.runs.wording import bytes_text, counted
 @click.command("check")
 @recipe_argument
 @source_option
+@out_option
 @limit_option
 @set_option
+@workers_option
 @seed_option
 def command(
-    recipe: str, source: str | None, limit: int | None, overrides: tuple[str, ...], seed: int | None
+    recipe: str,
+    source: str | None,
+    out: str | None,
+    limit: int | None,
+    overrides: tuple[str, ...],
+    workers: int | None,  # so that a build command can be checked as it is
+    seed: int | None,
 ) -> None:
     """Say what `build` with the same arguments would do; write nothing.
 
@@ -30,7 +40,8 @@ def command(
     from pairwright.forecast import check
     from pairwright.recipe import load_recipe
 
-    _tell(check(load_recipe(recipe, overrides), source=source, limit=limit, seed=seed))
+    ready = load_recipe(recipe, overrides).placed(source=source, out=out, seed=seed)
+    _tell(check(ready, limit=limit))
 
 
 def _tell(forecast: Forecast) -> None:
@@ -45,7 +56,15 @@ def _tell(forecast: Forecast) -> None:
     )
     click.echo(f"source   {forecast.source} ({file.source.path}): {rows}")
     columns = ", ".join(f"{field} from {column!r}" for field, column in forecast.columns.items())
-    click.echo(f"columns  {columns or 'none'}")
+    click.echo(f"columns  {columns or 'none recognised'}")
+    if forecast.unused:
+        click.echo(
+            f"unused   {', '.join(map(repr, forecast.unused))}: kept as extra; --set source.columns.FIELD=COLUMN"
+        )
+    if len(forecast.unused) == 1 and ";" in forecast.unused[0]:
+        click.echo(
+            "         one column with semicolons in its name: the file must be separated by commas or tabs"
+        )
     click.echo(
         f"images   {counted(forecast.images, 'image')} found in the first {counted(forecast.looked_at, 'row')}"
     )

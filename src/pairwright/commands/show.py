@@ -1,6 +1,7 @@
 """``pairwright show``."""
 
 import json
+import sys
 from collections.abc import Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING
@@ -36,6 +37,8 @@ def command(folder: str, as_json: bool) -> None:
     console = Console(highlight=False)
     for part in parts(summary):
         console.print(part)
+    if summary.problems:
+        sys.exit(1)
 
 
 def parts(summary: "Summary") -> "Iterator[RenderableType]":

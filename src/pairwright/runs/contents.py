@@ -50,7 +50,7 @@ MEASURES: Mapping[MeasureName, MeasureInfo] = {
     "entropy_ratio": MeasureInfo(
         "entropy",
         "",
-        "entropy of the grey levels after the change over before; below 1 detail went, above 1 noise came",
+        "entropy of the grey levels after the change over before; below 1 grey levels were lost, above 1 there are more",
         0.001,
         None,
     ),

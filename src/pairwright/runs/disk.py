@@ -14,7 +14,7 @@ def writing(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        advice = "free space or choose another output folder, then run again: finished shards are kept"
+        advice = "free space, or choose another place, then run again: what is finished is kept"
         raise RunError(f"{path} cannot be written ({error}); {advice}") from error
 
 
