@@ -258,7 +258,7 @@ def test_a_lost_file_is_built_again(finished: bool, table: Table, tmp_path: Path
 def test_a_lost_manifest_is_told(table: Table, tmp_path: Path) -> None:
     pairwright.build("mdpo", source=table(3), out=tmp_path / "out")
     (tmp_path / "out" / "manifest.jsonl").unlink()
-    with pytest.raises(RunError, match="manifest.jsonl is missing"):
+    with pytest.raises(RunError, match=r"manifest\.jsonl is missing"):
         pairwright.build("mdpo", source=table(3), out=tmp_path / "out")
     assert list((tmp_path / "out").rglob("*.parquet"))
 

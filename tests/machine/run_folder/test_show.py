@@ -51,7 +51,9 @@ def test_markup_and_control_codes_are_printed_as_they_are_or_not_at_all(make_run
 
 def test_problems_are_told(small_run):
     (small_run / "data" / "train-00000-00.parquet").unlink()
-    assert "problem: data/train-00000-00.parquet is missing" in shown(small_run)
+    result = CliRunner().invoke(show.command, [str(small_run)])
+    assert "problem: data/train-00000-00.parquet is missing" in result.output
+    assert result.exit_code == 1, "a script must notice"
 
 
 def test_an_unfinished_run_is_shown(make_run):
