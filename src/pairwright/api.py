@@ -78,9 +78,9 @@ def build(
     folder = ready.folder()
     run_folder.refuse_strangers(folder)
     with run_folder.locked(folder) as lock:
-        earlier = run_folder.earlier(folder, ready, identity)
-        manifest.mend(folder)
         damaged = run_folder.damaged(folder)
+        earlier = run_folder.earlier(folder, ready, identity, whole=not damaged)
+        manifest.mend(folder)
         if damaged:
             manifest.drop(folder, damaged)
         finished = earlier is not None and earlier.status == "finished" and not damaged

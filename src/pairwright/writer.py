@@ -6,8 +6,7 @@ How the files are laid out, and what was measured for it, is in ``docs/schema.md
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -17,16 +16,15 @@ from typing import Any, Self
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pairwright.runs.disk import temporary, writing
 from pairwright.schemas.arrow import SCHEMA, to_table
-from pairwright.schemas.errors import RunError
-from pairwright.schemas.image import Image
 from pairwright.schemas.pair import Pair
 
 GROUP_ROWS = 100
 """Most rows of a row group."""
 
 GROUP_BYTES = 64_000_000
-"""A row group ends when its pictures, each different one counted once, have this many bytes."""
+"""A row group ends when its pictures, each different original counted once, have this many bytes."""
 
 GROUP_BYTES_IN_MEMORY = 256_000_000
 """A row group ends when its pictures, repeats counted, have this many bytes: what a reader holds once it is decoded."""
@@ -102,7 +100,7 @@ class PartWriter:
             self._part.drop()
             self._part = None
         for file in self._written:
-            _temporary(self._folder, file.name).unlink(missing_ok=True)
+            temporary(self._folder / file.name).unlink(missing_ok=True)
         self._written.clear()
         self._group = _Group()
 
@@ -120,21 +118,21 @@ class PartWriter:
     def _flush(self) -> None:
         group, self._group = self._group, _Group()
         part = self._part or self._open()
-        with _writing(part.path):
+        with writing(part.path):
             part.write(group)
         if part.picture_bytes >= PART_BYTES:
             self._finish(part)
 
     def _open(self) -> "_Part":
         name = f"{self._stem}-{len(self._written):02d}.parquet"
-        path = _temporary(self._folder, name)
-        with _writing(path):
+        path = temporary(self._folder / name)
+        with writing(path):
             self._folder.mkdir(parents=True, exist_ok=True)
             self._part = _Part(path, name)
         return self._part
 
     def _finish(self, part: "_Part") -> None:
-        with _writing(part.path):
+        with writing(part.path):
             self._written.append(part.finish())
         self._part = None
 
@@ -148,9 +146,9 @@ def publish(names: Iterable[str], folder: Path) -> None:
     finished = tuple(names)
     if not finished:
         return  # then the folder need not exist either
-    with _writing(folder):
+    with writing(folder):
         for name in finished:
-            os.replace(_temporary(folder, name), folder / name)
+            os.replace(temporary(folder / name), folder / name)
         _sync(folder)
 
 
@@ -161,13 +159,17 @@ class _Group:
         self.pairs: list[Pair] = []
         self.stored = 0
         self.in_memory = 0
-        self._columns: tuple[set[str], set[str]] = (set(), set())
+        self._known: set[str] = set()
 
     def add(self, pair: Pair) -> None:
         self.pairs.append(pair)
-        clean, negative = self._columns  # each column has a dictionary of its own
-        self._count(pair.prompt.images, clean)
-        self._count(pair.rejected_images or (), negative)
+        for image in pair.prompt.images:  # stored once, in the column's dictionary
+            self.stored += 0 if image.sha256 in self._known else len(image.data)
+            self._known.add(image.sha256)
+            self.in_memory += len(image.data)
+        for image in pair.rejected_images or ():
+            self.stored += len(image.data)
+            self.in_memory += len(image.data)
 
     def full(self) -> bool:
         return (
@@ -175,14 +177,6 @@ class _Group:
             or self.stored >= GROUP_BYTES
             or self.in_memory >= GROUP_BYTES_IN_MEMORY
         )
-
-    def _count(self, images: Sequence[Image], known: set[str]) -> None:
-        for image in images:
-            size = len(image.data)
-            self.in_memory += size
-            if image.sha256 not in known:
-                known.add(image.sha256)
-                self.stored += size
 
 
 class _Part:
@@ -225,18 +219,14 @@ def _layout() -> dict[str, Any]:
     return {
         # Pictures are compressed files already; stored as they are, equal ones can be found again by chunk.
         "compression": {leaf: "zstd" for leaf in leaves if leaf not in _PICTURES},
-        # Each different picture once per row group. The limit must hold all of a group's pictures: above it Arrow
-        # falls back to writing each repeat.
-        "use_dictionary": True,
+        # Each different original once per row group. The limit must hold all of a group's pictures: above it Arrow
+        # falls back to writing each repeat. Negatives hardly ever repeat, and a dictionary costs a copy of each.
+        "use_dictionary": [leaf for leaf in leaves if leaf != _PICTURES[1]],
         "dictionary_pagesize_limit": 2**30,
         # Smallest and largest value of pictures or long texts would only swell the footer.
         "write_statistics": list(_FILTERED_BY),
         "write_page_index": True,
     }
-
-
-def _temporary(folder: Path, name: str) -> Path:
-    return folder / f".{name}.tmp"
 
 
 def _sync(folder: Path) -> None:
@@ -245,12 +235,3 @@ def _sync(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-@contextmanager
-def _writing(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        advice = "free space or choose another output folder, then run again: finished shards are kept"
-        raise RunError(f"{path} cannot be written ({error}); {advice}") from error

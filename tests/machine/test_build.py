@@ -263,6 +263,24 @@ def test_a_lost_manifest_is_told(table: Table, tmp_path: Path) -> None:
     assert list((tmp_path / "out").rglob("*.parquet"))
 
 
+def test_other_versions_matter_only_where_something_is_left_to_build(table: Table, tmp_path: Path) -> None:
+    source, out = table(3), tmp_path / "out"
+    pairwright.build("mdpo", source=source, out=out)
+    told = json.loads((out / "run.json").read_text())
+    told["versions"]["pillow"] = "1.0"
+    (out / "run.json").write_text(json.dumps(told))
+    assert pairwright.build("mdpo", source=source, out=out).already_done
+    (out / "run.json").write_text(json.dumps(told | {"status": "running"}))
+    with pytest.raises(RunError, match=r"pillow was 1\.0, is"):
+        pairwright.build("mdpo", source=source, out=out)
+
+
+def test_a_run_killed_before_it_began_can_begin(table: Table, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "manifest.jsonl").touch()
+    assert pairwright.build("mdpo", source=table(3), out=tmp_path / "out").counts.rows == 3
+
+
 def test_the_card_is_written_if_a_kill_came_before_it(table: Table, tmp_path: Path) -> None:
     pairwright.build("mdpo", source=table(3), out=tmp_path / "out")
     (tmp_path / "out" / "README.md").unlink()

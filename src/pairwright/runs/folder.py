@@ -20,8 +20,8 @@ TEXT, VISUAL, REJECTS = "data", "visual_negative", "rejects"
 
 _OURS = re.compile(r"\.?(train|rejects)-\d{5,}(-\d+)?\.(parquet|jsonl)(\.tmp)?")
 
-
 _PATIENCE_S = 2.0
+"""How long to wait for the lock, seconds."""
 
 
 @contextmanager
@@ -62,6 +62,8 @@ def refuse_strangers(folder: Path) -> None:
     if not folder.is_dir() or (folder / run_file.NAME).exists():
         return
     strangers = sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
+    if strangers == [manifest.NAME] and not (folder / manifest.NAME).stat().st_size:
+        return  # a run that was killed before it had begun
     if strangers:
         shown = ", ".join(strangers[:3]) + (", …" if len(strangers) > 3 else "")
         raise RunError(
@@ -69,8 +71,10 @@ def refuse_strangers(folder: Path) -> None:
         )
 
 
-def earlier(folder: Path, recipe: Recipe, identity: Identity) -> RunFile | None:
+def earlier(folder: Path, recipe: Recipe, identity: Identity, *, whole: bool) -> RunFile | None:
     """Return the run that this folder holds, or None for an empty folder.
+
+    Other versions of packages matter only where something is left to build: ``whole`` says that no file is damaged.
 
     Raises:
         RunError: it holds a run that this one would not continue; the message says what differs.
@@ -84,8 +88,11 @@ def earlier(folder: Path, recipe: Recipe, identity: Identity) -> RunFile | None:
             "build into another --out."
         )
     differences = _differences(found, recipe, identity)
+    if found.status != "finished" or not whole:
+        differences += _version_differences(found.identity, identity)
     if differences:
-        lines = "\n".join(f"  - {line}" for line in differences)
+        shown = differences[:12] + ([f"and {len(differences) - 12} more"] if len(differences) > 12 else [])
+        lines = "\n".join(f"  - {line}" for line in shown)
         raise RunError(
             f"{folder} holds another run; continuing it would mix two data sets:\n{lines}\n"
             "Build into another --out, or undo the change."
@@ -121,14 +128,6 @@ def _differences(found: RunFile, recipe: Recipe, identity: Identity) -> list[str
         lines += _changed(found.recipe, recipe.resolved())
     if was.limit != identity.limit:
         lines.append(f"--limit was {was.limit or 'not given'}, is {identity.limit or 'not given'}")
-    if was.pairwright != identity.pairwright:
-        lines.append(f"it was begun with pairwright {was.pairwright}, this is {identity.pairwright}")
-    then, now = dict(was.versions), dict(identity.versions)
-    for name in sorted(then.keys() | now.keys()):
-        if then.get(name) != now.get(name):
-            lines.append(
-                f"{name} was {then.get(name)}, is {now.get(name)}: pictures might come out differently"
-            )
     before = {mark.name: mark for mark in was.files}
     after = {mark.name: mark for mark in identity.files}
     if was.source != identity.source:
@@ -137,7 +136,19 @@ def _differences(found: RunFile, recipe: Recipe, identity: Identity) -> list[str
         if before.get(name) != after.get(name):
             how = "is new" if name not in before else "is gone" if name not in after else "has changed"
             lines.append(f"source file {name} {how}")
-    return lines[:12] + ([f"and {len(lines) - 12} more"] if len(lines) > 12 else [])
+    return lines
+
+
+def _version_differences(was: Identity, now: Identity) -> list[str]:
+    then, today = dict(was.versions), dict(now.versions)
+    lines = [
+        f"{name} was {then.get(name)}, is {today.get(name)}: pictures might come out differently"
+        for name in sorted(then.keys() | today.keys())
+        if then.get(name) != today.get(name)
+    ]
+    if was.pairwright != now.pairwright:
+        lines.append(f"it was begun with pairwright {was.pairwright}, this is {now.pairwright}")
+    return lines
 
 
 def _changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
