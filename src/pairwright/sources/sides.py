@@ -1,5 +1,6 @@
 """What must hold for a prompt and the two sides of a pair."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -8,6 +9,8 @@ from pairwright.schemas.image import Image
 from pairwright.schemas.prompt import MARKER, Prompt
 from pairwright.sources.cells import answer, user_text
 
+_NUMBERED = re.compile(r"<image\s?(\d+)>")
+
 
 def with_markers(prompt: Prompt) -> Prompt:
     """Return a prompt whose images each have their place: in front of the first user turn where no text has any.
@@ -15,6 +18,7 @@ def with_markers(prompt: Prompt) -> Prompt:
     >>> with_markers(Prompt("What is it?")).question
     'What is it?'
     """
+    prompt = _plain_markers(prompt)
     if not prompt.images or prompt.markers():
         return prompt
     lead = f"{MARKER}\n" * len(prompt.images)
@@ -22,6 +26,24 @@ def with_markers(prompt: Prompt) -> Prompt:
         return replace(prompt, question=lead + prompt.question)
     (user, assistant), *later = prompt.history
     return replace(prompt, history=((lead + user, assistant), *later))
+
+
+def _plain_markers(prompt: Prompt) -> Prompt:
+    """Write numbered markers, ``<image1>`` or ``<image 1>`` as in MMMU and MATH-V, as ``<image>``.
+
+    Trainers count plain markers only, so one left in a text would be words to them. Raises RowError for numbers that are not
+    1, 2, … in the order of the images.
+    """
+    texts = [user for user, _ in prompt.history] + [prompt.question]
+    numbers = [int(number) for text in texts for number in _NUMBERED.findall(text)]
+    if not numbers:
+        return prompt
+    wanted = list(range(1, len(prompt.images) + 1))
+    if numbers != wanted:
+        message = f"numbered markers {numbers} in the texts; expected {wanted}, one for each image in order"
+        raise RowError("marker_mismatch", "question", message)
+    history = tuple((_NUMBERED.sub(MARKER, user), assistant) for user, assistant in prompt.history)
+    return replace(prompt, question=_NUMBERED.sub(MARKER, prompt.question), history=history)
 
 
 def checked_prompt(prompt: Prompt, columns: Mapping[str, str]) -> Prompt:

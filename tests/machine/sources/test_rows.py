@@ -243,6 +243,16 @@ REJECTS: dict[str, tuple[dict[str, Any], str, str | None]] = {
     "too many markers": (QA | {"question": "<image><image>What?", "image": ONE}, "marker_mismatch", "image"),
     "a marker without an image": (QA | {"question": "<image>What?"}, "marker_mismatch", "images"),
     "too few markers": (QA | {"question": "<image>What?", "images": [ONE, TWO]}, "marker_mismatch", "images"),
+    "numbered markers out of order": (
+        QA | {"question": "<image2> or <image1>?", "images": [ONE, TWO]},
+        "marker_mismatch",
+        "question",
+    ),
+    "a number too many": (
+        QA | {"question": "<image1> or <image2>?", "image": ONE},
+        "marker_mismatch",
+        "question",
+    ),
     "too few negatives": (PAIR | {"images": [ONE, TWO], "bad_image": TWO}, "marker_mismatch", "bad_image"),
     "a marker in the system text": (QA | {"system": "<image>"}, "marker_mismatch", "system"),
     "a marker in an answer": (QA | {"answer": "<image> A cat."}, "special_token", "answer"),
@@ -342,3 +352,9 @@ def test_blank_names_are_none(blank: str, parse: Parse) -> None:
 
 def test_a_hundred_levels_are_kept(parse: Parse) -> None:
     assert json.loads(parse(QA | {"deep": _nested(99)}).extra or "") == {"deep": _nested(99)}
+
+
+def test_numbered_markers_become_plain_ones(parse: Parse) -> None:
+    row = parse(QA | {"question": "Is <image1> like <image 2>?", "images": [ONE, TWO]})
+    assert row.prompt.question == "Is <image> like <image>?"
+    assert row.prompt.markers() == 2
