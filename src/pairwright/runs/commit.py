@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pairwright.builders import Built
 from pairwright.runs import manifest
-from pairwright.runs.disk import temporary, write_synced
+from pairwright.runs.disk import temporary, write_synced, writing
 from pairwright.runs.folder import REJECTS, TEXT, VISUAL
 from pairwright.runs.manifest import Counts, FileEntry, ShardEntry
 from pairwright.schemas.pair import Pair
@@ -73,7 +73,8 @@ class ShardWriter:
         content = "".join(
             json.dumps(asdict(reject), ensure_ascii=False) + "\n" for reject in self._rejects
         ).encode()
-        write_synced(temporary(folder / name), content)
+        with writing(folder / name):
+            write_synced(temporary(folder / name), content)
         return WrittenFile(name, len(self._rejects), len(content), sha256(content).hexdigest())
 
 

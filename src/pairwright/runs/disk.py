@@ -24,8 +24,8 @@ def temporary(path: Path) -> Path:
 
 
 def write_synced(path: Path, content: bytes) -> None:
-    """Write a file and force it to disk."""
-    with writing(path), path.open("wb") as file:
+    """Write a file and force it to disk. Raises OSError."""
+    with path.open("wb") as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
@@ -33,8 +33,8 @@ def write_synced(path: Path, content: bytes) -> None:
 
 def replace_whole(path: Path, content: bytes) -> None:
     """Write a file under a temporary name, force it to disk, and move it in place."""
-    write_synced(temporary(path), content)
     with writing(path):
+        write_synced(temporary(path), content)
         temporary(path).replace(path)
 
 
