@@ -95,7 +95,7 @@ def test_another_seed_gives_other_negatives_of_the_same_originals(table: Table, 
 @pytest.mark.parametrize("seed", range(4))
 def test_killed_at_random_moments_and_resumed(seed: int, table: Table, tmp_path: Path) -> None:
     """SIGKILL again and again; the end is byte for byte what an undisturbed run makes."""
-    source, out = table(96, pairs=True), tmp_path / "killed"
+    source, out = table(300, pairs=True), tmp_path / "killed"
     arguments = ["image_dpo", "--source", source, "--set", "output.shard_rows=6", "--workers", 2]
     pairwright.build(load_recipe("image_dpo", ["output.shard_rows=6"]), source=source, out=tmp_path / "whole")
     rng = random.Random(seed)
@@ -419,8 +419,9 @@ def _peak_mb(source: Path, out: Path) -> float:
     code = (
         "import sys, resource, pairwright\n"
         "from pairwright.recipe import load_recipe\n"
-        "pairwright.build(load_recipe('image_dpo', ['output.shard_rows=100']), source=sys.argv[1], out=sys.argv[2])\n"
-        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)\n"
+        "pairwright.build(load_recipe('image_dpo', ['output.shard_rows=100']), source=sys.argv[1], out=sys.argv[2], workers=2)\n"
+        "who = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)\n"
+        "print(sum(resource.getrusage(one).ru_maxrss for one in who) / 1024)\n"
     )
     done = subprocess.run(
         [sys.executable, "-P", "-c", code, source, out], capture_output=True, text=True, check=True
