@@ -80,10 +80,13 @@ def read_image(
     Raises:
         RowError: ``image_unreadable``, ``image_format``, ``image_too_large`` or ``image_too_small``.
     """
-    header = read_header(data, field=field, max_pixels=max_pixels)
-    if min(header.width, header.height) < min_side:
-        size = f"{header.width}×{header.height}"
-        raise RowError("image_too_small", field, f"{size} pixels; no side may be below {min_side}")
+    try:
+        header = read_header(data, field=field, max_pixels=max_pixels)
+        if min(header.width, header.height) < min_side:
+            size = f"{header.width}×{header.height}"
+            raise RowError("image_too_small", field, f"{size} pixels; no side may be below {min_side}")
+    except RowError as error:
+        raise error.naming(source_uri) from error
     return Image(data, digest(data), header, source_uri, license)
 
 
@@ -181,7 +184,10 @@ def decode(image: Image, reduction: Reduction = 1, *, field: str | None = None) 
         )
         if decoded is not None:
             return swapped(decoded)  # type: ignore[arg-type]  # uint8 by the flags
-    pixels = _decode_with_pillow(image.data, field)
+    try:
+        pixels = _decode_with_pillow(image.data, field)
+    except RowError as error:
+        raise error.naming(image.source_uri) from error
     return shrink(pixels, reduction) if reduction != 1 else pixels
 
 

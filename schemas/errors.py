@@ -79,3 +79,11 @@ class RowError(PairwrightError):
         self.field = field
         self.message = message
         super().__init__(f"{field}: {message}" if field else message)
+
+    def naming(self, name: str | None) -> "RowError":
+        """Return the same error with the name of the picture at fault in front of its message.
+
+        >>> str(RowError("image_truncated", "image", "cut short").naming("imgs/cat.jpg"))
+        'image: imgs/cat.jpg: cut short'
+        """
+        return RowError(self.reason, self.field, f"{name}: {self.message}") if name else self

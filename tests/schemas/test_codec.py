@@ -245,3 +245,11 @@ def test_a_side_too_long_for_the_format_is_a_reject(encoding: Encoding, longest:
             encode(np.zeros(shape, np.uint8), encoding)
         assert (caught.value.reason, caught.value.field) == ("image_too_large", "encoding")
         assert ("use png" in str(caught.value)) == (encoding != "png")
+
+
+def test_errors_name_the_picture() -> None:
+    with pytest.raises(RowError, match=r"imgs/a\.jpg: not a picture"):
+        read_image(b"no picture", source_uri="imgs/a.jpg")
+    cut = read_image(encode(np.zeros((64, 64, 3), np.uint8), "png")[:-30], source_uri="imgs/b.png")
+    with pytest.raises(RowError, match=r"imgs/b\.png: "):
+        decode(cut)
