@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -140,6 +140,7 @@ def perturb(
 def validate(path: str | Path, *, max_pixels: int | None = None) -> "list[Problem]":
     """Check a Parquet file, or all files of a run folder, against the shared schema; return what is wrong.
 
+    Of a run it also says which files of its manifest are gone or cut short, and that it is not finished.
     Stops after ``pairwright.schemas.validate_file.MOST_PROBLEMS`` problems.
 
     Args:
@@ -148,12 +149,32 @@ def validate(path: str | Path, *, max_pixels: int | None = None) -> "list[Proble
             the folder holds, and ``pairwright.schemas.codec.DEFAULT_MAX_PIXELS`` for everything else.
 
     Raises:
-        RunError: the folder's ``run.json`` is not one of pairwright's, and ``max_pixels`` is not given.
+        RunError: the folder's ``run.json`` is not one of pairwright's.
     """
     from pairwright.schemas.validate_file import validate_file, validate_folder
 
-    check = validate_folder if Path(path).is_dir() else validate_file
-    return check(Path(path), max_pixels=_pixel_limit(Path(path)) if max_pixels is None else max_pixels)
+    place = Path(path)
+    check = validate_folder if place.is_dir() else validate_file
+    limit = _pixel_limit(place) if max_pixels is None else max_pixels
+    return [*(_run_problems(place) if place.is_dir() else ()), *check(place, max_pixels=limit)]
+
+
+def _run_problems(folder: Path) -> "Iterator[Problem]":
+    """Yield what the manifest says against a folder; nothing for a folder that is no run."""
+    from pairwright.runs import run_file
+    from pairwright.runs.folder import damaged_files
+    from pairwright.schemas.validate import Problem
+
+    for file in damaged_files(folder):
+        said = (
+            f"is gone or cut short: the manifest says {file.rows:,} rows; build again, it will be made anew"
+        )
+        yield Problem(None, None, "", said, file.name)
+    run = run_file.read(folder)
+    if run is not None and run.status != "finished":
+        yield Problem(
+            None, None, "", "the run is not finished; the same build command goes on", run_file.NAME
+        )
 
 
 def _pixel_limit(path: Path) -> int:

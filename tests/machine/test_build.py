@@ -248,6 +248,9 @@ def test_a_lost_file_is_built_again(finished: bool, table: Table, tmp_path: Path
     lost = sorted((out / "visual_negative").glob("*.parquet"))
     lost[0].unlink()
     lost[1].write_bytes(lost[1].read_bytes()[:1000])
+    told = "\n".join(map(str, pairwright.validate(out)))
+    assert all(f"visual_negative/{path.name}: is gone or cut short" in told for path in lost[:2])
+    assert ("is not finished" in told) is not finished
     outcome = pairwright.build(recipe, source=source, out=out)
     assert outcome.mended == 2
     assert not outcome.already_done

@@ -102,12 +102,20 @@ def earlier(folder: Path, recipe: Recipe, identity: Identity, *, whole: bool) ->
 
 def damaged(folder: Path) -> tuple[ShardEntry, ...]:
     """Return the shards of the manifest of which a file is gone or has another size."""
+    return tuple(
+        entry for entry in manifest.read(folder) if any(not _whole(folder, file) for file in entry.files)
+    )
 
-    def whole(file: FileEntry) -> bool:
-        path = folder / file.name
-        return path.is_file() and path.stat().st_size == file.bytes
 
-    return tuple(entry for entry in manifest.read(folder) if not all(whole(file) for file in entry.files))
+def damaged_files(folder: Path) -> tuple[FileEntry, ...]:
+    """Return the files of the manifest that are gone or have another size."""
+    files = (file for entry in manifest.read(folder) for file in entry.files)
+    return tuple(file for file in files if not _whole(folder, file))
+
+
+def _whole(folder: Path, file: FileEntry) -> bool:
+    path = folder / file.name
+    return path.is_file() and path.stat().st_size == file.bytes
 
 
 def clean(folder: Path) -> None:
