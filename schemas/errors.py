@@ -4,6 +4,7 @@ PairwrightError
 ├── RecipeError      a recipe file or a ``--set`` that cannot be used; lists every problem at once
 ├── SourceError      a source that cannot be read at all
 ├── RunError         an output folder in a state that forbids the run
+├── WorkerError      a worker process failed or died (in ``pairwright.executors.local``)
 ├── UnknownPartError no part of that name in a room
 ├── ParameterError   a parameter that does not exist, or a value outside its range
 ├── MissingExtraError an optional package is needed
