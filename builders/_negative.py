@@ -245,11 +245,11 @@ def _edit(operation: Operation, params: Any) -> str:
     """Return what was done in one line: name and values with units, without seeds."""
     values = asdict(params)
     said = [
-        f"{name}={values[name]:.4g} {knob.unit}".rstrip()
+        f"{name}={values[name]:.3g} {knob.unit}".rstrip()
         for name, knob in operation.plan.knobs.items()
         if knob.unit != "seed"
     ]
-    return " ".join([operation.name, *said])
+    return f"{operation.name} {', '.join(said)}".rstrip()
 
 
 def _up_to_8(factor: int) -> Reduction:
