@@ -9,7 +9,16 @@ from pairwright.annotators.pixels import MeasureName, Measures, measure, scale
 from pairwright.builders import Neighbours
 from pairwright.perturbations import Perturbation, Retrieval
 from pairwright.perturbations._search import Target, weakest
-from pairwright.schemas.codec import Encoding, Reduction, can_reduce, decode, encode_bgr, shrink, swapped
+from pairwright.schemas.codec import (
+    Encoding,
+    Reduction,
+    can_reduce,
+    decode,
+    encode_bgr,
+    largest_reduction,
+    shrink,
+    swapped,
+)
 from pairwright.schemas.errors import RowError
 from pairwright.schemas.image import Header, Image, Pixels, digest
 from pairwright.schemas.knobs import Plan, strength
@@ -142,9 +151,10 @@ def make_negative(
     encoding: Encoding = finish.encoding if finish.encoding != "auto" else _auto(header)
     data = encode_bgr(changed, encoding, finish.quality)
     made = Header(_FORMATS[encoding], "RGB", changed.shape[1], changed.shape[0])
-    edit = _edit(operation, params)
+    values = asdict(params)
+    edit = _edit(operation, values)
     image = Image(data, digest(data), made, license=view.image.license, edit=edit)
-    return Negative(image, measures, operation.name, asdict(params), _units(operation))
+    return Negative(image, measures, operation.name, values, _units(operation))
 
 
 def _rendered(view: View, part: Perturbation[Any], params: Any) -> Rendered:
@@ -241,9 +251,8 @@ def _units(operation: Operation) -> dict[str, str]:
     return {name: knob.unit for name, knob in operation.plan.knobs.items()}
 
 
-def _edit(operation: Operation, params: Any) -> str:
+def _edit(operation: Operation, values: Mapping[str, float | int]) -> str:
     """Return what was done in one line: name and values with units, without seeds."""
-    values = asdict(params)
     said = [
         f"{name}={values[name]:.3g} {knob.unit}".rstrip()
         for name, knob in operation.plan.knobs.items()
@@ -253,5 +262,4 @@ def _edit(operation: Operation, params: Any) -> str:
 
 
 def _up_to_8(factor: int) -> Reduction:
-    allowed: tuple[Reduction, ...] = (8, 4, 2)
-    return next((reduction for reduction in allowed if factor >= reduction), 1)
+    return largest_reduction(lambda reduction: factor >= reduction)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pairwright.perturbations import Perturbation, Reduced
-from pairwright.schemas.codec import Reduction, shrink
+from pairwright.schemas.codec import Reduction, largest_reduction, shrink
 from pairwright.schemas.image import Pixels
 from pairwright.schemas.knobs import Knob
 
@@ -54,11 +54,7 @@ def apply(image: Pixels, params: Params) -> Pixels:
 
 def reduction(params: Params) -> Reduction:
     """Return how many times smaller the picture may be taken for this radius."""
-    allowed: tuple[Reduction, ...] = (8, 4, 2)
-    for factor in allowed:
-        if params.radius / factor >= _FINEST:
-            return factor
-    return 1
+    return largest_reduction(lambda factor: params.radius / factor >= _FINEST)
 
 
 def change(small: Pixels, size: tuple[int, int], params: Params, factor: Reduction) -> Pixels:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pairwright.perturbations import Perturbation, Reduced
-from pairwright.schemas.codec import Reduction, shrink
+from pairwright.schemas.codec import Reduction, largest_reduction, shrink
 from pairwright.schemas.image import Pixels
 from pairwright.schemas.knobs import Knob
 
@@ -42,12 +42,8 @@ def apply(image: Pixels, params: Params) -> Pixels:
 
 def reduction(params: Params) -> Reduction:
     """Return how many times smaller the picture may be taken: blocks must stay on the grid of the reduced pixels."""
-    allowed: tuple[Reduction, ...] = (8, 4, 2)
-    for factor in allowed:
-        # Two to a block at least: a reduced pixel is no exact mean at the border, and in JPEG's halves and quarters.
-        if params.block % factor == 0 and params.block > factor:
-            return factor
-    return 1
+    # Two to a block at least: a reduced pixel is no exact mean at the border, and in JPEG's halves and quarters.
+    return largest_reduction(lambda factor: params.block % factor == 0 and params.block > factor)
 
 
 def change(small: Pixels, size: tuple[int, int], params: Params, factor: Reduction) -> Pixels:

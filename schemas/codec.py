@@ -8,7 +8,7 @@ pixels within rounding, faster, and at a half, a quarter or an eighth of the siz
 import io
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Literal
@@ -189,6 +189,16 @@ def decode(image: Image, reduction: Reduction = 1, *, field: str | None = None) 
     except RowError as error:
         raise error.naming(image.source_uri) from error
     return shrink(pixels, reduction) if reduction != 1 else pixels
+
+
+def largest_reduction(fits: Callable[[Reduction], bool]) -> Reduction:
+    """Return the largest reduction that fits, 1 if none does.
+
+    >>> largest_reduction(lambda factor: 640 / factor >= 100)
+    4
+    """
+    allowed: tuple[Reduction, ...] = (8, 4, 2)
+    return next((factor for factor in allowed if fits(factor)), 1)
 
 
 def shrink(pixels: Pixels, factor: int) -> Pixels:

@@ -11,6 +11,9 @@ from pairwright.schemas.prompt import Prompt
 
 PairKind = Literal["text", "image", "both"]
 
+FOLDERS: dict[PairKind, str] = {"text": "data", "image": "visual_negative", "both": "visual_negative"}
+"""Folder of a data set in which pairs of each kind stand, the one of the default config first."""
+
 
 @dataclass(frozen=True, slots=True)
 class Pair:

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from pairwright.schemas.arrow import METADATA, SCHEMA_VERSION
 from pairwright.schemas.codec import DEFAULT_MAX_PIXELS
 from pairwright.schemas.errors import SchemaError
+from pairwright.schemas.pair import FOLDERS
 from pairwright.schemas.validate import Problem, Rules, column_problems, row_problems, rows_readable
 from pairwright.schemas.validate_row import KINDS
 
@@ -21,7 +22,9 @@ MAX_GROUP_ROWS = 100
 MOST_PROBLEMS = 1000
 """A check stops after this many problems, unless it is told another number."""
 
-KINDS_OF_FOLDER = {"data": ("text",), "visual_negative": ("image", "both")}
+KINDS_OF_FOLDER = {
+    folder: tuple(kind for kind, own in FOLDERS.items() if own == folder) for folder in FOLDERS.values()
+}
 """Folders of a run or data set that hold pairs, and the pair kinds that each may hold."""
 
 _ROWS_AT_A_TIME = 16

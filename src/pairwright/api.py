@@ -15,7 +15,7 @@ from pairwright.schemas.image import Pixels
 if TYPE_CHECKING:
     from pairwright.executors import Progress
     from pairwright.runs.manifest import Counts
-    from pairwright.runs.run_file import Identity
+    from pairwright.runs.run_file import Identity, RunFile
     from pairwright.schemas.validate import Problem
 
 
@@ -80,7 +80,6 @@ def build(
     with run_folder.locked(folder) as lock:
         damaged = run_folder.damaged(folder)
         earlier = run_folder.earlier(folder, ready, identity, whole=not damaged)
-        manifest.mend(folder)
         if damaged:
             manifest.drop(folder, damaged)
         finished = earlier is not None and earlier.status == "finished" and not damaged
@@ -151,18 +150,25 @@ def validate(path: str | Path, *, max_pixels: int | None = None) -> "list[Proble
     Raises:
         RunError: the folder's ``run.json`` is not one of pairwright's.
     """
+    from pairwright.runs import run_file
+    from pairwright.schemas.codec import DEFAULT_MAX_PIXELS
     from pairwright.schemas.validate_file import validate_file, validate_folder
+    from pairwright.sources.settings import SourceSettings
 
     place = Path(path)
-    check = validate_folder if place.is_dir() else validate_file
-    limit = _pixel_limit(place) if max_pixels is None else max_pixels
-    return [*(_run_problems(place) if place.is_dir() else ()), *check(place, max_pixels=limit)]
+    if not place.is_dir():
+        return validate_file(place, max_pixels=DEFAULT_MAX_PIXELS if max_pixels is None else max_pixels)
+    run = run_file.read(place)
+    if max_pixels is None:
+        settings = SourceSettings.model_validate(run.recipe["source"]) if run else SourceSettings()
+        max_pixels = settings.max_pixels
+    return [*_run_problems(place, run), *validate_folder(place, max_pixels=max_pixels)]
 
 
-def _run_problems(folder: Path) -> "Iterator[Problem]":
-    """Yield what the manifest says against a folder; nothing for a folder that is no run."""
-    from pairwright.runs import run_file
+def _run_problems(folder: Path, run: "RunFile | None") -> "Iterator[Problem]":
+    """Yield what manifest and ``run.json`` say against a folder; nothing for a folder that is no run."""
     from pairwright.runs.folder import damaged_files
+    from pairwright.runs.run_file import NAME
     from pairwright.schemas.validate import Problem
 
     for file in damaged_files(folder):
@@ -170,21 +176,8 @@ def _run_problems(folder: Path) -> "Iterator[Problem]":
             f"is gone or cut short: the manifest says {file.rows:,} rows; build again, it will be made anew"
         )
         yield Problem(None, None, "", said, file.name)
-    run = run_file.read(folder)
     if run is not None and run.status != "finished":
-        yield Problem(
-            None, None, "", "the run is not finished; the same build command goes on", run_file.NAME
-        )
-
-
-def _pixel_limit(path: Path) -> int:
-    """Return the limit on pictures with which a run was made; the default for what is no run."""
-    from pairwright.runs import run_file
-    from pairwright.sources.settings import SourceSettings
-
-    run = run_file.read(path) if path.is_dir() else None
-    settings = SourceSettings.model_validate(run.recipe["source"]) if run else SourceSettings()
-    return settings.max_pixels
+        yield Problem(None, None, "", "the run is not finished; the same build command goes on", NAME)
 
 
 def _recorder(

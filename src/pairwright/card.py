@@ -5,19 +5,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import yaml
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
+from pairwright.pages import environment
 from pairwright.runs.contents import MEASURES
 from pairwright.runs.disk import replace_whole
 from pairwright.runs.summary import PerturbationSummary, Share, Summary, summarize
 from pairwright.runs.wording import (
     KINDS,
-    bytes_text,
-    drawn_texts,
     measure_text,
     middle_text,
     outcome,
-    shares_text,
     when_text,
 )
 
@@ -77,24 +74,10 @@ def write_card(folder: str | Path) -> Path:
 
 def render(summary: Summary) -> str:
     """Return the card: YAML metadata between two lines of dashes, then Markdown."""
-    environment = Environment(
-        loader=PackageLoader("pairwright"),
-        autoescape=select_autoescape(["html"]),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters |= {
-        "bytes": bytes_text,
-        "drawn": drawn_texts,
-        "shares": shares_text,
-        "plain": plain,
-        "code": code,
-        "medians": _medians,
-    }
+    templates = environment(keep_trailing_newline=True)
+    templates.filters |= {"plain": plain, "code": code, "medians": _medians}
     metadata = yaml.safe_dump(_metadata(summary), sort_keys=False, allow_unicode=True)
-    text = environment.get_template("card.md").render(
+    text = templates.get_template("card.md").render(
         summary=summary,
         run=summary.run,
         title=_title(summary),

@@ -10,22 +10,19 @@ from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
-
 from pairwright.annotators.pixels import MeasureName
 from pairwright.charts import charts
+from pairwright.pages import environment
 from pairwright.runs.contents import MEASURES
 from pairwright.runs.disk import replace_whole
 from pairwright.runs.samples import TEXT, Sample, Side, choose
 from pairwright.runs.summary import Summary, summarize
 from pairwright.runs.wording import (
     KINDS,
-    bytes_text,
     counted,
     drawn_texts,
     measure_text,
     outcome,
-    shares_text,
     when_text,
 )
 from pairwright.schemas.errors import ParameterError
@@ -111,15 +108,8 @@ def write_report(folder: str | Path, samples: int = 40, *, out: str | Path | Non
 
 def render(summary: Summary, samples: Sequence[Sample]) -> str:
     """Return the page."""
-    environment = Environment(
-        loader=PackageLoader("pairwright"),
-        autoescape=select_autoescape(["html"]),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"bytes": bytes_text, "drawn": drawn_texts, "shares": shares_text}
-    page = environment.get_template("report.html").render(
+    templates = environment()
+    page = templates.get_template("report.html").render(
         summary=summary,
         run=summary.run,
         outcome=outcome(summary),

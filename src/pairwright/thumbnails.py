@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from pairwright.schemas.codec import Reduction, can_reduce, decode, read_image
+from pairwright.schemas.codec import Reduction, can_reduce, decode, largest_reduction, read_image, swapped
 from pairwright.schemas.errors import RowError
 from pairwright.schemas.image import Image, Pixels
 
@@ -50,10 +50,8 @@ def thumbnail(data: bytes, budget: int) -> Thumbnail:
 
 def _reduction(image: Image) -> Reduction:
     """Return the largest reduction that leaves twice the pixels that are shown."""
-    allowed: tuple[Reduction, ...] = (8, 4, 2)
     longest = max(image.header.width, image.header.height)
-    fits = (factor for factor in allowed if can_reduce(image.header) and longest >= 2 * SIDE * factor)
-    return next(fits, 1)
+    return largest_reduction(lambda factor: can_reduce(image.header) and longest >= 2 * SIDE * factor)
 
 
 def _fit(pixels: Pixels, side: int) -> Pixels:
@@ -66,9 +64,7 @@ def _fit(pixels: Pixels, side: int) -> Pixels:
 
 
 def _webp(pixels: Pixels, quality: int) -> bytes:
-    done, buffer = cv2.imencode(
-        ".webp", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_WEBP_QUALITY, quality]
-    )
+    done, buffer = cv2.imencode(".webp", swapped(pixels), [cv2.IMWRITE_WEBP_QUALITY, quality])
     if not done:
         raise ValueError(f"OpenCV could not write {pixels.shape} pixels as WebP")
     return np.asarray(buffer).tobytes()

@@ -1,25 +1,35 @@
-"""Options that several verbs share."""
+"""What `build` and `check` are called with: one list, so that either's command line is good for the other."""
+
+from collections.abc import Callable
+from typing import Any
 
 import click
 
-recipe_argument = click.argument("recipe")
-source_option = click.option(
-    "--source", metavar="PATH", help="File, folder or datasets id; replaces the recipe's source.path."
+_ARGUMENTS: tuple[Callable[[Callable[..., Any]], Callable[..., Any]], ...] = (
+    click.argument("recipe"),
+    click.option(
+        "--source", metavar="PATH", help="File, folder or datasets id; replaces the recipe's source.path."
+    ),
+    click.option("--out", metavar="DIR", help="Folder of the run. Called again on it, the run continues."),
+    click.option(
+        "--limit", type=click.IntRange(min=1), metavar="N", help="Use only the first N source rows."
+    ),
+    click.option(
+        "--set",
+        "overrides",
+        metavar="KEY=VALUE",
+        multiple=True,
+        help="Change one key of the recipe, value in YAML; may be given again.",
+    ),
+    click.option(
+        "--workers", type=click.IntRange(min=1), metavar="N", help="Processes; default: one per core."
+    ),
+    click.option("--seed", type=int, metavar="N", help="Replaces the recipe's seed."),
 )
-limit_option = click.option(
-    "--limit", type=click.IntRange(min=1), metavar="N", help="Use only the first N source rows."
-)
-set_option = click.option(
-    "--set",
-    "overrides",
-    metavar="KEY=VALUE",
-    multiple=True,
-    help="Change one key of the recipe, value in YAML; may be given again.",
-)
-seed_option = click.option("--seed", type=int, metavar="N", help="Replaces the recipe's seed.")
-out_option = click.option(
-    "--out", metavar="DIR", help="Folder of the run. Called again on it, the run continues."
-)
-workers_option = click.option(
-    "--workers", type=click.IntRange(min=1), metavar="N", help="Processes; default: one per core."
-)
+
+
+def build_arguments(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the arguments of a build, in the order in which ``--help`` shows them."""
+    for argument in reversed(_ARGUMENTS):
+        command = argument(command)
+    return command

@@ -9,26 +9,12 @@ from typing import cast
 import click
 
 from pairwright.api import Outcome
-from pairwright.commands._options import (
-    limit_option,
-    out_option,
-    recipe_argument,
-    seed_option,
-    set_option,
-    source_option,
-    workers_option,
-)
+from pairwright.commands._options import build_arguments
 from pairwright.schemas.reasons import EXPLANATIONS, Reason
 
 
 @click.command("build")
-@recipe_argument
-@source_option
-@out_option
-@limit_option
-@set_option
-@workers_option
-@seed_option
+@build_arguments
 def command(
     recipe: str,
     source: str | None,

@@ -2,27 +2,13 @@
 
 import click
 
-from pairwright.commands._options import (
-    limit_option,
-    out_option,
-    recipe_argument,
-    seed_option,
-    set_option,
-    source_option,
-    workers_option,
-)
+from pairwright.commands._options import build_arguments
 from pairwright.forecast import Forecast
 from pairwright.runs.wording import bytes_text, counted
 
 
 @click.command("check")
-@recipe_argument
-@source_option
-@out_option
-@limit_option
-@set_option
-@workers_option
-@seed_option
+@build_arguments
 def command(
     recipe: str,
     source: str | None,

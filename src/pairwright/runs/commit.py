@@ -10,9 +10,9 @@ from pathlib import Path
 from pairwright.builders import Built
 from pairwright.runs import manifest
 from pairwright.runs.disk import temporary, write_synced, writing
-from pairwright.runs.folder import REJECTS, TEXT, VISUAL
+from pairwright.runs.folder import REJECTS, WRITTEN
 from pairwright.runs.manifest import Counts, FileEntry, ShardEntry
-from pairwright.schemas.pair import Pair
+from pairwright.schemas.pair import FOLDERS, Pair
 from pairwright.schemas.reject import Reject
 from pairwright.writer import PartWriter, WrittenFile, publish
 
@@ -23,7 +23,7 @@ class ShardWriter:
     def __init__(self, folder: Path, shard: int, start: int) -> None:
         """``start`` is the number of the shard's first source row."""
         self._folder, self._shard, self._start = folder, shard, start
-        self._parts = {name: PartWriter(folder / name, f"train-{shard:05d}") for name in (TEXT, VISUAL)}
+        self._parts = {name: PartWriter(folder / name, f"train-{shard:05d}") for name in FOLDERS.values()}
         self._rejects: list[Reject] = []
         self.rows = self._paired = 0
         """Source rows added."""
@@ -31,14 +31,14 @@ class ShardWriter:
 
     def add(self, results: Sequence[Built]) -> None:
         """Add the results of some rows."""
-        by_config: dict[str, list[Pair]] = {TEXT: [], VISUAL: []}
+        by_config: dict[str, list[Pair]] = {name: [] for name in FOLDERS.values()}
         for built in results:
             self.rows += 1
             self._paired += bool(built.pairs)
             self._rejects += built.rejects
             for pair in built.pairs:
                 self._kinds[pair.kind] += 1
-                by_config[TEXT if pair.kind == "text" else VISUAL].append(pair)
+                by_config[FOLDERS[pair.kind]].append(pair)
         for name, pairs in by_config.items():
             self._parts[name].add(pairs)
 
@@ -80,7 +80,7 @@ class ShardWriter:
 
 def enter(folder: Path, entry: ShardEntry) -> None:
     """Give all files of a finished shard their final names, then enter it in the manifest."""
-    for name in (TEXT, VISUAL, REJECTS):
+    for name in WRITTEN:
         own = [file for file in entry.files if file.name.startswith(f"{name}/")]
         publish((Path(file.name).name for file in own), folder / name)
     manifest.append(folder, entry)

@@ -14,9 +14,11 @@ from pairwright.runs import manifest, run_file
 from pairwright.runs.manifest import FileEntry, ShardEntry
 from pairwright.runs.run_file import Identity, RunFile
 from pairwright.schemas.errors import RunError
+from pairwright.schemas.pair import FOLDERS
 
-TEXT, VISUAL, REJECTS = "data", "visual_negative", "rejects"
-"""Folders of the configs ``default`` and ``visual_negative``, and of the rejects."""
+REJECTS = "rejects"
+WRITTEN = (*dict.fromkeys(FOLDERS.values()), REJECTS)
+"""Folders into which shards are written."""
 
 _OURS = re.compile(r"\.?(train|rejects)-\d{5,}(-\d+)?\.(parquet|jsonl)(\.tmp)?")
 
@@ -122,7 +124,7 @@ def clean(folder: Path) -> None:
     """Remove what a killed run left: temporary files, and shards that never reached the manifest."""
     manifest.mend(folder)
     done = {file.name for entry in manifest.read(folder) for file in entry.files}
-    for name in (TEXT, VISUAL, REJECTS):
+    for name in WRITTEN:
         if not (folder / name).is_dir():
             continue
         for path in (folder / name).iterdir():

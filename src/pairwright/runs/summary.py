@@ -17,9 +17,10 @@ from pairwright.runs.readback import (
     read_run,
 )
 from pairwright.runs.spread import Axis, Spread, Tally, axis_over
+from pairwright.schemas.pair import FOLDERS
 from pairwright.schemas.reasons import EXPLANATIONS
 
-CONFIGS = {"default": "data", "visual_negative": "visual_negative"}
+CONFIGS = {"default": FOLDERS["text"], "visual_negative": FOLDERS["image"]}
 """Configs of the data set, each with its folder, the default one first."""
 
 EXAMPLES = 3

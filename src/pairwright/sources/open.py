@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pairwright.schemas.errors import SourceError
+from pairwright.schemas.pair import FOLDERS
 from pairwright.sources import Source
 from pairwright.sources.dataset import SavedSource, StreamedSource, is_saved
 from pairwright.sources.folder import FolderSource, is_picture, walk
@@ -82,7 +83,7 @@ def _from_glob(settings: SourceSettings, path: Path) -> Source:
 
 def _run(settings: SourceSettings, folder: Path) -> Source:
     """Return the pairs of a folder that pairwright wrote: the text pairs, or else the image negatives."""
-    for config in ("data", "visual_negative"):
+    for config in FOLDERS.values():
         files = sorted((folder / config).glob("*.parquet"))
         if files:
             return _table(settings, files, folder, _named(folder))
