@@ -1,1 +1,116 @@
-"""Annotators: they write judgements. ``pixels`` measures how far an image negative is from its picture."""
+"""Annotators: they write judgements. One per file, of one of three kinds.
+
+A part binds ``PART`` to a :class:`Verifier` (looks at one answer, asks nobody), a :class:`Judge` (asks a model about all
+answers to a prompt), or a :class:`Measurer` (compares pictures).
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from pairwright.schemas.candidate import Candidate, Comparison
+from pairwright.schemas.judgement import Judgement
+from pairwright.schemas.prompt import Prompt
+from pairwright.schemas.reasons import Reason
+from pairwright.schemas.request import Ask
+from pairwright.schemas.room import Room
+from pairwright.schemas.settings import Settings
+
+S = TypeVar("S", bound=Settings)
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A prompt with the answers that are to be judged."""
+
+    record_id: str
+    seed: int
+    """Run seed, for what is shuffled."""
+    prompt: Prompt
+    candidates: tuple[Candidate, ...]
+    reference: str | None = None
+    """A right answer: the row's ground truth, or its gold answer."""
+    evidence: str | None = None
+    """Text that tells what the pictures show."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What a verifier found in one answer."""
+
+    value: float | None
+    """0 (wrong) to 1 (right); None where the answer cannot be checked."""
+    answer: str | None = None
+    """The final answer that was taken out of the text."""
+    reason: Reason | None = None
+    """Why there is no value: ``answer_unparsable``, ``no_ground_truth``, ``no_score``."""
+    message: str = ""
+    """What was compared with what, or what is missing."""
+
+
+Check = Callable[[Case, Candidate], Checked]
+"""Checks one answer. Pure."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verifier(Generic[S]):
+    """Checks answers by rule."""
+
+    settings: type[S]
+    prepare: Callable[[S], Check]
+    """Checks the settings once. Raises ParameterError, or MissingExtraError if a package is missing."""
+    low: float
+    """Smallest value."""
+    high: float
+    summary: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a judge said nothing of some candidates."""
+
+    reason: Reason
+    message: str
+    candidates: tuple[int, ...]
+    """Numbers of the candidates concerned."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a judge said of the answers to one prompt. What it could not say is a failure, never a guess."""
+
+    ratings: tuple[tuple[Judgement, ...], ...] = ()
+    """For each candidate its judgements, one per aspect, with target ``candidate``; empty where there are none."""
+    comparisons: tuple[Comparison, ...] = ()
+    failures: tuple[Failure, ...] = ()
+
+
+Decide = Callable[[Case, Ask], Awaitable[Verdict]]
+"""Judges the answers to one prompt. Raises RowError when the model cannot be asked about it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judge(Generic[S]):
+    """Asks a model which answer is better, or how good each is."""
+
+    settings: type[S]
+    prepare: Callable[[S, str], Decide]
+    """Checks the settings once; the second argument is the judge's name, ``scorer`` of all it says. Raises
+    ParameterError."""
+    summary: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Measurer:
+    """Compares a picture with another; used by builders, not named in recipes."""
+
+    ranges: Mapping[str, tuple[float | None, float | None]]
+    """Smallest and largest value by measure, None where there is no bound."""
+    summary: str
+    source: str
+
+
+ROOM: Room[Verifier[Any] | Judge[Any] | Measurer] = Room(__name__, __path__, (Verifier, Judge, Measurer))
+"""All annotators, by file name."""

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from pairwright.annotators import Measurer
 from pairwright.schemas.image import Pixels
 from pairwright.schemas.judgement import Judgement
 
@@ -60,6 +61,12 @@ RANGES: dict[str, tuple[float | None, float | None]] = {
     "entropy_ratio": (0.0, None),
 }
 """Smallest and largest value of each measure."""
+
+PART = Measurer(
+    ranges=RANGES,
+    summary="Measures how far a changed picture is from its original: changed pixels, PSNR, SSIM, entropy.",
+    source="PSNR and SSIM as in scikit-image; the changed pixels are ImageDPO's test of an edit, arXiv 2501.00569",
+)
 
 
 def scale(width: int, height: int) -> int:

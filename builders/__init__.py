@@ -4,14 +4,16 @@ A part binds ``PART`` to a :class:`Builder`: the settings it reads from a recipe
 checks them once and returns what every source row then goes through.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Any, Generic, Protocol, TypeVar
 
+from pairwright.samplers import Model
 from pairwright.schemas.image import Image
 from pairwright.schemas.pair import Pair
 from pairwright.schemas.reject import Reject
+from pairwright.schemas.request import Ask
 from pairwright.schemas.room import Room
 from pairwright.schemas.settings import Settings
 from pairwright.schemas.source_row import SourceRow
@@ -25,7 +27,9 @@ class Built:
 
     pairs: tuple[Pair, ...] = ()
     rejects: tuple[Reject, ...] = ()
-    """One of scope ``row`` where there are no pairs; any number of scope ``negative`` where there are."""
+    """One of scope ``row`` where there are no pairs; any number of the other scopes, with pairs or without."""
+    candidates: SourceRow | None = None
+    """The row with all candidates and what was said of them: written to the config ``candidates``."""
 
 
 class Neighbours(Protocol):
@@ -37,6 +41,10 @@ class Neighbours(Protocol):
 
 Construct = Callable[[SourceRow, Neighbours], Built]
 """Turns one source row into pairs. Pure but for its seeds, and safe in any number of threads at once."""
+
+
+Settle = Callable[[Sequence[Built]], list[Built]]
+"""Looks at the results of a shard together, for what cannot be decided row by row. Pure, keeps the order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +70,33 @@ class Builder(Generic[S]):
     """Whether rows will ask for :class:`Neighbours`; then a shard's rows are held together."""
     summary: str
     source: str
+    settle: Callable[[S], Settle | None] | None = None
+    """What is decided over a whole shard, if anything."""
 
 
-ROOM: Room[Builder[Any]] = Room(__name__, __path__, (Builder,))
+Asks = Mapping[str, Ask]
+"""Ways to ask the models of a builder, by the names that the builder gave them."""
+
+ConstructAsking = Callable[[SourceRow, Asks], Awaitable[Built]]
+"""Turns one source row into pairs, asking models on the way; any number of rows are under way at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelBuilder(Generic[S]):
+    """A way of construction that asks models."""
+
+    settings: type[S]
+    """What a recipe's ``parameters`` may hold."""
+    models: Callable[[S], Mapping[str, Model]]
+    """The models that will be asked, by name. The name is where they stand in the parameters: ``judge``,
+    ``samplers.0``."""
+    prepare: Callable[[S, Run], ConstructAsking]
+    """Checks the settings once. Raises ParameterError or UnknownPartError for what cannot be built."""
+    summary: str
+    source: str
+    settle: Callable[[S], Settle | None] | None = None
+    """What is decided over a whole shard, if anything."""
+
+
+ROOM: Room[Builder[Any] | ModelBuilder[Any]] = Room(__name__, __path__, (Builder, ModelBuilder))
 """All builders, by file name."""

@@ -4,6 +4,8 @@ PairwrightError
 ├── RecipeError      a recipe file or a ``--set`` that cannot be used; lists every problem at once
 ├── SourceError      a source that cannot be read at all
 ├── RunError         an output folder in a state that forbids the run
+├── ModelError       a model that cannot be used at all: wrong key, unknown name, dead engine
+├── BudgetError      the run has spent what it may
 ├── WorkerError      a worker process failed or died (in ``pairwright.executors.local``)
 ├── UnknownPartError no part of that name in a room
 ├── ParameterError   a parameter that does not exist, or a value outside its range
@@ -38,6 +40,14 @@ class SourceError(PairwrightError):
 
 class RunError(PairwrightError):
     """An output folder that forbids this run: another recipe, a changed source, another process at work."""
+
+
+class ModelError(PairwrightError):
+    """A model that cannot be used at all; stops the run, which then goes on from there when it is started again."""
+
+
+class BudgetError(PairwrightError):
+    """The run has spent what its budget allows; a raised budget continues it."""
 
 
 class UnknownPartError(PairwrightError):

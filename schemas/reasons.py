@@ -25,6 +25,26 @@ Reason = Literal[
     "outside_band",
     "target_not_reached",
     "no_other_image",
+    "call_refused",
+    "call_failed",
+    "answer_cut",
+    "answer_refused",
+    "answer_unparsable",
+    "repeated_answer",
+    "too_few_answers",
+    "cannot_judge",
+    "tie",
+    "no_contrast",
+    "all_right",
+    "all_wrong",
+    "no_ground_truth",
+    "no_evidence",
+    "no_score",
+    "contained_answer",
+    "length_ratio",
+    "length_balance",
+    "over_cap",
+    "group_split",
 ]
 """A code that is counted in the manifest and shown in tables."""
 
@@ -51,8 +71,31 @@ EXPLANATIONS: dict[Reason, str] = {
     "outside_band": "a measure of the negative lies outside the recipe's accept band",
     "target_not_reached": "no strength in the operation's range reaches the wanted measure",
     "no_other_image": "no other picture in the shard that is not the same or a near copy",
+    "call_refused": "the model's server refuses this very request (too long, too many pictures, its content filter)",
+    "call_failed": "the model's server failed at every try (rate limit, timeout, broken answer); pairwright retry asks again",
+    "answer_cut": "the answer reached max_tokens and is not whole",
+    "answer_refused": "the answer refuses to answer",
+    "answer_unparsable": "no final answer could be taken out of the text",
+    "repeated_answer": "the same answer as another candidate's, or nearly",
+    "too_few_answers": "fewer than two different answers are left",
+    "cannot_judge": "the judge gave no usable verdict, or contradicted itself when the order was swapped",
+    "tie": "the judge finds the answers equally good",
+    "no_contrast": "no two answers differ in score as the pairing rule wants",
+    "all_right": "every answer is right, so none can be the rejected one",
+    "all_wrong": "no answer is right, so none can be the chosen one",
+    "no_ground_truth": "the row has no answer to check against: name its column (source.columns.ground_truth)",
+    "no_evidence": "the judge reads a text in place of the picture, and the row has none: name its column (source.columns.evidence)",
+    "no_score": "the answer has no score under the column or callable that the recipe names",
+    "contained_answer": "the right final answer is part of the wrong one, which may mean the same",
+    "length_ratio": "one side is longer than the recipe's length ratio allows",
+    "length_balance": "left out so that chosen and rejected answers are equally long on average",
+    "over_cap": "more pairs of one prompt than the recipe's cap",
+    "group_split": "rows of one group do not stand together: sort the source by source.group_by",
 }
 """What each code means, in one line; shown by ``pairwright show`` and in reports."""
+
+MAY_SUCCEED_LATER: frozenset[Reason] = frozenset({"call_failed", "image_missing", "image_outside_root"})
+"""Reasons whose cause lies outside the row and may be gone by now: what ``pairwright retry`` tries again."""
 
 if set(EXPLANATIONS) != set(get_args(Reason)):
     raise AssertionError("each reason code needs its explanation")

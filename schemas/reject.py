@@ -5,15 +5,17 @@ from typing import Literal
 
 from pairwright.schemas.reasons import Reason
 
+Scope = Literal["row", "negative", "candidate", "pair"]
+"""What was refused: a whole row, which then gave nothing; or a negative, a candidate or a pair of any row."""
+
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """A source row that gave no pair, or one negative of a row that gave others."""
+    """A source row that gave no pair, or a part of a row that was refused."""
 
     record_id: str
     reason: Reason
-    scope: Literal["row", "negative"] = "row"
-    """``row``: the whole row gave nothing. ``negative``: one negative of a row that did give pairs."""
+    scope: Scope = "row"
     field: str | None = None
     """Column of the source, or operation, at fault."""
     message: str = ""

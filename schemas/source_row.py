@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from pairwright.schemas.candidate import Candidate, Comparison
 from pairwright.schemas.image import Image
 from pairwright.schemas.judgement import Judgement
 from pairwright.schemas.prompt import Prompt
@@ -29,7 +30,13 @@ class SourceRow:
     score_chosen: float | None = None
     score_rejected: float | None = None
     scores: tuple[Judgement, ...] = ()
+    candidates: tuple[Candidate, ...] = ()
+    """Answers that are neither chosen nor rejected yet."""
+    comparisons: tuple[Comparison, ...] = ()
+    """What was said of two candidates side by side."""
     ground_truth: str | None = None
+    evidence: str | None = None
+    """Text that tells what the pictures show (a caption, a report), for judges that read instead of look."""
     license: str | None = None
     language: str | None = None
     tags: tuple[str, ...] = ()

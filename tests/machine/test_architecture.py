@@ -10,12 +10,14 @@ import pytest
 import pairwright
 
 ROOT = Path(__file__).resolve().parents[2]
-ROOMS = ("annotators", "builders", "perturbations", "recipes", "schemas")
+ROOMS = ("annotators", "builders", "pairings", "perturbations", "recipes", "samplers", "schemas")
 MAY_IMPORT = {
     "schemas": {"schemas"},
     "annotators": {"schemas", "annotators"},
     "perturbations": {"schemas", "perturbations"},
-    "builders": {"schemas", "annotators", "perturbations", "builders"},
+    "samplers": {"schemas", "samplers"},
+    "pairings": {"schemas", "pairings"},
+    "builders": {"schemas", "samplers", "annotators", "perturbations", "pairings", "builders"},
     "recipes": {"recipes"},
 }
 HEAVY = ("cv2", "numpy", "pyarrow", "pydantic", "PIL", "yaml", "jinja2", "datasets", "torch")

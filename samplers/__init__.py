@@ -1,0 +1,172 @@
+"""Samplers: they write candidates. One way to reach a model per file.
+
+A part binds ``PART`` to a :class:`SamplerPart`: the options that a recipe may set, and a function that opens a model.
+An open model is anything with one method, ``sample``.
+"""
+
+import json
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Annotated, Any, Generic, Protocol, TypeVar
+
+from pydantic import Field, ValidationError
+
+from pairwright.schemas.errors import ParameterError, RowError
+from pairwright.schemas.request import ModelId, Reply, Request
+from pairwright.schemas.room import Room, unknown
+from pairwright.schemas.settings import Settings
+
+S = TypeVar("S", bound=Settings)
+
+
+class CallSettings(Settings):
+    """How a model is called. Nothing here changes which rows come out, so it may change while a run is continued."""
+
+    concurrency: Annotated[int, Field(ge=1, le=4096)] = 64
+    """Requests under way at once."""
+    requests_per_minute: Annotated[float, Field(gt=0)] | None = None
+    """Most requests per minute; learnt from the server's headers where it tells."""
+    tokens_per_minute: Annotated[float, Field(gt=0)] | None = None
+    """Most tokens per minute, prompt and answer together; learnt from the server's headers where it tells."""
+    timeout_s: Annotated[float, Field(gt=0)] = 300.0
+    """Seconds after which a try is given up."""
+    retries: Annotated[int, Field(ge=0, le=100)] = 8
+    """Tries after the first, before the request becomes a reject."""
+    give_up_after_s: Annotated[float, Field(gt=0)] = 300.0
+    """Seconds without any success, while requests fail, after which the run stops instead of making rejects of all."""
+    batch: bool = False
+    """Use the provider's batch files: half the price, answers within a day."""
+
+
+class Prices(Settings):
+    """What a model costs, in US dollars per million tokens."""
+
+    input: Annotated[float, Field(ge=0)]
+    """Prompt tokens."""
+    output: Annotated[float, Field(ge=0)]
+    """Answer tokens."""
+    cached_input: Annotated[float, Field(ge=0)] | None = None
+    """Prompt tokens that the server had cached; the price of ``input`` if not given."""
+
+
+class Model(Settings):
+    """Which model, and how it is reached."""
+
+    sampler: str = "openai"
+    """How: a sampler; ``pairwright list samplers`` shows them."""
+    model: str | None = None
+    """Its name at the endpoint, or a folder or hub id. A packaged recipe leaves it to you."""
+    revision: str | None = None
+    """Commit or tag of a hub id."""
+    base_url: str | None = None
+    """Address of the server, for example ``http://127.0.0.1:8000/v1``."""
+    endpoint: str | None = None
+    """Name that stands for ``base_url`` in the response store, so that a server may move and its answers stay."""
+    api_key_env: str | None = None
+    """Environment variable that holds the key. The key itself never stands in a recipe."""
+    options: dict[str, Any] = {}
+    """Options of the sampler itself, checked by it."""
+    calls: CallSettings = CallSettings()
+    """Limits and patience."""
+    prices: Prices | None = None
+    """What it costs, where that is to be counted."""
+
+
+class Sampler(Protocol):
+    """An open model."""
+
+    async def sample(self, request: Request) -> Reply:
+        """Answer a request; any number may be under way at once.
+
+        Raises:
+            RowError: ``call_refused`` for a request that the model will never take, ``call_failed`` for one that
+                failed at every try.
+            ModelError: the model cannot be used at all, now or for any request.
+        """
+
+
+class Batches(Protocol):
+    """A provider's batch files: many requests handed in at once, answered within a day, at a lower price."""
+
+    async def submit(self, requests: Mapping[str, Request], tag: str) -> str:
+        """Hand in requests under names of the caller's; return the provider's id. ``tag`` is stored with the batch."""
+
+    async def find(self, tag: str) -> str | None:
+        """Return the id of a batch that was handed in under ``tag``, or None: tells after a crash whether it was."""
+
+    async def status(self, batch: str) -> "BatchStatus":
+        """Return how far a batch is."""
+
+    def collect(self, batch: str) -> AsyncIterator[tuple[str, "Reply | RowError"]]:
+        """Yield name and outcome of every request that was answered or refused, also of a batch that expired."""
+
+
+@dataclass(frozen=True, slots=True)
+class BatchStatus:
+    """How far a batch is."""
+
+    ended: bool
+    """Nothing more will come; what there is can be collected."""
+    answered: int
+    failed: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class SamplerPart(Generic[S]):
+    """A way to reach a model."""
+
+    options: type[S]
+    """What a recipe's ``options`` may hold."""
+    open: Callable[[Model, S], AbstractAsyncContextManager[Sampler]]
+    """Opens a model. Entering raises ModelError if it cannot be used, MissingExtraError if a package is missing."""
+    remote: bool
+    """Whether ``base_url`` says where it is; otherwise it runs in this process."""
+    summary: str
+    source: str
+    batches: Callable[[Model, S], AbstractAsyncContextManager[Batches]] | None = None
+    """Opens the provider's batch files, where it has them."""
+
+
+ROOM: Room[SamplerPart[Any]] = Room(__name__, __path__, (SamplerPart,))
+"""All samplers, by file name."""
+
+
+def opened(model: Model) -> AbstractAsyncContextManager[Sampler]:
+    """Return a model, to be opened with ``async with``. Raises as :func:`checked` does."""
+    part = ROOM.get(model.sampler)
+    return part.open(model, checked(model))
+
+
+def checked(model: Model) -> Settings:
+    """Return the sampler's own options, parsed.
+
+    Raises:
+        UnknownPartError: there is no such sampler.
+        ParameterError: the model has no name, no address, or an option that the sampler does not know.
+    """
+    part = ROOM.get(model.sampler)
+    if not model.model:
+        raise ParameterError("model: missing; name the model that is to be asked")
+    if model.base_url is not None and not part.remote:
+        raise ParameterError(f"base_url: {model.sampler} runs in this process and has no address")
+    try:
+        options: Settings = part.options.model_validate(model.options)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(map(str, first["loc"]))
+        if first["type"] == "extra_forbidden":
+            raise ParameterError(
+                f"options: {unknown(f'options of {model.sampler}', key, sorted(part.options.model_fields))}"
+            ) from error
+        raise ParameterError(f"options.{key}: {first['msg']}, got {first['input']!r}") from error
+    return options
+
+
+def model_id(model: Model) -> ModelId:
+    """Return all of a model that changes its answers, for the response store."""
+    part = ROOM.get(model.sampler)
+    endpoint = (model.endpoint or model.base_url or "default") if part.remote else "in process"
+    options = json.dumps(checked(model).model_dump(mode="json"), sort_keys=True)
+    return ModelId(model.sampler, endpoint, model.model or "", model.revision, options)
