@@ -219,7 +219,7 @@ def measure_writer(rows: Sequence[Pair], folder: Path) -> float:
     """Return milliseconds per row of the product's writer: records in, hashed and published file out."""
 
     def publish() -> None:
-        with writer.PartWriter(folder, "part") as parts:
+        with writer.PartWriter(folder, "part", writer.PAIRS) as parts:
             parts.add(rows)
             writer.publish(parts.close(), folder)
 

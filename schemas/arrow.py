@@ -12,16 +12,18 @@ from typing import Any
 import pyarrow as pa
 
 from pairwright.schemas.image import Image
+from pairwright.schemas.judgement import Judgement
 from pairwright.schemas.pair import Pair
 from pairwright.schemas.prompt import MARKER
 
 SCHEMA_VERSION = "1"
 """Raised by one whenever a column changes its meaning or type, or goes away."""
 
-_IMAGES = pa.list_(pa.struct([("bytes", pa.binary()), ("path", pa.string())]))
+IMAGES = pa.list_(pa.struct([("bytes", pa.binary()), ("path", pa.string())]))
+"""Type of a column of images."""
 _PART = pa.struct([("type", pa.string()), ("text", pa.string())])
 _MESSAGES = pa.list_(pa.struct([("role", pa.string()), ("content", pa.list_(_PART))]))
-_META = pa.list_(
+META = pa.list_(
     pa.struct(
         [
             ("sha256", pa.string()),
@@ -34,7 +36,8 @@ _META = pa.list_(
         ]
     )
 )
-_SCORES = pa.list_(
+"""Type of the column beside it: what is known of each image."""
+SCORES = pa.list_(
     pa.struct(
         [
             ("target", pa.string()),
@@ -47,6 +50,7 @@ _SCORES = pa.list_(
         ]
     )
 )
+"""Type of a column of judgements."""
 _FEATURES = {"info": {"features": {name: [{"_type": "Image"}] for name in ("images", "rejected_images")}}}
 
 METADATA = {"huggingface": json.dumps(_FEATURES), "pairwright_schema": SCHEMA_VERSION}
@@ -55,11 +59,11 @@ METADATA = {"huggingface": json.dumps(_FEATURES), "pairwright_schema": SCHEMA_VE
 SCHEMA = pa.schema(
     [
         ("id", pa.string()),
-        ("images", _IMAGES),
+        ("images", IMAGES),
         ("prompt", _MESSAGES),
         ("chosen", _MESSAGES),
         ("rejected", _MESSAGES),
-        ("rejected_images", _IMAGES),
+        ("rejected_images", IMAGES),
         ("question", pa.string()),
         ("chosen_text", pa.string()),
         ("rejected_text", pa.string()),
@@ -68,12 +72,12 @@ SCHEMA = pa.schema(
         ("pair_kind", pa.string()),
         ("score_chosen", pa.float64()),
         ("score_rejected", pa.float64()),
-        ("scores", _SCORES),
+        ("scores", SCORES),
         ("ground_truth", pa.string()),
         ("chosen_model", pa.string()),
         ("rejected_model", pa.string()),
-        ("images_meta", _META),
-        ("rejected_images_meta", _META),
+        ("images_meta", META),
+        ("rejected_images_meta", META),
         ("source", pa.string()),
         ("source_id", pa.string()),
         ("group_id", pa.string()),
@@ -118,11 +122,11 @@ def to_row(pair: Pair) -> dict[str, Any]:
     prompt, negatives = pair.prompt, pair.rejected_images
     return {
         "id": pair.id,
-        "images": _stored(prompt.images),
+        "images": stored_images(prompt.images),
         "prompt": messages(prompt.system, prompt.history, prompt.question),
         "chosen": [_message("assistant", pair.chosen)],
         "rejected": [_message("assistant", pair.rejected)],
-        "rejected_images": None if negatives is None else _stored(negatives),
+        "rejected_images": None if negatives is None else stored_images(negatives),
         "question": prompt.question,
         "chosen_text": pair.chosen,
         "rejected_text": pair.rejected,
@@ -131,23 +135,12 @@ def to_row(pair: Pair) -> dict[str, Any]:
         "pair_kind": pair.kind,
         "score_chosen": pair.score_chosen,
         "score_rejected": pair.score_rejected,
-        "scores": [
-            {
-                "target": score.target,
-                "scorer": score.scorer,
-                "aspect": score.aspect,
-                "value": score.value,
-                "min": score.low,
-                "max": score.high,
-                "rationale": score.rationale,
-            }
-            for score in pair.scores
-        ],
+        "scores": score_rows(pair.scores),
         "ground_truth": pair.ground_truth,
         "chosen_model": pair.chosen_model,
         "rejected_model": pair.rejected_model,
-        "images_meta": [_meta(image) for image in prompt.images],
-        "rejected_images_meta": None if negatives is None else [_meta(image) for image in negatives],
+        "images_meta": meta_rows(prompt.images),
+        "rejected_images_meta": None if negatives is None else meta_rows(negatives),
         "source": pair.source,
         "source_id": pair.source_id,
         "group_id": pair.group_id,
@@ -181,17 +174,38 @@ def _message(role: str, text: str) -> dict[str, Any]:
     return {"role": role, "content": parts}
 
 
-def _stored(images: Sequence[Image]) -> list[dict[str, Any]]:
+def stored_images(images: Sequence[Image]) -> list[dict[str, Any]]:
+    """Return images as the values of an image column."""
     return [{"bytes": image.data, "path": image.path} for image in images]
 
 
-def _meta(image: Image) -> dict[str, Any]:
-    return {
-        "sha256": image.sha256,
-        "width": image.header.width,
-        "height": image.header.height,
-        "format": image.header.format,
-        "source_uri": image.source_uri,
-        "license": image.license,
-        "edit": image.edit,
-    }
+def meta_rows(images: Sequence[Image]) -> list[dict[str, Any]]:
+    """Return what is known of images as the values of the column beside theirs."""
+    return [
+        {
+            "sha256": image.sha256,
+            "width": image.header.width,
+            "height": image.header.height,
+            "format": image.header.format,
+            "source_uri": image.source_uri,
+            "license": image.license,
+            "edit": image.edit,
+        }
+        for image in images
+    ]
+
+
+def score_rows(scores: Sequence[Judgement]) -> list[dict[str, Any]]:
+    """Return judgements as the values of a column of scores."""
+    return [
+        {
+            "target": score.target,
+            "scorer": score.scorer,
+            "aspect": score.aspect,
+            "value": score.value,
+            "min": score.low,
+            "max": score.high,
+            "rationale": score.rationale,
+        }
+        for score in scores
+    ]

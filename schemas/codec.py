@@ -290,6 +290,8 @@ def _decode_with_pillow(data: bytes, field: str | None) -> Pixels:
                 return np.asarray(_as_rgb(upright, field))
         except RowError:
             raise
+        except PIL.UnidentifiedImageError as error:  # its own text holds a memory address
+            raise RowError("image_unreadable", field, "only its header is that of a picture") from error
         except Exception as error:  # see read_header
             cut = "truncated" in str(error).lower()
             raise RowError("image_truncated" if cut else "image_unreadable", field, str(error)) from error

@@ -17,8 +17,11 @@ from pydantic import Field, ValidationError
 
 from pairwright import __version__
 from pairwright.builders import ROOM as BUILDERS
-from pairwright.builders import Builder, Construct, Run
+from pairwright.builders import Builder, Construct, ConstructAsking, ModelBuilder, Run, Settle
 from pairwright.recipes import packaged
+from pairwright.responses.settings import Budget
+from pairwright.samplers import Model
+from pairwright.samplers import checked as checked_model
 from pairwright.schemas.errors import PairwrightError, ParameterError, RecipeError, UnknownPartError
 from pairwright.schemas.room import unknown
 from pairwright.schemas.settings import Settings
@@ -34,6 +37,8 @@ class OutputSettings(Settings):
     """Source rows per shard: the unit of work, commit and resume, and of one Parquet file."""
     pretty_name: str | None = None
     """Title of the data set card."""
+    responses: str | None = None
+    """Response store, a file that several runs may share; ``responses.sqlite`` in the run's folder if not set."""
 
 
 class RecipeFile(Settings):
@@ -46,7 +51,17 @@ class RecipeFile(Settings):
     builder: str
     parameters: dict[str, Any] = {}
     output: OutputSettings = OutputSettings()
+    budget: Budget = Budget()
+    """Where a run that asks models stops."""
     seed: int = 0
+
+
+_PLACES = (
+    *(("source", key) for key in ("path",)),
+    *(("output", key) for key in ("path", "pretty_name", "responses")),
+)
+_OF_CALLS = frozenset({"base_url", "api_key_env", "calls", "prices"})
+"""Keys of a model that say how it is called and what it costs, not which rows come out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +69,7 @@ class Recipe:
     """A recipe that was checked: it can be run."""
 
     file: RecipeFile
-    builder: Builder[Any]
+    builder: Builder[Any] | ModelBuilder[Any]
     parameters: Settings
     """``file.parameters``, parsed by the builder, with all defaults filled in."""
 
@@ -79,11 +94,47 @@ class Recipe:
         return Path(self.file.output.path or f"{self.name}-out")
 
     def construct(self) -> Construct:
-        """Return the function that every source row goes through."""
-        construct: Construct = self.builder.prepare(
-            self.parameters, Run(self.name, self.file.seed, __version__)
-        )
+        """Return the function that every source row goes through, of a builder that asks no model."""
+        if isinstance(self.builder, ModelBuilder):
+            raise TypeError(f"{self.file.builder} asks models: use construct_asking")
+        construct: Construct = self.builder.prepare(self.parameters, self._run())
         return construct
+
+    def uses_neighbours(self) -> bool:
+        """Tell whether rows will ask for others of their shard."""
+        return isinstance(self.builder, Builder) and self.builder.uses_neighbours(self.parameters)
+
+    def construct_asking(self) -> ConstructAsking:
+        """Return the function that every source row goes through, of a builder that asks models."""
+        if isinstance(self.builder, Builder):
+            raise TypeError(f"{self.file.builder} asks no models: use construct")
+        construct: ConstructAsking = self.builder.prepare(self.parameters, self._run())
+        return construct
+
+    def settle(self) -> Settle | None:
+        """Return what is decided over a whole shard, if anything."""
+        return self.builder.settle(self.parameters) if self.builder.settle else None
+
+    def models(self) -> Mapping[str, Model]:
+        """Return the models that will be asked, by the name under which they stand in ``parameters``.
+
+        Raises:
+            RecipeError: one of them cannot be asked: it has no name, or an option that its sampler does not know.
+        """
+        if not isinstance(self.builder, ModelBuilder):
+            return {}
+        models = self.builder.models(self.parameters)
+        problems = [problem for name, model in models.items() if (problem := _model_problem(name, model))]
+        if problems:
+            raise RecipeError(self.name, problems)
+        return models
+
+    def responses(self) -> Path:
+        """Return the file of the response store."""
+        return Path(self.file.output.responses or self.folder() / "responses.sqlite")
+
+    def _run(self) -> Run:
+        return Run(self.name, self.file.seed, __version__)
 
     def resolved(self) -> dict[str, Any]:
         """Return the whole recipe with every default filled in, as plain values for ``run.json``."""
@@ -91,13 +142,44 @@ class Recipe:
         return plain | {"parameters": self.parameters.model_dump(mode="json")}
 
     def identity(self) -> str:
-        """Return a fingerprint of all that decides which rows come out; where things lie and descriptions are left out."""
+        """Return a fingerprint of all that decides which rows come out.
+
+        Left out are descriptions, where things lie, and how models are reached and paid.
+        """
         plain = self.resolved()
-        for block, keys in (("source", ("path",)), ("output", ("path", "pretty_name"))):
-            for key in keys:
-                plain[block].pop(key, None)
-        plain.pop("about")
+        for key in ("about", "budget"):
+            plain.pop(key)
+        plain["parameters"] = _without_calls(plain["parameters"])
+        for block, key in _PLACES:
+            plain[block].pop(key, None)
         return sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
+
+
+def decides_rows(key: str) -> bool:
+    """Tell whether a key of a resolved recipe, dotted, decides which rows come out: whether a run may go on without it.
+
+    >>> decides_rows("parameters.judge.calls.retries"), decides_rows("parameters.judge.params.scale")
+    (False, True)
+    """
+    steps = key.split(".")
+    if steps[0] in ("about", "budget") or tuple(steps[:2]) in _PLACES:
+        return False
+    return steps[0] != "parameters" or not _OF_CALLS & set(steps)
+
+
+def _without_calls(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_calls(inner) for key, inner in value.items() if key not in _OF_CALLS}
+    return [_without_calls(inner) for inner in value] if isinstance(value, list) else value
+
+
+def _model_problem(name: str, model: Model) -> str | None:
+    try:
+        checked_model(model)
+    except (ParameterError, UnknownPartError) as error:
+        how = f" (--set {name}.model=NAME)" if not model.model else ""
+        return f"{name}.{error}{how}"
+    return None
 
 
 def load_recipe(recipe: str | Path, overrides: Sequence[str] = ()) -> Recipe:
@@ -235,7 +317,7 @@ def _parsed(parsed: Mapping[str, Any], shown: str) -> Recipe:
     return Recipe(file, builder, parameters)
 
 
-def _builder_of(parsed: Mapping[str, Any], problems: list[str]) -> Builder[Any] | None:
+def _builder_of(parsed: Mapping[str, Any], problems: list[str]) -> Builder[Any] | ModelBuilder[Any] | None:
     name = parsed.get("builder")
     if not isinstance(name, str):
         return None  # RecipeFile has said so

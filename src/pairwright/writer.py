@@ -6,19 +6,24 @@ How the files are laid out, and what was measured for it, is in ``docs/schema.md
 
 import hashlib
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Generic, Self, TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pairwright.runs.disk import temporary, writing
 from pairwright.schemas.arrow import SCHEMA, to_table
+from pairwright.schemas.candidate_table import CANDIDATES_SCHEMA, to_candidate_table
+from pairwright.schemas.image import Image
 from pairwright.schemas.pair import Pair
+from pairwright.schemas.source_row import SourceRow
+
+R = TypeVar("R")
 
 GROUP_ROWS = 100
 """Most rows of a row group."""
@@ -58,37 +63,58 @@ class WrittenFile:
     """Hex digest of the file."""
 
 
-class PartWriter:
-    """Writes the pairs of one config of one shard. Not for several threads at once.
+@dataclass(frozen=True, slots=True)
+class Config(Generic[R]):
+    """What the rows of a config are, to the writer."""
 
-    Holds one row group in memory. Nothing is written where no pair is added. As a context manager it removes its
+    schema: pa.Schema
+    to_table: Callable[[Sequence[R]], pa.Table]
+    originals: Callable[[R], Sequence[Image]]
+    """Images of the prompt: stored once per row group, however often they stand in it."""
+    negatives: Callable[[R], Sequence[Image]]
+    """Images that hardly ever repeat."""
+
+
+PAIRS: Config[Pair] = Config(
+    SCHEMA, to_table, lambda pair: pair.prompt.images, lambda pair: pair.rejected_images or ()
+)
+CANDIDATES: Config[SourceRow] = Config(
+    CANDIDATES_SCHEMA, to_candidate_table, lambda row: row.prompt.images, lambda row: ()
+)
+
+
+class PartWriter(Generic[R]):
+    """Writes the rows of one config of one shard. Not for several threads at once.
+
+    Holds one row group in memory. Nothing is written where no row is added. As a context manager it removes its
     files when the block fails::
 
-        with PartWriter(folder, "train-00007") as writer:
+        with PartWriter(folder, "train-00007", PAIRS) as writer:
             writer.add(pairs)
             written = writer.close()
         publish((file.name for file in written), folder)
     """
 
-    def __init__(self, folder: Path, stem: str) -> None:
+    def __init__(self, folder: Path, stem: str, config: Config[R]) -> None:
         """Parts are named ``{stem}-00.parquet``, ``{stem}-01.parquet`` and so on, so that their names sort as they were
         written; ``folder`` is made when needed."""
         self._folder = folder
         self._stem = stem
-        self._group = _Group()
-        self._part: _Part | None = None
+        self._config = config
+        self._group = _Group(config)
+        self._part: _Part[R] | None = None
         self._written: list[WrittenFile] = []
 
-    def add(self, pairs: Sequence[Pair]) -> None:
+    def add(self, rows: Sequence[R]) -> None:
         """Add rows, in this order. Raises RunError if the disk is full or the folder cannot be written."""
-        for pair in pairs:
-            self._group.add(pair)
+        for row in rows:
+            self._group.add(row)
             if self._group.full():
                 self._flush()
 
     def close(self) -> tuple[WrittenFile, ...]:
         """Finish the files, force them to disk, and return them. Raises RunError as :meth:`add` does."""
-        if self._group.pairs:
+        if self._group.rows:
             self._flush()
         if self._part is not None:
             self._finish(self._part)
@@ -102,7 +128,7 @@ class PartWriter:
         for file in self._written:
             temporary(self._folder / file.name).unlink(missing_ok=True)
         self._written.clear()
-        self._group = _Group()
+        self._group = _Group(self._config)
 
     def __enter__(self) -> Self:
         """Return the writer."""
@@ -116,22 +142,22 @@ class PartWriter:
             self.abort()
 
     def _flush(self) -> None:
-        group, self._group = self._group, _Group()
+        group, self._group = self._group, _Group(self._config)
         part = self._part or self._open()
         with writing(part.path):
             part.write(group)
         if part.picture_bytes >= PART_BYTES:
             self._finish(part)
 
-    def _open(self) -> "_Part":
+    def _open(self) -> "_Part[R]":
         name = f"{self._stem}-{len(self._written):02d}.parquet"
         path = temporary(self._folder / name)
         with writing(path):
             self._folder.mkdir(parents=True, exist_ok=True)
-            self._part = _Part(path, name)
+            self._part = _Part(path, name, self._config)
         return self._part
 
-    def _finish(self, part: "_Part") -> None:
+    def _finish(self, part: "_Part[R]") -> None:
         with writing(part.path):
             self._written.append(part.finish())
         self._part = None
@@ -152,47 +178,49 @@ def publish(names: Iterable[str], folder: Path) -> None:
         _sync(folder)
 
 
-class _Group:
+class _Group(Generic[R]):
     """The rows of one row group."""
 
-    def __init__(self) -> None:
-        self.pairs: list[Pair] = []
+    def __init__(self, config: Config[R]) -> None:
+        self.rows: list[R] = []
         self.stored = 0
         self.in_memory = 0
+        self._config = config
         self._known: set[str] = set()
 
-    def add(self, pair: Pair) -> None:
-        self.pairs.append(pair)
-        for image in pair.prompt.images:  # stored once, in the column's dictionary
+    def add(self, row: R) -> None:
+        self.rows.append(row)
+        for image in self._config.originals(row):  # stored once, in the column's dictionary
             self.stored += 0 if image.sha256 in self._known else len(image.data)
             self._known.add(image.sha256)
             self.in_memory += len(image.data)
-        for image in pair.rejected_images or ():
+        for image in self._config.negatives(row):
             self.stored += len(image.data)
             self.in_memory += len(image.data)
 
     def full(self) -> bool:
         return (
-            len(self.pairs) >= GROUP_ROWS
+            len(self.rows) >= GROUP_ROWS
             or self.stored >= GROUP_BYTES
             or self.in_memory >= GROUP_BYTES_IN_MEMORY
         )
 
 
-class _Part:
+class _Part(Generic[R]):
     """One open file."""
 
-    def __init__(self, path: Path, name: str) -> None:
+    def __init__(self, path: Path, name: str, config: Config[R]) -> None:
         self.path = path
         self.picture_bytes = 0
         self._name = name
         self._rows = 0
-        self._parquet = pq.ParquetWriter(path, SCHEMA, **_layout())
+        self._to_table = config.to_table
+        self._parquet = pq.ParquetWriter(path, config.schema, **_layout(config.schema))
 
-    def write(self, group: _Group) -> None:
-        self._parquet.write_table(to_table(group.pairs), row_group_size=GROUP_ROWS)
+    def write(self, group: _Group[R]) -> None:
+        self._parquet.write_table(self._to_table(group.rows), row_group_size=GROUP_ROWS)
         self.picture_bytes += group.stored
-        self._rows += len(group.pairs)
+        self._rows += len(group.rows)
 
     def finish(self) -> WrittenFile:
         self._parquet.close()
@@ -210,10 +238,10 @@ class _Part:
 
 
 @cache
-def _layout() -> dict[str, Any]:
+def _layout(schema: pa.Schema) -> dict[str, Any]:
     """Return the options of ``ParquetWriter``."""
     sink = pa.BufferOutputStream()
-    pq.write_table(SCHEMA.empty_table(), sink)
+    pq.write_table(schema.empty_table(), sink)
     columns = pq.ParquetFile(sink.getvalue()).schema
     leaves = [columns.column(number).path for number in range(len(columns))]
     return {
@@ -224,7 +252,7 @@ def _layout() -> dict[str, Any]:
         "use_dictionary": [leaf for leaf in leaves if leaf != _PICTURES[1]],
         "dictionary_pagesize_limit": 2**30,
         # Smallest and largest value of pictures or long texts would only swell the footer.
-        "write_statistics": list(_FILTERED_BY),
+        "write_statistics": [name for name in _FILTERED_BY if name in schema.names],
         "write_page_index": True,
     }
 

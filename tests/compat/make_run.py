@@ -15,7 +15,7 @@ from pairwright.schemas.image import Image
 from pairwright.schemas.pair import Pair, PairKind, group_id, pair_id
 from pairwright.schemas.prompt import Prompt
 from pairwright.schemas.validate_file import require_valid
-from pairwright.writer import PartWriter, publish
+from pairwright.writer import PAIRS, PartWriter, publish
 
 README = """---
 configs:
@@ -68,7 +68,7 @@ def make(folder: Path) -> None:
         ],
     }
     for name, pairs in configs.items():
-        with PartWriter(folder / name, "train-00000") as parts:
+        with PartWriter(folder / name, "train-00000", PAIRS) as parts:
             parts.add(pairs)
             publish([file.name for file in parts.close()], folder / name)
     (folder / "README.md").write_text(README)

@@ -15,7 +15,7 @@ from pairwright.schemas.errors import RunError
 from pairwright.schemas.pair import Pair, group_id, pair_id
 from pairwright.schemas.prompt import Prompt
 from pairwright.schemas.validate_file import validate_file
-from pairwright.writer import PartWriter, publish
+from pairwright.writer import PAIRS, PartWriter, publish
 
 BYTES = "images.list.element.bytes"
 
@@ -41,7 +41,7 @@ def make(number, clean, negative=None):
 
 
 def write(folder, pairs, stem="train-00000", step=None):
-    with PartWriter(folder, stem) as parts:
+    with PartWriter(folder, stem, PAIRS) as parts:
         for start in range(0, len(pairs), step or len(pairs) or 1):
             parts.add(pairs[start : start + (step or len(pairs))])
         written = parts.close()
@@ -133,7 +133,7 @@ def test_no_pairs_leave_no_file_and_no_folder(tmp_path):
 
 
 def test_names_appear_only_on_publishing(tmp_path, pairs):
-    parts = PartWriter(tmp_path, "train-00000")
+    parts = PartWriter(tmp_path, "train-00000", PAIRS)
     parts.add(pairs[:150])
     written = parts.close()
     assert [path.name for path in tmp_path.iterdir()] == [".train-00000-00.parquet.tmp"]
@@ -151,7 +151,7 @@ def test_publishing_replaces_what_a_killed_run_left(tmp_path, pairs):
 @pytest.mark.parametrize("rows", [1, 150, 230])
 def test_abort_removes_everything(tmp_path, pairs, rows, monkeypatch):
     monkeypatch.setattr(writer, "PART_BYTES", 1)
-    parts = PartWriter(tmp_path, "train-00000")
+    parts = PartWriter(tmp_path, "train-00000", PAIRS)
     parts.add(pairs[:rows])
     parts.abort()
     parts.abort()
@@ -160,7 +160,7 @@ def test_abort_removes_everything(tmp_path, pairs, rows, monkeypatch):
 
 
 def test_abort_after_close_removes_what_was_not_published(tmp_path, pairs):
-    parts = PartWriter(tmp_path, "train-00000")
+    parts = PartWriter(tmp_path, "train-00000", PAIRS)
     parts.add(pairs[:3])
     parts.close()
     parts.abort()
@@ -175,7 +175,7 @@ def _fail_after(parts, pairs):
 
 def test_a_failing_block_removes_its_files(tmp_path, pairs):
     with pytest.raises(KeyboardInterrupt):
-        _fail_after(PartWriter(tmp_path, "train-00000"), pairs)
+        _fail_after(PartWriter(tmp_path, "train-00000", PAIRS), pairs)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -59,7 +59,8 @@ class ShardBuilder:
         self._job, self._size = job, job.recipe.file.output.shard_rows
         self._source = source or _same_source(job)
         self._construct = job.recipe.construct()
-        self._held = job.recipe.builder.uses_neighbours(job.recipe.parameters)
+        self._held = job.recipe.uses_neighbours()
+        self._settle = job.recipe.settle()
         self._jumps = self._source.count() is not None
         self._rows: Iterator[RawRow] = iter(())
         self._position: int | None = None
@@ -74,11 +75,16 @@ class ShardBuilder:
         writer = ShardWriter(self._job.folder, number, number * self._size)
         try:
             rows = chain([first], rows)
+            unsettled: list[Built] = []
             for chunk in iter(lambda: list(islice(rows, CHUNK_ROWS)), []):
                 built = self._built(chunk, neighbours)
-                writer.add(built)
-                pairs, rejects = sum(len(one.pairs) for one in built), sum(len(one.rejects) for one in built)
-                watch(Tally(len(built), pairs, rejects))
+                if self._settle:
+                    unsettled += built
+                else:
+                    writer.add(built)
+                watch(tally(built))
+            if self._settle:
+                writer.add(self._settle(unsettled))
         except BaseException:
             writer.abort()
             raise
@@ -122,6 +128,11 @@ class ShardBuilder:
         for raw in islice(self._rows, count):
             self._position = (self._position or 0) + 1
             yield raw
+
+
+def tally(built: Sequence[Built]) -> Tally:
+    """Return what some rows gave, for the progress."""
+    return Tally(len(built), sum(len(one.pairs) for one in built), sum(len(one.rejects) for one in built))
 
 
 def _same_source(job: Job) -> Source:

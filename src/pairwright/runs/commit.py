@@ -12,9 +12,10 @@ from pairwright.runs import manifest
 from pairwright.runs.disk import temporary, write_synced, writing
 from pairwright.runs.folder import REJECTS, WRITTEN
 from pairwright.runs.manifest import Counts, FileEntry, ShardEntry
+from pairwright.schemas.candidate_table import FOLDER as CANDIDATES_FOLDER
 from pairwright.schemas.pair import FOLDERS, Pair
 from pairwright.schemas.reject import Reject
-from pairwright.writer import PartWriter, WrittenFile, publish
+from pairwright.writer import CANDIDATES, PAIRS, PartWriter, WrittenFile, publish
 
 
 class ShardWriter:
@@ -23,7 +24,9 @@ class ShardWriter:
     def __init__(self, folder: Path, shard: int, start: int) -> None:
         """``start`` is the number of the shard's first source row."""
         self._folder, self._shard, self._start = folder, shard, start
-        self._parts = {name: PartWriter(folder / name, f"train-{shard:05d}") for name in FOLDERS.values()}
+        stem = f"train-{shard:05d}"
+        self._parts = {name: PartWriter(folder / name, stem, PAIRS) for name in FOLDERS.values()}
+        self._candidates = PartWriter(folder / CANDIDATES_FOLDER, stem, CANDIDATES)
         self._rejects: list[Reject] = []
         self.rows = self._paired = 0
         """Source rows added."""
@@ -41,10 +44,12 @@ class ShardWriter:
                 by_config[FOLDERS[pair.kind]].append(pair)
         for name, pairs in by_config.items():
             self._parts[name].add(pairs)
+        self._candidates.add([built.candidates for built in results if built.candidates is not None])
 
     def finish(self) -> ShardEntry:
         """Finish the files under their temporary names, forced to disk, and return the shard's entry."""
         written = {name: writer.close() for name, writer in self._parts.items()}
+        written[CANDIDATES_FOLDER] = self._candidates.close()
         if self._rejects:
             written[REJECTS] = (self._write_rejects(),)
         return ShardEntry(self._shard, self._start, self._counts(), tuple(_entries(written)))
@@ -53,6 +58,7 @@ class ShardWriter:
         """Remove the temporary files."""
         for writer in self._parts.values():
             writer.abort()
+        self._candidates.abort()
 
     def _counts(self) -> Counts:
         rejects: dict[str, Counter[str]] = {}

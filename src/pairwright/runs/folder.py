@@ -9,15 +9,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
-from pairwright.recipe import Recipe
+from pairwright.recipe import Recipe, decides_rows
 from pairwright.runs import manifest, run_file
 from pairwright.runs.manifest import FileEntry, ShardEntry
 from pairwright.runs.run_file import Identity, RunFile
+from pairwright.schemas.candidate_table import FOLDER as CANDIDATES
 from pairwright.schemas.errors import RunError
 from pairwright.schemas.pair import FOLDERS
 
 REJECTS = "rejects"
-WRITTEN = (*dict.fromkeys(FOLDERS.values()), REJECTS)
+WRITTEN = (*dict.fromkeys(FOLDERS.values()), CANDIDATES, REJECTS)
 """Folders into which shards are written."""
 
 _OURS = re.compile(r"\.?(train|rejects)-\d{5,}(-\d+)?\.(parquet|jsonl)(\.tmp)?")
@@ -163,9 +164,8 @@ def _version_differences(was: Identity, now: Identity) -> list[str]:
 
 def _changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
     old, new = dict(_flat("", before)), dict(_flat("", after))
-    ignored = {"about", "source.path", "output.path", "output.pretty_name"}
     keys = sorted(
-        key for key in old.keys() | new.keys() if old.get(key) != new.get(key) and key not in ignored
+        key for key in old.keys() | new.keys() if old.get(key) != new.get(key) and decides_rows(key)
     )
     return [f"{key} was {json.dumps(old.get(key))}, is {json.dumps(new.get(key))}" for key in keys]
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from pairwright.schemas.arrow import SCHEMA
+from pairwright.schemas.candidate_table import CANDIDATES_SCHEMA
 from pairwright.schemas.errors import SourceError
 from pairwright.schemas.room import unknown
 from pairwright.sources.settings import ColumnMap
@@ -76,6 +77,8 @@ NAMES: dict[str, tuple[str, ...]] = {
         "rejected_images_file_names",
         "rejected_image_path",
     ),
+    "candidates": ("candidates",),
+    "evidence": ("evidence",),
     "id": ("source_id", "id", "question_id", "sample_id", "uid", "idx", "index", "image_id"),
     "source": ("source", "ds_name", "dataset_name"),
     "system": ("system", "system_prompt"),
@@ -91,9 +94,10 @@ NAMES: dict[str, tuple[str, ...]] = {
 }
 """Names by which each field is known, best first."""
 
-SHARED = frozenset(SCHEMA.names)
-"""Columns of pairwright's own schema."""
+SHARED = frozenset(SCHEMA.names) | frozenset(CANDIDATES_SCHEMA.names)
+"""Columns of pairwright's own schemas."""
 _TELLS_SHARED = frozenset({"images", "question", "chosen_text", "rejected_text", "pair_kind", "images_meta"})
+_TELLS_CANDIDATES = frozenset({"images", "question", "candidates", "comparisons", "images_meta"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +111,7 @@ class Columns:
     missing: tuple[tuple[str, str], ...]
     """(field, column) the recipe names and the row does not have."""
     shared: bool
-    """Whether these are rows of pairwright's own schema."""
+    """Whether these are rows of pairwright's own schema, pairs or candidates."""
 
 
 @lru_cache(maxsize=512)  # asked for every row
@@ -129,7 +133,7 @@ def recognise(names: tuple[str, ...], told: tuple[tuple[str, str], ...] = ()) ->
     >>> dict(recognise(("file_name", "text")).taken)
     {'images': 'file_name', 'chosen': 'text'}
     """
-    if not told and set(names) >= _TELLS_SHARED:
+    if not told and (set(names) >= _TELLS_SHARED or set(names) >= _TELLS_CANDIDATES):
         own = {name: name for name in names if name in SHARED}
         return Columns(own, tuple(name for name in names if name not in SHARED), (), shared=True)
     present = set(names)

@@ -5,6 +5,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from pairwright.schemas.candidate_table import FOLDER as CANDIDATES
 from pairwright.schemas.errors import SourceError
 from pairwright.schemas.pair import FOLDERS
 from pairwright.sources import Source
@@ -82,7 +83,15 @@ def _from_glob(settings: SourceSettings, path: Path) -> Source:
 
 
 def _run(settings: SourceSettings, folder: Path) -> Source:
-    """Return the pairs of a folder that pairwright wrote: the text pairs, or else the image negatives."""
+    """Return the pairs of a folder that pairwright wrote: the text pairs, or else the image negatives.
+
+    With ``subset: candidates`` its candidates.
+    """
+    if settings.subset == CANDIDATES:
+        files = sorted((folder / CANDIDATES).glob("*.parquet"))
+        if files:
+            return _table(settings, files, folder, _named(folder))
+        raise SourceError(f"{folder}: a run without candidates: no Parquet file in {CANDIDATES}/")
     for config in FOLDERS.values():
         files = sorted((folder / config).glob("*.parquet"))
         if files:

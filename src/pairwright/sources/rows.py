@@ -9,6 +9,7 @@ from pairwright.schemas.image import Image
 from pairwright.schemas.prompt import MARKER, Prompt
 from pairwright.schemas.source_row import SourceRow
 from pairwright.sources import RawRow, cells
+from pairwright.sources.candidates import listed_candidates
 from pairwright.sources.columns import Columns, recognise, said
 from pairwright.sources.pictures import Pictures, picture_values
 from pairwright.sources.settings import SourceSettings
@@ -105,7 +106,9 @@ def _general_row(raw: RawRow, row: Cells, columns: Columns, reading: Reading) ->
         rejected_model=row.text("rejected_model"),
         score_chosen=cells.number(row["score_chosen"], row.column("score_chosen")),
         score_rejected=cells.number(row["score_rejected"], row.column("score_rejected")),
+        candidates=listed_candidates(row["candidates"], row.column("candidates")),
         ground_truth=cells.json_text(row["ground_truth"], row.column("ground_truth")),
+        evidence=row.text("evidence"),
         license=license,
         language=row.text("language") or settings.language,
         tags=cells.tag_list(row["tags"], row.column("tags")),
@@ -160,11 +163,11 @@ def _dialogue_of(row: Cells) -> Dialogue | None:
     return None
 
 
-def _chosen(row: Cells, asked: Dialogue) -> str:
+def _chosen(row: Cells, asked: Dialogue) -> str | None:
     value, column = row["chosen"], row.column("chosen")
     if value is None:
         if asked.answer is None:
-            raise RowError("no_answer", column, "the row has no answer that could be the chosen one")
+            return None  # a prompt alone; builders that need an answer say so
         return cells.answer(asked.answer, row.column(_asking_field(row)))
     if asked.answer is not None:
         raise RowError("bad_value", column, "the dialogue ends with an answer too; which one is meant?")

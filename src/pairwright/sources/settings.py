@@ -34,6 +34,10 @@ class ColumnMap(Settings):
     """One image or a list: path, bytes, base64, data: URI or ``{bytes, path}``."""
     rejected_images: str | None = None
     """Images of the rejected side, as many as the prompt has."""
+    candidates: str | None = None
+    """Answers that are to be judged or checked: a list of texts, or of ``{text, model, score, …}``."""
+    evidence: str | None = None
+    """Text that tells what the pictures show (a caption, a report), for judges that read instead of look."""
     system: str | None = None
     """System text."""
     history: str | None = None
@@ -79,7 +83,9 @@ class SourceSettings(Settings):
     split: str = "train"
     """Split of a ``datasets`` source."""
     subset: str | None = None
-    """Configuration of a ``datasets`` source."""
+    """Configuration of a ``datasets`` source; ``candidates`` takes those of a folder that pairwright wrote."""
+    group_by: str | None = None
+    """Column whose equal values make rows one: each row holds one candidate, those of one prompt stand together."""
     revision: str | None = None
     """Commit, tag or branch of a ``datasets`` id; name a commit to get the same rows next year."""
     max_pixels: Annotated[int, Field(ge=1, le=178_956_970)] = DEFAULT_MAX_PIXELS

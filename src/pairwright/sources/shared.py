@@ -7,10 +7,10 @@ from typing import Any
 
 from pairwright.schemas.errors import RowError
 from pairwright.schemas.image import Image
-from pairwright.schemas.judgement import Judgement
 from pairwright.schemas.prompt import Prompt
 from pairwright.schemas.source_row import SourceRow
 from pairwright.sources import RawRow, cells
+from pairwright.sources.candidates import judgements, own_candidates, own_comparisons
 from pairwright.sources.columns import Columns
 from pairwright.sources.pictures import Pictures, picture_values
 from pairwright.sources.settings import SourceSettings
@@ -23,7 +23,7 @@ def shared_row(
 ) -> SourceRow:
     """Return a row of the shared schema as a source row.
 
-    The flat columns are read; ``prompt``, ``chosen`` and ``rejected`` say the same as messages, and ``id``,
+    Of pairs the flat columns are read; ``prompt``, ``chosen`` and ``rejected`` say the same as messages, and ``id``,
     ``group_id`` and ``pair_kind`` are made anew for what a builder makes of the row.
     """
     row = raw.fields
@@ -39,6 +39,7 @@ def shared_row(
     chosen, rejected = _answer(row, "chosen_text"), _answer(row, "rejected_text")
     negatives = other_images(images, others, "rejected_images")
     check_sides(chosen, rejected, negatives, "rejected_text")
+    candidates = own_candidates(row.get("candidates"))
     return SourceRow(
         record_id=raw.record_id,
         source=settings.name or _optional(row, "source") or name,
@@ -51,8 +52,11 @@ def shared_row(
         rejected_model=_optional(row, "rejected_model"),
         score_chosen=cells.number(row.get("score_chosen"), "score_chosen"),
         score_rejected=cells.number(row.get("score_rejected"), "score_rejected"),
-        scores=_judgements(row.get("scores")),
+        scores=judgements(row.get("scores"), "scores"),
+        candidates=candidates,
+        comparisons=own_comparisons(row.get("comparisons"), len(candidates)),
         ground_truth=_optional(row, "ground_truth"),
+        evidence=_optional(row, "evidence"),
         license=_optional(row, "license") or settings.license,
         language=_optional(row, "language") or settings.language,
         tags=cells.tag_list(row.get("tags"), "tags"),
@@ -65,8 +69,9 @@ def _optional(row: Mapping[str, Any], column: str) -> str | None:
     return cells.optional_text(row.get(column), column)
 
 
-def _answer(row: Mapping[str, Any], column: str) -> str:
-    return cells.answer(cells.text(row[column], column), column)
+def _answer(row: Mapping[str, Any], column: str) -> str | None:
+    value = row.get(column)
+    return None if value is None and "candidates" in row else cells.answer(cells.text(value, column), column)
 
 
 def _with_meta(row: Mapping[str, Any], column: str, pictures: Pictures, folder: str) -> tuple[Image, ...]:
@@ -86,30 +91,6 @@ def _with_meta(row: Mapping[str, Any], column: str, pictures: Pictures, folder: 
         told = {key: _optional(meta, key) for key in ("source_uri", "license", "edit")}
         made.append(replace(image, **told))  # type: ignore[arg-type]  # three fields of type str | None
     return tuple(made)
-
-
-def _judgements(scores: object) -> tuple[Judgement, ...]:
-    scores = cells.from_json(scores)
-    if scores is None:
-        return ()
-    if not isinstance(scores, (list, tuple)) or not all(isinstance(score, Mapping) for score in scores):
-        raise cells.bad_value("scores", "a list of judgements", scores)
-    return tuple(_judgement(score) for score in scores)
-
-
-def _judgement(score: Mapping[str, Any]) -> Judgement:
-    value, low, high = (cells.number(score.get(name), f"scores.{name}") for name in ("value", "min", "max"))
-    if value is not None and ((low is not None and value < low) or (high is not None and value > high)):
-        raise cells.bad_value("scores.value", f"a number from {low} to {high}", value)
-    return Judgement(
-        target=cells.text(score.get("target"), "scores.target"),
-        scorer=cells.text(score.get("scorer"), "scores.scorer"),
-        aspect=cells.text(score.get("aspect"), "scores.aspect"),
-        value=value,
-        low=low,
-        high=high,
-        rationale=cells.optional_text(score.get("rationale"), "scores.rationale"),
-    )
 
 
 def _extra(row: Mapping[str, Any], rest: Sequence[str]) -> str | None:

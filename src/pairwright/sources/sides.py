@@ -104,7 +104,9 @@ def other_images(
     return negatives
 
 
-def check_sides(chosen: str, rejected: str | None, negatives: tuple[Image, ...] | None, column: str) -> None:
+def check_sides(
+    chosen: str | None, rejected: str | None, negatives: tuple[Image, ...] | None, column: str
+) -> None:
     """Raise RowError where both sides of a pair are the same."""
-    if rejected == chosen and negatives is None:
+    if chosen is not None and rejected == chosen and negatives is None:
         raise RowError("equal_answers", column, "chosen and rejected are the same text with the same images")

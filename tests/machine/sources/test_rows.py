@@ -224,9 +224,6 @@ REJECTS: dict[str, tuple[dict[str, Any], str, str | None]] = {
     "no question": ({"answer": "A cat."}, "no_question", "question"),
     "empty question": (QA | {"question": " \n"}, "no_question", "question"),
     "no user turn": ({"conversations": [gpt("A cat.")]}, "no_question", "conversations"),
-    "no answer": ({"question": "What?"}, "no_answer", "chosen"),
-    "null answer": (QA | {"answer": None}, "no_answer", "answer"),
-    "no answer in the dialogue": ({"conversations": [human("What?")]}, "no_answer", "chosen"),
     "empty answer": (QA | {"answer": ""}, "empty_answer", "answer"),
     "blank rejected": (PAIR | {"rejected": " \n"}, "empty_answer", "rejected"),
     "equal answers": (PAIR | {"rejected": "A cat."}, "equal_answers", "rejected"),
@@ -358,3 +355,44 @@ def test_numbered_markers_become_plain_ones(parse: Parse) -> None:
     row = parse(QA | {"question": "Is <image1> like <image 2>?", "images": [ONE, TWO]})
     assert row.prompt.question == "Is <image> like <image>?"
     assert row.prompt.markers() == 2
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"question": "What?"}, {"question": "What?", "answer": None}, {"conversations": [human("What?")]}],
+    ids=["no column", "null", "no answer in the dialogue"],
+)
+def test_a_row_without_an_answer_is_a_prompt(fields: dict[str, Any], parse: Parse) -> None:
+    row = parse(fields)
+    assert (row.prompt.question, row.chosen) == ("What?", None)
+
+
+def test_candidates_of_others(parse: Parse) -> None:
+    told = [
+        "A cat.",
+        {"response": "A dog.", "model": "m7", "reward": 0.5, "legal": 1, "kind": "x"},
+    ]
+    row = parse({"question": "What?", "candidates": told, "evidence": "A cat sleeps.", "gt": "cat"})
+    plain, scored = row.candidates
+    assert (plain.text, plain.model, plain.score) == ("A cat.", None, None)
+    assert (scored.text, scored.model, scored.score) == ("A dog.", "m7", 0.5)
+    assert {(one.scorer, one.aspect, one.value) for one in scored.judgements} == {
+        ("source", "reward", 0.5),
+        ("source", "legal", 1.0),
+    }
+    assert (row.evidence, row.ground_truth) == ("A cat sleeps.", "cat")
+
+
+@pytest.mark.parametrize(
+    ("candidates", "field"),
+    [
+        ("A cat.", "candidates"),
+        ([3], "candidates[0]"),
+        (["A cat.", {"model": "m"}], "candidates[1]"),
+        ([{"text": "A", "score": float("nan")}], "candidates[0].score"),
+    ],
+)
+def test_broken_candidates(candidates: object, field: str, parse: Parse) -> None:
+    with pytest.raises(RowError) as caught:
+        parse({"question": "What?", "candidates": candidates})
+    assert (caught.value.reason, caught.value.field) == ("bad_value", field)

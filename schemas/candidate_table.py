@@ -1,0 +1,129 @@
+"""The config ``candidates`` as Arrow: one row per prompt, with every answer and all that was said of it.
+
+It keeps what pairs were formed from, so that another rule needs no new call.
+"""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from pairwright.schemas.arrow import (
+    IMAGES,
+    META,
+    SCHEMA_VERSION,
+    SCORES,
+    meta_rows,
+    score_rows,
+    stored_images,
+)
+from pairwright.schemas.pair import group_id
+from pairwright.schemas.source_row import SourceRow
+
+FOLDER = "candidates"
+"""Folder of a run in which they stand."""
+
+_CANDIDATES = pa.list_(
+    pa.struct(
+        [
+            ("text", pa.string()),
+            ("model", pa.string()),
+            ("side", pa.string()),
+            ("finish", pa.string()),
+            ("request", pa.string()),
+            ("sample", pa.int32()),
+            ("params", pa.string()),
+            ("answer", pa.string()),
+            ("score", pa.float64()),
+            ("judgements", SCORES),
+        ]
+    )
+)
+_COMPARISONS = pa.list_(
+    pa.struct(
+        [
+            ("first", pa.int32()),
+            ("second", pa.int32()),
+            ("outcome", pa.string()),
+            ("scorer", pa.string()),
+            ("strength", pa.float64()),
+            ("rationale", pa.string()),
+        ]
+    )
+)
+_FEATURES = {"info": {"features": {"images": [{"_type": "Image"}]}}}
+
+CANDIDATES_SCHEMA = pa.schema(
+    [
+        ("record_id", pa.string()),
+        ("images", IMAGES),
+        ("question", pa.string()),
+        ("system", pa.string()),
+        ("history", pa.list_(pa.list_(pa.string()))),
+        ("candidates", _CANDIDATES),
+        ("comparisons", _COMPARISONS),
+        ("chosen_text", pa.string()),
+        ("rejected_text", pa.string()),
+        ("ground_truth", pa.string()),
+        ("evidence", pa.string()),
+        ("images_meta", META),
+        ("source", pa.string()),
+        ("source_id", pa.string()),
+        ("group_id", pa.string()),
+        ("license", pa.string()),
+        ("language", pa.string()),
+        ("tags", pa.list_(pa.string())),
+        ("provenance", pa.string()),
+        ("extra", pa.string()),
+    ],
+    metadata={"huggingface": json.dumps(_FEATURES), "pairwright_candidates": SCHEMA_VERSION},
+)
+"""Columns in order; docs/schema.md says what each means."""
+
+
+def to_candidate_table(rows: Sequence[SourceRow]) -> pa.Table:
+    """Return rows with their candidates as a table."""
+    return pa.Table.from_pylist([_to_row(row) for row in rows], schema=CANDIDATES_SCHEMA)
+
+
+def _to_row(row: SourceRow) -> dict[str, Any]:
+    prompt = row.prompt
+    return {
+        "record_id": row.record_id,
+        "images": stored_images(prompt.images),
+        "question": prompt.question,
+        "system": prompt.system,
+        "history": [list(turn) for turn in prompt.history] or None,
+        "candidates": [
+            {
+                "text": one.text,
+                "model": one.model,
+                "side": one.side,
+                "finish": one.finish,
+                "request": one.request,
+                "sample": one.sample,
+                "params": one.params,
+                "answer": one.answer,
+                "score": one.score,
+                "judgements": score_rows(one.judgements),
+            }
+            for one in row.candidates
+        ],
+        "comparisons": [
+            {name: getattr(one, name) for name in type(one).__slots__} for one in row.comparisons
+        ],
+        "chosen_text": row.chosen,
+        "rejected_text": row.rejected,
+        "ground_truth": row.ground_truth,
+        "evidence": row.evidence,
+        "images_meta": meta_rows(prompt.images),
+        "source": row.source,
+        "source_id": row.source_id,
+        "group_id": group_id(prompt),
+        "license": row.license,
+        "language": row.language,
+        "tags": list(row.tags),
+        "provenance": row.provenance,
+        "extra": row.extra,
+    }
