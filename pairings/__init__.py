@@ -1,12 +1,12 @@
 """Pairings: candidates with judgements in, pairs out. One rule per file.
 
 A part binds ``PART`` to a :class:`Pairing`. A rule says which two candidates make a pair; what holds for all rules
-(caps, lengths, near-equal answers) is in ``_filters``.
+(repeated answers, lengths, caps) is in ``_forming``, which is also what builders call.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 from pairwright.schemas.candidate import Candidate, Comparison
 from pairwright.schemas.room import Room
@@ -27,8 +27,12 @@ class Chosen:
 
 
 Form = Callable[[Sequence[Candidate], Sequence[Comparison]], tuple[Chosen, ...]]
-"""Forms pairs from the candidates of one prompt. Pure; the widest margin first, then by number. Candidates without a
-score make no pair; a candidate of side ``chosen`` is never rejected, one of side ``rejected`` never chosen."""
+"""Forms pairs from the candidates of one prompt. Pure; the widest margin first, then by number. A candidate of side
+``chosen`` is never rejected, one of side ``rejected`` never chosen. Rules that go by scores make no pair of a candidate
+without one."""
+
+Basis = Literal["scores", "comparisons", "sides"]
+"""What a rule goes by. ``comparisons`` come from a pairwise judge only; ``sides`` from samplers that write for one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,8 @@ class Pairing(Generic[S]):
     prepare: Callable[[S], Form]
     summary: str
     source: str
+    basis: Basis = "scores"
+    """What must be known of the candidates before the rule can form a pair."""
 
 
 ROOM: Room[Pairing[Any]] = Room(__name__, __path__, (Pairing,))
