@@ -11,6 +11,7 @@ from pairwright.schemas.pair import FOLDERS
 from pairwright.sources import Source
 from pairwright.sources.dataset import SavedSource, StreamedSource, is_saved
 from pairwright.sources.folder import FolderSource, is_picture, walk
+from pairwright.sources.grouped import GroupedSource
 from pairwright.sources.pictures import Pictures
 from pairwright.sources.rows import Reading
 from pairwright.sources.settings import SourceSettings
@@ -28,6 +29,11 @@ def open_source(settings: SourceSettings) -> Source:
         SourceError: nothing fits the path; the message says what was looked for and what to do.
         MissingExtraError: ``datasets`` is needed and not installed.
     """
+    source = _by_path(settings)
+    return source if settings.group_by is None else GroupedSource(source, settings.group_by)
+
+
+def _by_path(settings: SourceSettings) -> Source:
     if not settings.path:
         raise SourceError("source.path is not set: give a file, a folder, a glob or an id of a data set")
     path = Path(settings.path).expanduser()
