@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from pairwright.api import build, perturb, validate
+    from pairwright.api import build, pair, perturb, retry, validate
     from pairwright.forecast import check
     from pairwright.recipe import Recipe, load_recipe
     from pairwright.report import write_report
@@ -25,7 +25,9 @@ _HOMES = {
     "build": "pairwright.api",
     "check": "pairwright.forecast",
     "load_recipe": "pairwright.recipe",
+    "pair": "pairwright.api",
     "perturb": "pairwright.api",
+    "retry": "pairwright.api",
     "summarize": "pairwright.runs.summary",
     "validate": "pairwright.api",
     "write_report": "pairwright.report",
@@ -38,7 +40,9 @@ __all__ = [
     "build",
     "check",
     "load_recipe",
+    "pair",
     "perturb",
+    "retry",
     "summarize",
     "validate",
     "write_report",

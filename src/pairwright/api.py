@@ -2,10 +2,11 @@
 
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
+from uuid import uuid4
 
 from pairwright import __version__
 from pairwright.recipe import Recipe, load_recipe
@@ -13,10 +14,12 @@ from pairwright.schemas.errors import ParameterError
 from pairwright.schemas.image import Pixels
 
 if TYPE_CHECKING:
-    from pairwright.executors import Progress
+    from pairwright.executors import Job, Progress, Watch
+    from pairwright.responses.ledger import Spent
     from pairwright.runs.manifest import Counts
     from pairwright.runs.run_file import Identity, RunFile
     from pairwright.schemas.validate import Problem
+    from pairwright.sources import Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,10 @@ class Outcome:
     """Whether there was nothing left to do."""
     mended: int
     """Shards that were built again because a file of theirs was gone or cut short."""
+    retried: int
+    """Shards that were built again because of rejects that might succeed now."""
+    ledger: "tuple[Spent, ...]"
+    """What each model took, earlier goes included."""
 
 
 def build(
@@ -50,7 +57,7 @@ def build(
         out: folder of the run; replaces ``output.path``. Called again on the same folder, the run continues.
         limit: use only the first rows of the source.
         workers: processes, this one included; as many as there are cores if not given. The rows do not depend on
-            it.
+            it. A recipe that asks models runs in one process.
         seed: replaces the recipe's seed.
         watch: called with the progress after every few rows.
 
@@ -58,42 +65,126 @@ def build(
         RecipeError: the recipe cannot be used.
         SourceError: the source cannot be read.
         RunError: the folder belongs to another run or process, or cannot be written.
+        ModelError: a model cannot be used; finished shards and stored answers are kept.
+        BudgetError: the run has spent what it may; finished shards and stored answers are kept.
         WorkerError: a worker process failed; finished shards are kept.
         ParameterError: ``limit`` or ``workers`` below 1.
     """
-    from pairwright.card import write_card
-    from pairwright.executors import Job, local
-    from pairwright.runs import folder as run_folder
-    from pairwright.runs import manifest
-    from pairwright.runs.run_file import Identity, versions
-    from pairwright.sources.open import open_source
-
     _at_least_one("limit", limit)
     _at_least_one("workers", workers)
     ready = (recipe if isinstance(recipe, Recipe) else load_recipe(recipe)).placed(
         source=source, out=out, seed=seed
     )
+    return _build(ready, limit=limit, workers=workers, watch=watch, again=False)
+
+
+def retry(
+    folder: str | Path, *, overrides: Sequence[str] = (), watch: "Callable[[Progress], None] | None" = None
+) -> Outcome:
+    """Build those shards of a run again that hold rejects which may succeed now; answers that are stored are not asked for.
+
+    Args:
+        folder: folder of the run.
+        overrides: ``key=value`` lines as for :func:`pairwright.recipe.load_recipe`, for example another
+            ``judge.base_url``. Only keys that do not decide which rows come out may change.
+        watch: called with the progress.
+
+    Raises:
+        RunError: the folder holds no run, or another process has it.
+        As :func:`build` does for everything else.
+    """
+    from pairwright.recipe import stored_recipe
+    from pairwright.runs import run_file
+    from pairwright.schemas.errors import RunError
+
+    place = Path(folder)
+    run = run_file.read(place)
+    if run is None:
+        raise RunError(f"{place} holds no run: there is no {run_file.NAME} in it")
+    ready = stored_recipe(run.recipe, overrides).placed(source=None, out=place, seed=None)
+    return _build(ready, limit=run.identity.limit, workers=None, watch=watch, again=True)
+
+
+def pair(
+    folder: str | Path,
+    rule: str,
+    *,
+    out: str | Path,
+    overrides: Sequence[str] = (),
+    workers: int | None = None,
+    watch: "Callable[[Progress], None] | None" = None,
+) -> Outcome:
+    """Form pairs anew from the candidates that a run has kept, by another rule, without asking any model.
+
+    Args:
+        folder: folder of the run.
+        rule: a pairing rule, for example ``margin``.
+        out: folder of the new run.
+        overrides: ``key=value`` lines; keys without a block of their own belong to ``pairing.params``, for example
+            ``min=0.5``.
+        workers: processes, as in :func:`build`.
+        watch: called with the progress.
+
+    Raises:
+        As :func:`build` does.
+    """
+    from pairwright.recipe import pairing_recipe
+
+    _at_least_one("workers", workers)
+    ready = pairing_recipe(Path(folder), rule, overrides).placed(source=None, out=out, seed=None)
+    return _build(ready, limit=None, workers=workers, watch=watch, again=False)
+
+
+def _build(
+    ready: Recipe,
+    *,
+    limit: int | None,
+    workers: int | None,
+    watch: "Callable[[Progress], None] | None",
+    again: bool,
+) -> Outcome:
+    """Build what is missing of a run; with ``again`` also the shards whose rejects may succeed now."""
+    from pairwright.card import write_card
+    from pairwright.executors import Job
+    from pairwright.runs import folder as run_folder
+    from pairwright.runs import manifest
+    from pairwright.runs.run_file import Identity, versions
+    from pairwright.sources.open import open_source
+
+    ready.models()  # a model without a name is told before anything is opened
     opened = open_source(ready.file.source)
     identity = Identity(ready.identity(), __version__, opened.name, opened.marks(), limit, versions())
     folder = ready.folder()
     run_folder.refuse_strangers(folder)
     with run_folder.locked(folder) as lock:
         damaged = run_folder.damaged(folder)
-        earlier = run_folder.earlier(folder, ready, identity, whole=not damaged)
-        if damaged:
-            manifest.drop(folder, damaged)
-        finished = earlier is not None and earlier.status == "finished" and not damaged
+        retried = run_folder.may_succeed_now(folder) if again else ()
+        earlier = run_folder.earlier(folder, ready, identity, whole=not (damaged or retried))
+        finished = earlier is not None and earlier.status == "finished" and not (damaged or retried)
         if not finished:
             manifest.begin(folder)
+            record = _Record(folder, ready, identity, earlier)
+            record.write("running")
+            manifest.drop(folder, (*damaged, *retried))
             run_folder.clean(folder)
-            record = _recorder(folder, ready, identity, earlier.started if earlier else None)
-            record("running")
             job = Job(folder.absolute(), ready, limit, identity.files)
-            local.run(job, opened, lock=lock, workers=workers or _usable_cores(), watch=watch or _unwatched)
-            record("finished")
+            record.watch(lambda seen: _execute(job, opened, record.name, lock, workers, seen), watch)
         if not finished or not (folder / "README.md").exists():
             write_card(folder)
-        return Outcome(folder, manifest.total(manifest.read(folder)), finished, len(damaged))
+        counts = manifest.total(manifest.read(folder))
+        ledger = earlier.ledger if finished and earlier else record.spent
+        return Outcome(folder, counts, finished, len(damaged), len(retried), ledger)
+
+
+def _execute(job: "Job", source: "Source", name: str, lock: int, workers: int | None, watch: "Watch") -> None:
+    """Build the shards that are left, by the executor that fits the builder."""
+    from pairwright.builders import ModelBuilder
+    from pairwright.executors import calls, local
+
+    if isinstance(job.recipe.builder, ModelBuilder):
+        calls.run(job, source, name=name, watch=watch)
+    else:
+        local.run(job, source, lock=lock, workers=workers or _usable_cores(), watch=watch)
 
 
 def perturb(
@@ -180,29 +271,55 @@ def _run_problems(folder: Path, run: "RunFile | None") -> "Iterator[Problem]":
         yield Problem(None, None, "", "the run is not finished; the same build command goes on", NAME)
 
 
-def _recorder(
-    folder: Path, recipe: Recipe, identity: "Identity", started: str | None
-) -> Callable[[Literal["running", "finished"]], None]:
-    """Return a function that writes ``run.json`` with the counts so far."""
-    from pairwright.runs import manifest, run_file
+class _Record:
+    """Keeps ``run.json`` up to date."""
 
-    first, begun = started or run_file.now(), time.perf_counter()
+    def __init__(self, folder: Path, recipe: Recipe, identity: "Identity", earlier: "RunFile | None") -> None:
+        from pairwright.runs import run_file
 
-    def record(status: Literal["running", "finished"]) -> None:
-        counts = manifest.total(manifest.read(folder))
-        work_s = time.perf_counter() - begun
-        run_file.write(folder, recipe, identity, status=status, started=first, counts=counts, work_s=work_s)
+        self._folder, self._recipe, self._identity = folder, recipe, identity
+        self._started = earlier.started if earlier else run_file.now()
+        self._begun = time.perf_counter()
+        self.name = earlier.name if earlier else uuid4().hex
+        """Name of the run in a response store, which other runs may share."""
+        self.spent: tuple[Spent, ...] = earlier.ledger if earlier else ()
+        """What each model took so far."""
 
-    return record
+    def watch(self, work: "Callable[[Watch], None]", watch: "Watch | None") -> None:
+        """Do the work of a run, telling its progress on; write down how it ended."""
+
+        def seen(progress: "Progress") -> None:
+            self.spent = progress.spent or self.spent
+            if watch is not None:
+                watch(progress)
+
+        try:
+            work(seen)
+        except BaseException:
+            self.write("running")
+            raise
+        self.write("finished")
+
+    def write(self, status: Literal["running", "finished"]) -> None:
+        """Write ``run.json`` with the counts so far."""
+        from pairwright.runs import manifest, run_file
+
+        run_file.write(
+            self._folder,
+            self._recipe,
+            self._identity,
+            name=self.name,
+            status=status,
+            started=self._started,
+            counts=manifest.total(manifest.read(self._folder)),
+            ledger=self.spent,
+            work_s=time.perf_counter() - self._begun,
+        )
 
 
 def _usable_cores() -> int:
     """Return the cores that this process may use; on a shared machine fewer than there are."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _unwatched(progress: "Progress") -> None:
-    """Take no notice."""
 
 
 def _at_least_one(name: str, value: int | None) -> None:

@@ -11,7 +11,9 @@ from pairwright.schemas.errors import PairwrightError
 VERBS = {
     "build": "Build a data set from a recipe, or continue one.",
     "check": "Say what a build would do; change nothing.",
-    "list": "List recipes, builders, perturbations, measures, reject reasons.",
+    "retry": "Try again what failed in a run and may succeed now.",
+    "pair": "Form pairs anew from the candidates of a run, by another rule.",
+    "list": "List recipes, builders, samplers, annotators and all other parts.",
     "show": "Show what a run made: counts, measures, rejects.",
     "report": "Write a page with the pairs side by side.",
     "validate": "Check Parquet files against the shared schema.",
@@ -49,6 +51,7 @@ def group() -> None:
     pairwright check image_dpo --source photos.csv
     pairwright build image_dpo --source photos.csv --out negatives
     pairwright report negatives
+    pairwright check silkie --source prompts.jsonl --set judge.model=NAME --set judge.base_url=URL
     """
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from pairwright.builders import Built
+from pairwright.builders import Built, ModelBuilder
+from pairwright.estimate import Estimate, estimate
 from pairwright.executors.shards import Pool, or_reject
 from pairwright.recipe import Recipe, load_recipe
 from pairwright.schemas.reject import Reject
@@ -48,6 +49,8 @@ class Forecast:
     """Pairs these gave, by kind."""
     bytes_per_row: float | None
     """Estimated size on disk per source row, in bytes; None when no row could be built."""
+    estimates: tuple[Estimate, ...]
+    """What each model would be asked; then nothing is said of pairs and size."""
 
 
 def check(
@@ -71,11 +74,17 @@ def check(
     if total is None and len(head) < ROWS_LOOKED_AT:
         total = len(head)
     parsed = [or_reject(raw, opened.parse, raw) for raw in head]
-    neighbours, construct = Pool(opened, head[:_ROWS_BUILT]), ready.construct()
-    built = [
-        row if isinstance(row, Built) else or_reject(raw, construct, row, neighbours)
-        for raw, row in zip(head[:_ROWS_BUILT], parsed, strict=False)
-    ]
+    some = list(zip(head[:_ROWS_BUILT], parsed, strict=False))
+    estimates: tuple[Estimate, ...] = ()
+    if isinstance(ready.builder, ModelBuilder):
+        built, estimates = estimate(ready, some)
+        if any(one.calls for one in estimates):  # then only what could not be read is sure
+            built = [row for _, row in some if isinstance(row, Built)]
+    else:
+        neighbours, construct = Pool(opened, head[:_ROWS_BUILT]), ready.construct()
+        built = [
+            row if isinstance(row, Built) else or_reject(raw, construct, row, neighbours) for raw, row in some
+        ]
     unread = [row for row in parsed[_ROWS_BUILT:] if isinstance(row, Built)]
     rejects = [reject for one in (*built, *unread) for reject in one.rejects]
     pairs = [pair for one in built for pair in one.pairs]
@@ -92,6 +101,7 @@ def check(
         built=len(built),
         pairs=dict(Counter(pair.kind for pair in pairs)),
         bytes_per_row=_bytes(built) / len(built) if pairs else None,
+        estimates=estimates,
     )
 
 

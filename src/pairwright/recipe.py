@@ -5,8 +5,7 @@ starts, and every problem is listed at once. A key that means nothing is an erro
 """
 
 import json
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
@@ -18,10 +17,13 @@ from pydantic import Field, ValidationError
 from pairwright import __version__
 from pairwright.builders import ROOM as BUILDERS
 from pairwright.builders import Builder, Construct, ConstructAsking, ModelBuilder, Run, Settle
+from pairwright.pairings._forming import PairingSettings
+from pairwright.recipe_problems import problems_of
 from pairwright.recipes import packaged
 from pairwright.responses.settings import Budget
 from pairwright.samplers import Model
 from pairwright.samplers import checked as checked_model
+from pairwright.schemas.candidate_table import FOLDER as CANDIDATES
 from pairwright.schemas.errors import PairwrightError, ParameterError, RecipeError, UnknownPartError
 from pairwright.schemas.room import unknown
 from pairwright.schemas.settings import Settings
@@ -208,6 +210,47 @@ def load_recipe(recipe: str | Path, overrides: Sequence[str] = ()) -> Recipe:
     return _parsed(parsed, shown)
 
 
+def stored_recipe(resolved: Mapping[str, Any], overrides: Sequence[str] = ()) -> Recipe:
+    """Return the recipe that a run has kept in its ``run.json``, with keys changed as in :func:`load_recipe`.
+
+    Raises:
+        RecipeError: with every problem found.
+    """
+    plain = json.loads(json.dumps(resolved))
+    shown = str(plain.get("name"))
+    for override in overrides:
+        _override(plain, override, shown)
+    return _parsed(plain, shown)
+
+
+def pairing_recipe(run: Path, rule: str, overrides: Sequence[str] = ()) -> Recipe:
+    """Return the recipe that forms pairs anew from the candidates of a run.
+
+    A key of ``overrides`` that is neither a block of recipes nor a parameter of the builder is one of the rule's.
+
+    Raises:
+        RecipeError: with every problem found.
+    """
+    shown = f"{run.resolve().name}_{rule}"
+    plain: dict[str, Any] = {
+        "name": shown,
+        "about": f"Pairs by the rule {rule} from the candidates of {run.resolve().name}.",
+        "builder": "paired",
+        "source": {"path": str(run), "subset": CANDIDATES},
+        "parameters": {"pairing": {"rule": rule, "params": {}}},
+    }
+    known = BUILDERS.get("paired").settings.model_fields
+    of_pairing = PairingSettings.model_fields
+    for override in overrides:
+        first = override.partition("=")[0].split(".")[0]
+        if first in of_pairing:
+            override = f"pairing.{override}"
+        elif first not in known and first not in RecipeFile.model_fields:
+            override = f"pairing.params.{override}"
+        _override(plain, override, shown)
+    return _parsed(plain, shown)
+
+
 def checked(file: RecipeFile) -> Recipe:
     """Return the recipe of a file that was checked before, in this process or another."""
     return _parsed(file.model_dump(mode="json"), file.name)
@@ -300,13 +343,13 @@ def _parsed(parsed: Mapping[str, Any], shown: str) -> Recipe:
     try:
         file = RecipeFile.model_validate(parsed)
     except ValidationError as error:
-        problems += _told(error, RecipeFile, "")
+        problems += problems_of(error, RecipeFile, "")
     builder = _builder_of(parsed, problems)
     if builder is not None and isinstance(parsed.get("parameters", {}), dict):
         try:
             parameters = builder.settings.model_validate(parsed.get("parameters", {}))
         except ValidationError as error:
-            problems += _told(error, builder.settings, "parameters.")
+            problems += problems_of(error, builder.settings, "parameters.")
     if builder is not None and parameters is not None:
         try:
             builder.prepare(parameters, Run(str(parsed.get("name")), 0, __version__))
@@ -326,56 +369,3 @@ def _builder_of(parsed: Mapping[str, Any], problems: list[str]) -> Builder[Any] 
     except PairwrightError as error:
         problems.append(f"builder: {error}")
         return None
-
-
-def _told(error: ValidationError, model: type[Settings], prefix: str) -> Iterator[str]:
-    """Yield one line per problem: where, what was expected, what was found, and the nearest known key or value."""
-    problems = error.errors()
-    places = [_place(problem["loc"]) for problem in problems]
-    for problem, place in zip(problems, places, strict=True):
-        if problem["type"] == "too_short" and any(other[: len(place)] == place != other for other in places):
-            continue  # nothing was left because of the errors in it, which are told
-        where = prefix + ".".join(place)
-        if problem["type"] == "extra_forbidden":
-            yield f"{where}: {unknown('keys here', place[-1], _keys_at(model, problem['loc'][:-1]))}"
-        elif problem["type"] == "missing":
-            yield f"{where}: missing"
-        elif problem["type"] == "literal_error":
-            allowed = re.findall(r"'([^']*)'", str(problem.get("ctx", {}).get("expected", "")))
-            yield f"{where}: {unknown('values here', str(problem['input']), allowed)}"
-        else:
-            expected = _EXPECTED.get(problem["type"]) or problem["msg"].removeprefix("Value error, ")
-            yield f"{where}: {expected[:1].lower()}{expected[1:]}, got {problem['input']!r}"
-
-
-_EXPECTED = {
-    "dict_type": "expected a mapping of keys and values",
-    "model_type": "expected a mapping of keys and values",
-    "model_attributes_type": "expected a mapping of keys and values",
-    "tuple_type": "expected a list",
-    "list_type": "expected a list",
-}
-
-
-def _place(steps: Sequence[int | str]) -> list[str]:
-    """Return a place in a recipe without pydantic's own words for keys and alternatives."""
-    return [str(step) for step in steps if step != "[key]" and "literal[" not in str(step)]
-
-
-def _keys_at(model: type[Settings], steps: Sequence[int | str]) -> list[str]:
-    """Return the keys that are known at a place of a recipe."""
-    schema = model.model_json_schema()
-    at: Any = schema
-    for step in steps:
-        at = _followed(at, schema)
-        at = at.get("properties", {}).get(step) or at.get("items") or at.get("additionalProperties") or {}
-    return sorted(_followed(at, schema).get("properties", {}))
-
-
-def _followed(at: Any, schema: Mapping[str, Any]) -> Any:
-    for option in at.get("anyOf", []):
-        if "$ref" in option:
-            at = option
-    if "$ref" in at:
-        return schema["$defs"][at["$ref"].rpartition("/")[2]]
-    return at

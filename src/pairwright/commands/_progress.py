@@ -20,7 +20,7 @@ class _Rate(ProgressColumn):
 
     def render(self, task: Task) -> Text:
         """Return the rate of the last rows."""
-        return Text(f"{task.speed:,.0f} rows/s" if task.speed else "- rows/s", style="cyan")
+        return Text(_rate(task.speed) if task.speed else "- rows/s", style="cyan")
 
 
 @contextmanager
@@ -51,9 +51,7 @@ def _on_bar(bar: Bar, name: str) -> Callable[[Progress], None]:
         if not begun:  # rows of an earlier go are no speed of this one
             bar.reset(task, total=progress.total, completed=progress.rows)
             begun = True
-        bar.update(
-            task, completed=progress.rows, told=f"{progress.pairs:,} pairs, {progress.rejects:,} rejects"
-        )
+        bar.update(task, completed=progress.rows, told=_told(progress))
 
     return watch
 
@@ -72,7 +70,28 @@ def _in_lines(name: str) -> Callable[[Progress], None]:
         rate = (progress.rows - first) / (now - begun)
         of = f" of {progress.total:,}" if progress.total else ""
         left = f", {(progress.total - progress.rows) / rate:,.0f} s left" if progress.total and rate else ""
-        told = f"{progress.pairs:,} pairs, {progress.rejects:,} rejects, {rate:,.0f} rows/s{left}"
+        told = f"{_told(progress)}, {_rate(rate)}{left}"
         print(f"{name}: {progress.rows:,}{of} rows, {told}", file=sys.stderr, flush=True)
 
     return watch
+
+
+def _told(progress: Progress) -> str:
+    """Return what a run has given and taken so far."""
+    told = f"{progress.pairs:,} pairs, {progress.rejects:,} rejects"
+    if progress.spent:
+        calls = sum(spent.calls for spent in progress.spent)
+        tokens = sum(spent.prompt_tokens + spent.completion_tokens for spent in progress.spent)
+        told += f", {calls:,} calls, {tokens:,} tokens"
+        if any(spent.usd is not None for spent in progress.spent):
+            told += f", {sum(spent.usd or 0.0 for spent in progress.spent):,.2f} USD"
+    return told
+
+
+def _rate(rows: float) -> str:
+    """Return rows per second, or per minute where they are few.
+
+    >>> _rate(812.4), _rate(0.25)
+    ('812 rows/s', '15 rows/min')
+    """
+    return f"{rows:,.0f} rows/s" if rows >= 10 else f"{60 * rows:,.0f} rows/min"

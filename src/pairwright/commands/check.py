@@ -58,6 +58,13 @@ def _tell(forecast: Forecast) -> None:
         example = forecast.examples[reason]
         where = f"{example.field}: " if example.field else ""
         click.echo(f"reject   {number:,} {reason}, for example {example.record_id}: {where}{example.message}")
+    if any(one.calls for one in forecast.estimates):
+        _tell_spending(forecast)
+    else:
+        _tell_pairs(forecast)
+
+
+def _tell_pairs(forecast: Forecast) -> None:
     pairs = ", ".join(f"{number:,} {kind}" for kind, number in forecast.pairs.items()) or "none"
     click.echo(f"pairs    {pairs} from {counted(forecast.built, 'row')} built in memory")
     if forecast.bytes_per_row is not None:
@@ -67,3 +74,31 @@ def _tell(forecast: Forecast) -> None:
             else ""
         )
         click.echo(f"size     about {bytes_text(round(forecast.bytes_per_row))} per source row{whole}")
+
+
+def _tell_spending(forecast: Forecast) -> None:
+    """Say what models would be asked: of all rows where their number is known, else of a thousand."""
+    rows = forecast.rows or 1000
+    known = "" if forecast.rows else " of 1,000 rows"
+    whole = 0.0
+    for one in forecast.estimates:
+        calls, prompt, completion = (
+            round(rows * each) for each in (one.calls, one.prompt_tokens, one.completion_tokens)
+        )
+        usd = one.usd(rows)
+        whole += usd or 0.0
+        money = "no prices given" if usd is None else f"at most {usd:,.2f} USD"
+        click.echo(
+            f"model    {one.name} ({one.model.model}, {one.model.sampler}): {calls:,} calls{known}, about {prompt:,} prompt"
+            f" + at most {completion:,} answer tokens, {money}"
+        )
+    if any(one.model.prices for one in forecast.estimates):
+        click.echo(f"money    at most {whole:,.2f} USD{known}")
+    limits = forecast.recipe.file.budget.model_dump(exclude_none=True)
+    told = (
+        ", ".join(f"{value:,} {name}" for name, value in limits.items())
+        or "none; --set budget.usd=5 sets one"
+    )
+    click.echo(f"budget   {told}")
+    if forecast.recipe.responses().exists():
+        click.echo(f"stored   answers in {forecast.recipe.responses()} are not asked for again")

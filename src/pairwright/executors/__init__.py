@@ -1,10 +1,13 @@
-"""Executors: where shards run. ``local`` is this machine, one process per worker."""
+"""Executors: where shards run. ``local`` is this machine, one process per worker; ``calls`` is for builders that ask
+models, one process with hundreds of rows under way.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from pairwright.recipe import Recipe
+from pairwright.responses.ledger import Spent
 from pairwright.sources import FileMark
 
 
@@ -19,6 +22,8 @@ class Progress:
     """Rejects of both scopes."""
     total: int | None
     """Source rows of the whole run, where that is known."""
+    spent: tuple[Spent, ...] = ()
+    """What each model took so far, those of earlier goes included."""
 
 
 @dataclass(frozen=True, slots=True)

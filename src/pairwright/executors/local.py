@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from itertools import count
@@ -51,8 +51,10 @@ def run(job: Job, source: Source, *, lock: int, workers: int, watch: Watch) -> N
         WorkerError: a worker process failed. An exception in this process is raised as it is.
     """
     done = {entry.shard: entry for entry in manifest.read(job.folder)}
-    total = _total(job, source)
-    going = _Run(job, _pending(done, total, job.recipe.file.output.shard_rows), _told(done, total), watch)
+    total = row_count(job, source)
+    going = _Run(
+        job, pending(done, total, job.recipe.file.output.shard_rows), progress_of(done, total), watch
+    )
     watch(going.told)
     threads = cv2.getNumThreads()
     try:
@@ -226,7 +228,7 @@ class _Run:
         self._watch(self.told)
 
 
-def _pending(done: dict[int, ShardEntry], total: int | None, shard_rows: int) -> Iterator[int]:
+def pending(done: Mapping[int, ShardEntry], total: int | None, shard_rows: int) -> Iterator[int]:
     """Yield the numbers of shards to be built, without end where the number of rows is not known."""
     numbers = count() if total is None else range(-(-total // shard_rows))
     return (number for number in numbers if number not in done)
@@ -239,13 +241,14 @@ def _useful(job: Job, done: dict[int, ShardEntry], total: int | None) -> int:
     return max(0, -(-total // job.recipe.file.output.shard_rows) - len(done) - 1)
 
 
-def _total(job: Job, source: Source) -> int | None:
+def row_count(job: Job, source: Source) -> int | None:
     """Return how many rows the run has at most; None where nobody knows."""
     known = [rows for rows in (source.count(), job.limit) if rows is not None]
     return min(known, default=None)
 
 
-def _told(done: dict[int, ShardEntry], total: int | None) -> Progress:
+def progress_of(done: Mapping[int, ShardEntry], total: int | None) -> Progress:
+    """Return where a run stands before it goes on."""
     sums = manifest.total(done.values())
     rejects = sum(sum(reasons.values()) for reasons in sums.rejects.values())
     return Progress(sums.rows, sum(sums.pairs.values()), rejects, total)

@@ -51,6 +51,38 @@ class Pool:
                 yield raw.record_id, images[0]
 
 
+class ShardRows:
+    """The rows of a source, shard after shard; places asked for must rise from call to call."""
+
+    def __init__(self, source: Source, limit: int | None) -> None:
+        """``limit`` is the number of rows after which the source counts as ended."""
+        self._source, self._limit = source, limit
+        self._jumps = source.count() is not None
+        self._rows: Iterator[RawRow] = iter(())
+        self._position: int | None = None
+
+    def go_to(self, start: int) -> None:
+        """Make row ``start`` the next one."""
+        if self._position is None or (self._jumps and self._position != start):
+            self._rows = self._source.rows(start)
+            if self._limit is not None:
+                self._rows = islice(self._rows, max(0, self._limit - start))
+        else:
+            deque(islice(self._rows, start - self._position), maxlen=0)
+        self._position = start
+
+    def next(self, count: int) -> Iterator[RawRow]:
+        """Yield the next rows, keeping track of where the source stands."""
+        for raw in islice(self._rows, count):
+            self._position = (self._position or 0) + 1
+            yield raw
+
+    def put_back(self, rows: Sequence[RawRow]) -> None:
+        """Make rows that were taken the next ones again."""
+        self._rows = chain(rows, self._rows)
+        self._position = (self._position or 0) - len(rows)
+
+
 class ShardBuilder:
     """Builds shards of a job, each asked for by its number; numbers must rise from call to call."""
 
@@ -61,9 +93,7 @@ class ShardBuilder:
         self._construct = job.recipe.construct()
         self._held = job.recipe.uses_neighbours()
         self._settle = job.recipe.settle()
-        self._jumps = self._source.count() is not None
-        self._rows: Iterator[RawRow] = iter(())
-        self._position: int | None = None
+        self._rows = ShardRows(self._source, job.limit)
         cv2.setNumThreads(1)  # the processes share the cores; OpenCV's threads would only fight over them
 
     def build(self, number: int, watch: Callable[[Tally], None]) -> ShardWriter | None:
@@ -100,34 +130,18 @@ class ShardBuilder:
 
     def _shard(self, number: int) -> tuple[Iterator[RawRow], Neighbours]:
         """Return the rows of a shard, none behind the end, and what its rows see of each other."""
-        self._go_to(number * self._size)
+        self._rows.go_to(number * self._size)
         if not self._held:
-            return self._next(self._size), Pool(self._source, ())
-        rows, ahead = list(self._next(self._size)), list(self._next(self._size // 2))
+            return self._rows.next(self._size), Pool(self._source, ())
+        rows, ahead = list(self._rows.next(self._size)), list(self._rows.next(self._size // 2))
         short = self._size // 2
+        self._rows.put_back(ahead)
         # A last shard of a handful of rows would have no other pictures to choose from: it joins the one before.
         if len(ahead) < short:
             rows += ahead
         if number and len(rows) < short:
             rows = []
-        self._rows = chain(ahead, self._rows)
-        self._position = number * self._size + min(len(rows), self._size)
         return iter(rows), Pool(self._source, rows)
-
-    def _go_to(self, start: int) -> None:
-        if self._position is None or (self._jumps and self._position != start):
-            self._rows = self._source.rows(start)
-            if self._job.limit is not None:
-                self._rows = islice(self._rows, max(0, self._job.limit - start))
-        else:
-            deque(islice(self._rows, start - self._position), maxlen=0)
-        self._position = start
-
-    def _next(self, count: int) -> Iterator[RawRow]:
-        """Yield the next rows, keeping track of where the source stands."""
-        for raw in islice(self._rows, count):
-            self._position = (self._position or 0) + 1
-            yield raw
 
 
 def tally(built: Sequence[Built]) -> Tally:
@@ -158,10 +172,15 @@ def or_reject(raw: RawRow, step: Callable[[*Given], Result], *given: *Given) -> 
     try:
         return step(*given)
     except RowError as error:
-        return Built(rejects=(Reject(raw.record_id, error.reason, field=error.field, message=error.message),))
+        return rejected(raw, error)
     except Exception as error:
         error.add_note(f"while building source row {raw.record_id}")
         raise
+
+
+def rejected(raw: RawRow, error: RowError) -> Built:
+    """Return what a row gave that cannot be used: its reject."""
+    return Built(rejects=(Reject(raw.record_id, error.reason, field=error.field, message=error.message),))
 
 
 def keep_freed_memory() -> None:

@@ -16,6 +16,7 @@ from pairwright.runs.run_file import Identity, RunFile
 from pairwright.schemas.candidate_table import FOLDER as CANDIDATES
 from pairwright.schemas.errors import RunError
 from pairwright.schemas.pair import FOLDERS
+from pairwright.schemas.reasons import MAY_SUCCEED_LATER
 
 REJECTS = "rejects"
 WRITTEN = (*dict.fromkeys(FOLDERS.values()), CANDIDATES, REJECTS)
@@ -107,6 +108,15 @@ def damaged(folder: Path) -> tuple[ShardEntry, ...]:
     """Return the shards of the manifest of which a file is gone or has another size."""
     return tuple(
         entry for entry in manifest.read(folder) if any(not _whole(folder, file) for file in entry.files)
+    )
+
+
+def may_succeed_now(folder: Path) -> tuple[ShardEntry, ...]:
+    """Return the shards of the manifest with rejects whose cause may be gone by now."""
+    return tuple(
+        entry
+        for entry in manifest.read(folder)
+        if any(MAY_SUCCEED_LATER & reasons.keys() for reasons in entry.counts.rejects.values())
     )
 
 

@@ -100,9 +100,11 @@ def begin(folder: Path) -> None:
         (folder / NAME).touch()
 
 
-def drop(folder: Path, damaged: Iterable[ShardEntry]) -> None:
+def drop(folder: Path, entries: Iterable[ShardEntry]) -> None:
     """Take shards out of the manifest, so that they are built again."""
-    numbers = {entry.shard for entry in damaged}
+    numbers = {entry.shard for entry in entries}
+    if not numbers:
+        return
     kept = [entry for entry in read(folder) if entry.shard not in numbers]
     replace_whole(folder / NAME, b"".join(json.dumps(to_line(entry)).encode() + b"\n" for entry in kept))
 

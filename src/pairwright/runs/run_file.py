@@ -2,7 +2,7 @@
 
 import json
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from pairwright import __version__
 from pairwright.recipe import Recipe
+from pairwright.responses.ledger import Spent, from_json, to_json
 from pairwright.runs.disk import replace_whole
 from pairwright.runs.manifest import Counts
 from pairwright.schemas.arrow import SCHEMA_VERSION
@@ -45,6 +46,10 @@ class RunFile:
     recipe: Mapping[str, Any]
     """The resolved recipe as it was written."""
     started: str
+    name: str
+    """The run's name in a response store."""
+    ledger: tuple[Spent, ...]
+    """What each model took so far."""
 
 
 def versions() -> tuple[tuple[str, str], ...]:
@@ -62,15 +67,18 @@ def write(
     recipe: Recipe,
     identity: Identity,
     *,
+    name: str,
     status: Literal["running", "finished"],
     started: str,
     counts: Counts,
+    ledger: Sequence[Spent],
     work_s: float,
 ) -> None:
     """Write ``run.json``, whole or not at all."""
     told: dict[str, Any] = {
         "pairwright": __version__,
         "schema": SCHEMA_VERSION,
+        "name": name,
         "status": status,
         "recipe_fingerprint": identity.recipe,
         "recipe": recipe.resolved(),
@@ -83,7 +91,7 @@ def write(
         "limit": identity.limit,
         "counts": asdict(counts),
         "versions": dict(identity.versions),
-        "ledger": [],
+        "ledger": to_json(ledger),
         "started": started,
         "finished": now() if status == "finished" else None,
         "work_s": round(work_s, 3),
@@ -109,7 +117,8 @@ def read(folder: Path) -> RunFile | None:
             told["limit"],
             tuple(told["versions"].items()),
         )
-        return RunFile(identity, told["status"], told["recipe"], told["started"])
+        ledger = from_json(told["ledger"])
+        return RunFile(identity, told["status"], told["recipe"], told["started"], told["name"], ledger)
     except FileNotFoundError:
         return None
     except (ValueError, KeyError, TypeError) as error:

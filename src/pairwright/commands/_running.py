@@ -1,0 +1,108 @@
+"""How the verbs that build run: progress while they do, what came of it at the end."""
+
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import FrameType
+from typing import cast, get_args
+
+import click
+
+from pairwright.api import Outcome
+from pairwright.executors import Watch
+from pairwright.responses.ledger import Spent
+from pairwright.schemas.reasons import EXPLANATIONS, MAY_SUCCEED_LATER, Reason
+from pairwright.schemas.reject import Scope
+
+_REFUSED: dict[Scope, str] = {
+    "row": "rejected rows",
+    "negative": "negatives that were refused",
+    "candidate": "answers that were refused",
+    "pair": "pairs that were left out",
+}
+if set(_REFUSED) != set(get_args(Scope)):
+    raise AssertionError("each scope needs its words")
+
+
+def run_and_tell(name: str, work: Callable[[Watch], Outcome]) -> None:
+    """Do the work of a run, show how far it is, and tell what came of it; exit with 1 where no pair did."""
+    from pairwright.commands._progress import shown_progress
+    from pairwright.executors.shards import keep_freed_memory
+
+    signal.signal(signal.SIGTERM, _interrupt)
+    keep_freed_memory()
+    try:
+        with shown_progress(name) as watch:
+            outcome = work(watch)
+    except KeyboardInterrupt:
+        click.echo(
+            "pairwright: stopped. Finished shards and answers are safe; the same command goes on from there.",
+            err=True,
+        )
+        sys.exit(130)
+    _tell(outcome)
+
+
+def _tell(outcome: Outcome) -> None:
+    from pairwright.runs.wording import counted
+
+    counts, folder = outcome.counts, outcome.folder
+    if outcome.retried:
+        click.echo(f"{counted(outcome.retried, 'shard')} with rejects was tried again", err=True)
+    if outcome.mended:
+        what = counted(outcome.mended, "shard")
+        click.echo(f"{what} had lost a file, or part of one, and was built again", err=True)
+    pairs = ", ".join(f"{number:,} {kind}" for kind, number in counts.pairs.items()) or "none"
+    done = f"nothing to do: {folder} is finished" if outcome.already_done else f"{folder} is finished"
+    click.echo(
+        f"{done}. {counted(counts.rows, 'source row')} = {counts.paired:,} with pairs + {counts.rejected:,} rejected."
+    )
+    click.echo(f"pairs: {pairs}")
+    for scope, what in _REFUSED.items():
+        reasons = counts.rejects.get(scope, {})
+        if reasons:
+            click.echo(f"{what}: " + ", ".join(f"{number:,} {reason}" for reason, number in reasons.items()))
+    _tell_ledger(outcome.ledger)
+    _tell_retry(outcome)
+    if not counts.pairs:
+        click.echo(
+            f"pairwright: no pair came out of {counted(counts.rows, 'source row')}; see the reasons:",
+            err=True,
+        )
+        for reason in counts.rejects.get("row", {}):
+            click.echo(f"  {reason}: {EXPLANATIONS[cast(Reason, reason)]}", err=True)
+        sys.exit(1)
+    if not outcome.already_done:
+        shown = _quoted(folder)
+        click.echo(f"next: pairwright show {shown} | pairwright report {shown}")
+
+
+def _tell_ledger(ledger: Sequence[Spent]) -> None:
+    for spent in ledger:
+        money = "" if spent.usd is None else f", {spent.usd:,.4f} USD"
+        failed = f", {spent.failed:,} failed" if spent.failed else ""
+        refused = f", {spent.refused:,} refused" if spent.refused else ""
+        click.echo(
+            f"model {spent.model}: {spent.calls:,} calls{failed}{refused}, {spent.answers:,} answers, "
+            f"{spent.replayed:,} more from the store, {spent.prompt_tokens:,} + {spent.completion_tokens:,} tokens{money}"
+        )
+
+
+def _tell_retry(outcome: Outcome) -> None:
+    later = sum(
+        number
+        for reasons in outcome.counts.rejects.values()
+        for reason, number in reasons.items()
+        if reason in MAY_SUCCEED_LATER
+    )
+    if later:
+        click.echo(f"{later:,} rejects may succeed now: pairwright retry {_quoted(outcome.folder)}")
+
+
+def _quoted(folder: Path) -> str:
+    return f"'{folder}'" if " " in str(folder) else str(folder)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt

@@ -1,0 +1,26 @@
+"""``pairwright retry``."""
+
+import click
+
+
+@click.command("retry")
+@click.argument("folder", metavar="DIR")
+@click.option(
+    "--set",
+    "overrides",
+    metavar="KEY=VALUE",
+    multiple=True,
+    help="Change a key that does not decide which rows come out, such as judge.base_url or judge.calls.timeout_s.",
+)
+def command(folder: str, overrides: tuple[str, ...]) -> None:
+    """Try again what failed in DIR for a reason that may be gone: calls that failed, pictures that were missing.
+
+    Answers that are stored are not asked for again, and nothing else changes.
+
+    \b
+    pairwright retry judged
+    """
+    from pairwright.api import retry
+    from pairwright.commands._running import run_and_tell
+
+    run_and_tell(folder, lambda watch: retry(folder, overrides=overrides, watch=watch))

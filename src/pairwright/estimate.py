@@ -1,0 +1,129 @@
+"""What a recipe that asks models would spend: its builder is run on the first rows with models that only count.
+
+Prompts are exact but for the answers they quote, for which a typical length is taken. Tokens are those of a rule of thumb: the
+real numbers depend on each model's tokenizer and picture handling, and stand in the ledger once it is run.
+"""
+
+import asyncio
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from pairwright.builders import Asks, Built
+from pairwright.executors.shards import rejected
+from pairwright.recipe import Recipe
+from pairwright.samplers import Model, Prices, model_id
+from pairwright.schemas.errors import RowError
+from pairwright.schemas.image import Image
+from pairwright.schemas.request import Answer, Ask, Request, request_key
+from pairwright.schemas.source_row import SourceRow
+from pairwright.sources import RawRow
+
+CHARACTERS_PER_TOKEN = 4
+"""Of English text."""
+
+_PIXELS_PER_TOKEN = 28 * 28
+_MOST_IMAGE_TOKENS = 1280
+"""As Qwen2-VL counts and caps a picture; LLaVA-1.5 takes 576 for any."""
+
+_ANSWER_TOKENS = 150
+"""Length assumed of an answer that a judge will read, where ``max_tokens`` allows as much."""
+
+_MILLION = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What one model would be asked."""
+
+    name: str
+    """Where the model stands in the parameters."""
+    model: Model
+    calls: float
+    """Requests per source row."""
+    prompt_tokens: float
+    """Tokens per source row, about."""
+    completion_tokens: float
+    """Tokens per source row, at most."""
+
+    def usd(self, rows: int) -> float | None:
+        """Return what so many rows cost at most, in US dollars; None without prices."""
+        prices: Prices | None = self.model.prices
+        if prices is None:
+            return None
+        each = self.prompt_tokens * prices.input + self.completion_tokens * prices.output
+        return rows * each / _MILLION
+
+
+def estimate(
+    recipe: Recipe, rows: Sequence[tuple[RawRow, SourceRow | Built]]
+) -> tuple[list[Built], tuple[Estimate, ...]]:
+    """Run a recipe's builder over rows with models that only count; return what came of the rows, and the counts.
+
+    Where a model was asked, what came of the row is no forecast: its answers were made up.
+    """
+    counters = {name: _Counter(model) for name, model in recipe.models().items()}
+    built = asyncio.run(_built(recipe, rows, {name: counter.ask for name, counter in counters.items()}))
+    parsed = max(1, sum(not isinstance(row, Built) for _, row in rows))
+    return built, tuple(counter.estimate(name, parsed) for name, counter in counters.items())
+
+
+async def _built(
+    recipe: Recipe, rows: Sequence[tuple[RawRow, SourceRow | Built]], asks: Mapping[str, Ask]
+) -> list[Built]:
+    construct = recipe.construct_asking()
+
+    async def one(raw: RawRow, row: SourceRow | Built, asks: Asks) -> Built:
+        try:
+            return row if isinstance(row, Built) else await construct(row, asks)
+        except RowError as error:
+            return rejected(raw, error)
+
+    return [await one(raw, row, asks) for raw, row in rows]
+
+
+class _Counter:
+    """A model that is not asked."""
+
+    def __init__(self, model: Model) -> None:
+        self._model, self._id = model, model_id(model)
+        self._seen: set[str] = set()
+        self._calls = self._prompt = self._completion = 0
+
+    async def ask(self, request: Request) -> tuple[Answer, ...]:
+        """Count a request; answer with texts that are all different."""
+        key = request_key(self._id, request)
+        if (
+            key not in self._seen
+        ):  # asked once more, for want of a usable answer, it says nothing of the real run
+            self._seen.add(key)
+            self._calls += 1
+            self._prompt += prompt_tokens(request)
+            self._completion += request.n * request.sampling.max_tokens
+        length = CHARACTERS_PER_TOKEN * min(_ANSWER_TOKENS, request.sampling.max_tokens)
+        return tuple(
+            Answer(f"{key} {number} ".ljust(length, "."), "stop")
+            for number in range(request.first, request.first + request.n)
+        )
+
+    def estimate(self, name: str, rows: int) -> Estimate:
+        """Return the counts per row."""
+        return Estimate(name, self._model, self._calls / rows, self._prompt / rows, self._completion / rows)
+
+
+def prompt_tokens(request: Request) -> int:
+    """Return about how many tokens a request's messages have.
+
+    >>> from pairwright.schemas.request import Message
+    >>> prompt_tokens(Request((Message("user", ("What is in the picture?",)),)))
+    6
+    """
+    parts = [part for message in request.messages for part in message.parts]
+    texts = sum(len(part) for part in parts if isinstance(part, str))
+    images = sum(_image_tokens(part) for part in parts if isinstance(part, Image))
+    return math.ceil(texts / CHARACTERS_PER_TOKEN) + images
+
+
+def _image_tokens(image: Image) -> int:
+    pixels = image.header.width * image.header.height
+    return min(_MOST_IMAGE_TOKENS, math.ceil(pixels / _PIXELS_PER_TOKEN))

@@ -1,0 +1,208 @@
+"""The executor for builders that ask models: one process, asyncio, hundreds of rows under way at once.
+
+Rows are read in order and go their ways; a shard is written when the last of its rows has come back, while rows of the
+next ones are under way already, so no slow answer holds anything up. What is in memory is bounded by the rows that are
+read and not yet written, however many the source has.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from itertools import islice
+
+from pairwright.builders import Asks, Built
+from pairwright.executors import Job, Watch
+from pairwright.executors.local import pending, progress_of, row_count
+from pairwright.executors.shards import ShardRows, or_reject, rejected, tally
+from pairwright.responses.asking import Models, open_models
+from pairwright.runs import folder as run_folder
+from pairwright.runs import manifest
+from pairwright.runs.commit import ShardWriter, enter
+from pairwright.samplers import Model
+from pairwright.schemas.errors import PairwrightError, RowError
+from pairwright.schemas.source_row import SourceRow
+from pairwright.sources import RawRow, Source
+
+_ROWS_PER_READ = 16
+"""Rows read and parsed in a thread at a time."""
+
+_ROWS_OF_A_BATCH = 4096
+"""Rows under way where a model answers in batch files: enough to fill one."""
+
+_SECONDS_BETWEEN_LOOKS = 0.2
+
+
+def run(job: Job, source: Source, *, name: str, watch: Watch) -> None:
+    """Build every shard that the manifest does not list yet.
+
+    Args:
+        job: what to build, and where.
+        source: the job's source, opened.
+        name: the run's name in the response store.
+        watch: called with the progress.
+
+    Raises:
+        ModelError: a model cannot be used.
+        BudgetError: the run has spent what it may.
+    """
+    going = _Run(job, source, watch)
+    try:
+        asyncio.run(going.work(name))
+    except BaseExceptionGroup as group:
+        raise _first(group) from None
+    finally:
+        going.writing.shutdown(wait=True)
+        run_folder.clean(job.folder)
+
+
+@dataclass(slots=True)
+class _Shard:
+    """A shard of which rows are under way."""
+
+    number: int
+    results: list[Built | None] = field(default_factory=list)
+    """A place for each row that was read, written by the thread that reads."""
+    back: int = 0
+    """Rows that have come back, counted by the loop alone."""
+    read: bool = False
+    """Whether all of its rows have been read."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A row that was read, and its place."""
+
+    shard: _Shard
+    place: int
+    raw: RawRow
+    parsed: SourceRow | Built
+
+
+class _Run:
+    """The shards that are left, and the rows under way."""
+
+    def __init__(self, job: Job, source: Source, watch: Watch) -> None:
+        self._job, self._source, self._watch = job, source, watch
+        self._construct, self._settle = job.recipe.construct_asking(), job.recipe.settle()
+        self._models = job.recipe.models()
+        self._size = job.recipe.file.output.shard_rows
+        done = {entry.shard: entry for entry in manifest.read(job.folder)}
+        total = row_count(job, source)
+        self._pending = pending(done, total, self._size)
+        self._told = progress_of(done, total)
+        self._looked = 0.0
+        under_way = _under_way(self._models.values())
+        self._under_way = asyncio.Semaphore(under_way)
+        self._unwritten = asyncio.Semaphore(under_way + 3 * self._size)
+        self.writing = ThreadPoolExecutor(1, thread_name_prefix="write")
+        """Writes shards, one after the other; what it has begun it finishes."""
+
+    async def work(self, name: str) -> None:
+        """Build until nothing is left."""
+        store, budget = self._job.recipe.responses(), self._job.recipe.file.budget
+        async with open_models(self._models, store=store, run=name, budget=budget) as models:
+            self._look(models, at_once=True)
+            async with asyncio.TaskGroup() as rows:
+                read = self._read()
+                while chunk := await asyncio.to_thread(lambda: list(islice(read, _ROWS_PER_READ))):
+                    for row in chunk:
+                        await self._unwritten.acquire()
+                        await self._under_way.acquire()
+                        rows.create_task(self._build(row, models))
+            self._look(models, at_once=True)
+
+    def _read(self) -> Iterator[_Row]:
+        """Read and parse the rows of all shards that are left."""
+        rows = ShardRows(self._source, self._job.limit)
+        for number in self._pending:
+            shard = _Shard(number)
+            rows.go_to(number * self._size)
+            ahead = next(rows.next(1), None)
+            while ahead is not None:
+                raw, ahead = ahead, next(rows.next(1), None) if len(shard.results) + 1 < self._size else None
+                shard.results.append(None)
+                shard.read = ahead is None
+                yield _Row(shard, len(shard.results) - 1, raw, or_reject(raw, self._source.parse, raw))
+            if len(shard.results) < self._size:
+                return
+
+    async def _build(self, row: _Row, models: Models) -> None:
+        try:
+            built = await self._built(row, models.asks)
+        finally:
+            self._under_way.release()
+        shard = row.shard
+        shard.results[row.place] = built
+        shard.back += 1
+        told = tally([built])
+        self._told = replace(
+            self._told,
+            rows=self._told.rows + 1,
+            pairs=self._told.pairs + told.pairs,
+            rejects=self._told.rejects + told.rejects,
+        )
+        self._look(models)
+        if shard.read and shard.back == len(shard.results):
+            await asyncio.get_running_loop().run_in_executor(self.writing, self._write, shard)
+            for _ in shard.results:
+                self._unwritten.release()
+
+    async def _built(self, row: _Row, asks: Asks) -> Built:
+        if isinstance(row.parsed, Built):
+            return row.parsed
+        return await _or_reject(row.raw, self._construct(row.parsed, asks))
+
+    def _write(self, shard: _Shard) -> None:
+        built = [one for one in shard.results if one is not None]
+        writer = ShardWriter(self._job.folder, shard.number, shard.number * self._size)
+        try:
+            writer.add(self._settle(built) if self._settle else built)
+            entry = writer.finish()
+        except BaseException:
+            writer.abort()
+            raise
+        enter(self._job.folder, entry)
+
+    def _look(self, models: Models, *, at_once: bool = False) -> None:
+        now = time.monotonic()
+        if at_once or now - self._looked > _SECONDS_BETWEEN_LOOKS:
+            self._looked = now
+            self._watch(replace(self._told, spent=models.spent()))
+
+
+def _under_way(models: Collection[Model]) -> int:
+    """Return how many rows are under way at once: twice what keeps the busiest model busy, for those between two calls."""
+    wanted = [_ROWS_OF_A_BATCH if model.calls.batch else 2 * model.calls.concurrency for model in models]
+    return max(wanted, default=_ROWS_PER_READ)
+
+
+async def _or_reject(raw: RawRow, coming: Awaitable[Built]) -> Built:
+    """Return what comes of a row, or its reject. An error that is no reject names the row."""
+    try:
+        return await coming
+    except RowError as error:
+        return rejected(raw, error)
+    except PairwrightError:
+        raise
+    except Exception as error:
+        error.add_note(f"while building source row {raw.record_id}")
+        raise
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """Return the error to tell of several: rows fail together when their model does."""
+    leaves: list[BaseException] = []
+
+    def collect(error: BaseException) -> None:
+        if isinstance(error, BaseExceptionGroup):
+            for inner in error.exceptions:
+                collect(inner)
+        else:
+            leaves.append(error)
+
+    collect(group)
+    foreseen = [error for error in leaves if isinstance(error, PairwrightError)]
+    bugs = [error for error in leaves if not isinstance(error, PairwrightError)]
+    return (bugs or foreseen)[0]

@@ -1,0 +1,232 @@
+"""The ledger: what a run took of each model, made of the calls in the store, so that it survives any end.
+
+``seconds`` are those of the answers added up; many are under way at once, so they pass the clock's.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from pairwright.responses.settings import Budget
+from pairwright.responses.store import Call, Store
+from pairwright.samplers import Prices
+from pairwright.schemas.errors import BudgetError
+from pairwright.schemas.request import ModelId
+
+MILLION = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What a run took of one model, in all of its goes."""
+
+    model: str
+    endpoint: str
+    sampler: str
+    calls: int = 0
+    """Requests made."""
+    answers: int = 0
+    """Answers that these brought."""
+    replayed: int = 0
+    """Answers that were there already and cost nothing, in this go."""
+    refused: int = 0
+    """Requests that the model will never take."""
+    failed: int = 0
+    """Requests that failed at every try."""
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cached_tokens: int = 0
+    """Prompt tokens, among those above, that the server had cached."""
+    attempts: int = 0
+    """Tries; failed requests count once, for how often they were tried is not known."""
+    seconds: float = 0.0
+    usd: float | None = None
+    """US dollars by the recipe's prices; None where it has none. For batch files, give the prices of batch files."""
+
+
+def to_json(spent: Sequence[Spent]) -> list[dict[str, Any]]:
+    """Return a ledger as plain values."""
+    return [asdict(one) for one in spent]
+
+
+def from_json(entries: Iterable[Mapping[str, Any]]) -> tuple[Spent, ...]:
+    """Return the ledger that :func:`to_json` was given; raises TypeError for anything else.
+
+    >>> from_json(to_json([Spent("m", "http://a", "openai", calls=2)]))[0].calls
+    2
+    """
+    return tuple(Spent(**entry) for entry in entries)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Account:
+    """What one account of the ledger is about."""
+
+    model: str
+    endpoint: str
+    sampler: str
+
+
+def account_of(model: ModelId) -> Account:
+    """Return the ledger's account for a model: its options and revision make no other."""
+    return Account(model.model, model.endpoint, model.sampler)
+
+
+@dataclass(slots=True)
+class _Sums:
+    calls: int = 0
+    answers: int = 0
+    refused: int = 0
+    failed: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cached_tokens: int = 0
+    attempts: int = 0
+    seconds: float = 0.0
+
+    def add(self, other: "_Sums") -> None:
+        for field in fields(self):
+            setattr(self, field.name, getattr(self, field.name) + getattr(other, field.name))
+
+
+_SUMS = """
+SELECT model, endpoint, sampler, count(*), sum(answers), sum(outcome = 'refused'), sum(outcome = 'failed'),
+    sum(prompt_tokens), sum(completion_tokens), sum(cached_tokens), sum(attempts), sum(seconds), max(id)
+FROM calls WHERE run = ? AND go != ? AND id > ? GROUP BY model, endpoint, sampler
+"""
+
+
+class Ledger:
+    """Counts what a run takes, and keeps its budget."""
+
+    def __init__(
+        self, store: Store, run: str, budget: Budget, prices: Mapping[Account, Prices | None]
+    ) -> None:
+        """``prices`` has every model that the run may ask."""
+        self._store = store
+        self._run = run
+        self._budget = budget
+        self._prices = dict(prices)
+        self._own: dict[Account, _Sums] = {account: _Sums() for account in prices}
+        self._others: dict[Account, _Sums] = {}
+        self._seen = 0
+        self._replayed = dict.fromkeys(prices, 0)
+        self._under_way = dict.fromkeys(prices, 0)
+        self.stopped = False
+        """Whether a call was not made because the budget is spent."""
+
+    def begin(self, model: ModelId) -> None:
+        """Note that a call is about to be made.
+
+        Raises:
+            BudgetError: it would certainly pass the budget.
+        """
+        account = account_of(model)
+        if self._limited:
+            self._look()
+            for told in self._passed(account):
+                self.stopped = True
+                raise BudgetError(told)
+        self._under_way[account] += 1
+
+    def end(self, model: ModelId) -> None:
+        """Note that a call has come to its end."""
+        self._under_way[account_of(model)] -= 1
+
+    def count(self, call: Call) -> None:
+        """Count a call that is in the store."""
+        if call.run != self._run:
+            return
+        sums = self._own[account_of(call.model)]
+        sums.calls += 1
+        sums.answers += call.answers
+        sums.refused += call.outcome == "refused"
+        sums.failed += call.outcome == "failed"
+        sums.prompt_tokens += call.prompt_tokens
+        sums.completion_tokens += call.completion_tokens
+        sums.cached_tokens += call.cached_tokens
+        sums.attempts += call.attempts
+        sums.seconds += call.seconds
+
+    def replayed(self, model: ModelId, answers: int) -> None:
+        """Count answers that cost nothing."""
+        self._replayed[account_of(model)] += answers
+
+    def spent(self) -> tuple[Spent, ...]:
+        """Return what the run took so far, by model."""
+        self._look()
+        accounts = sorted({*self._own, *self._others})
+        return tuple(self._spent(account) for account in accounts)
+
+    @property
+    def _limited(self) -> bool:
+        return any(limit is not None for limit in (self._budget.usd, self._budget.tokens, self._budget.calls))
+
+    def _look(self) -> None:
+        """Add what other goes, and other processes at work on this run, have spent since the last look."""
+        for model, endpoint, sampler, *sums, last in self._store.rows(
+            _SUMS, (self._run, self._store.go, self._seen)
+        ):
+            self._others.setdefault(Account(model, endpoint, sampler), _Sums()).add(_Sums(*sums))
+            self._seen = max(self._seen, last)
+
+    def _sums(self, account: Account) -> _Sums:
+        sums = _Sums()
+        for part in (self._own.get(account), self._others.get(account)):
+            if part is not None:
+                sums.add(part)
+        return sums
+
+    def _spent(self, account: Account) -> Spent:
+        sums = self._sums(account)
+        return Spent(
+            model=account.model,
+            endpoint=account.endpoint,
+            sampler=account.sampler,
+            replayed=self._replayed.get(account, 0),
+            usd=_dollars(sums, self._prices.get(account)),
+            **asdict(sums),
+        )
+
+    def _passed(self, account: Account) -> Iterable[str]:
+        """Yield what to tell for each limit that one call more would certainly pass.
+
+        A call takes at least one prompt token, and so does each that is under way.
+        """
+        spent = [self._spent(one) for one in {*self._own, *self._others}]
+        waiting = sum(self._under_way.values())
+        calls = sum(one.calls for one in spent)
+        if self._budget.calls is not None and calls + waiting + 1 > self._budget.calls:
+            yield _told("calls", f"{calls:,} calls are made", f"{self._budget.calls:,}", waiting)
+        tokens = sum(one.prompt_tokens + one.completion_tokens for one in spent)
+        if self._budget.tokens is not None and tokens + waiting + 1 > self._budget.tokens:
+            yield _told("tokens", f"{tokens:,} tokens are spent", f"{self._budget.tokens:,}", waiting)
+        usd = sum(one.usd or 0.0 for one in spent)
+        least = sum(n * _least(self._prices[one]) for one, n in self._under_way.items())
+        if self._budget.usd is not None and usd + least + _least(self._prices[account]) > self._budget.usd:
+            yield _told("usd", f"{usd:,.4f} US dollars are spent", f"{self._budget.usd:,.4f}", waiting)
+
+
+def _dollars(sums: _Sums, prices: Prices | None) -> float | None:
+    if prices is None:
+        return None
+    cached = prices.input if prices.cached_input is None else prices.cached_input
+    fresh = sums.prompt_tokens - sums.cached_tokens
+    return (
+        fresh * prices.input + sums.cached_tokens * cached + sums.completion_tokens * prices.output
+    ) / MILLION
+
+
+def _least(prices: Prices | None) -> float:
+    """Return what a call costs at least: one prompt token."""
+    if prices is None:
+        return 0.0
+    return min(prices.input, prices.input if prices.cached_input is None else prices.cached_input) / MILLION
+
+
+def _told(limit: str, spent: str, most: str, waiting: int) -> str:
+    under_way = f", {waiting:,} more under way are let finish and stored" if waiting else ""
+    return (
+        f"budget.{limit}: {spent} of {most}{under_way}. "
+        f"Raise budget.{limit} and run again: what is stored is not paid again"
+    )
