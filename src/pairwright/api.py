@@ -121,7 +121,7 @@ def pair(
         rule: a pairing rule, for example ``margin``.
         out: folder of the new run.
         overrides: ``key=value`` lines; keys without a block of their own belong to ``pairing.params``, for example
-            ``min=0.5``.
+            ``at_least=0.5``.
         workers: processes, as in :func:`build`.
         watch: called with the progress.
 

@@ -3,18 +3,32 @@
 from collections.abc import Callable, Iterator
 
 import click
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 from rich.console import Console, RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from pairwright.schemas.settings import Settings
+
+WHAT = (
+    "recipes",
+    "builders",
+    "samplers",
+    "annotators",
+    "pairings",
+    "perturbations",
+    "measures",
+    "reasons",
+)
+
 
 @click.command("list")
-@click.argument(
-    "what", required=False, type=click.Choice(["recipes", "builders", "perturbations", "measures", "reasons"])
-)
+@click.argument("what", required=False, type=click.Choice(WHAT))
 def command(what: str | None) -> None:
-    """List what there is: recipes, builders, perturbations, measures, reject reasons. Without WHAT, all names.
+    """List what there is: recipes, builders, samplers, annotators (judges and verifiers), pairing rules, perturbations,
+    measures, reject reasons. Without WHAT, all names.
 
     \b
     pairwright list perturbations
@@ -22,6 +36,9 @@ def command(what: str | None) -> None:
     told: dict[str, Callable[[], Iterator[RenderableType]]] = {
         "recipes": _recipes,
         "builders": _builders,
+        "samplers": _samplers,
+        "annotators": _annotators,
+        "pairings": _pairings,
         "perturbations": _perturbations,
         "measures": _measures,
         "reasons": _reasons,
@@ -32,14 +49,20 @@ def command(what: str | None) -> None:
 
 
 def _names() -> Iterator[RenderableType]:
+    from pairwright.annotators import ROOM as ANNOTATORS
     from pairwright.annotators.pixels import RANGES
     from pairwright.builders import ROOM as BUILDERS
+    from pairwright.pairings import ROOM as PAIRINGS
     from pairwright.perturbations import ROOM as PERTURBATIONS
     from pairwright.recipe import packaged_names
+    from pairwright.samplers import ROOM as SAMPLERS
 
     everything = {
         "recipes": packaged_names(),
         "builders": BUILDERS.names(),
+        "samplers": SAMPLERS.names(),
+        "annotators": ANNOTATORS.names(),
+        "pairings": PAIRINGS.names(),
         "perturbations": PERTURBATIONS.names(),
         "measures": list(RANGES),
     }
@@ -61,15 +84,42 @@ def _builders() -> Iterator[RenderableType]:
     for name in ROOM.names():
         part = ROOM.get(name)
         yield from _entry(name, part.summary, part.source)
-        rows = [
-            (
-                key,
-                "required" if field.is_required() else f"default {field.default}",
-                _plain(field.description),
-            )
-            for key, field in part.settings.model_fields.items()
-        ]
-        yield _indented(rows)
+        yield _settings(part.settings)
+
+
+def _samplers() -> Iterator[RenderableType]:
+    from pairwright.samplers import ROOM, CallSettings, Model
+
+    for name in ROOM.names():
+        part = ROOM.get(name)
+        yield from _entry(name, part.summary, part.source)
+        yield _settings(part.options)
+    yield from _entry("every model", "What stands beside its name in a recipe.", None)
+    yield _settings(Model)
+    yield from _entry("calls", "How a model is called; changes no row.", None)
+    yield _settings(CallSettings)
+
+
+def _annotators() -> Iterator[RenderableType]:
+    from pairwright.annotators import ROOM, Measurer
+
+    for name in ROOM.names():
+        part = ROOM.get(name)
+        yield from _entry(f"{name} ({type(part).__name__.lower()})", part.summary, part.source)
+        if not isinstance(part, Measurer):
+            yield _settings(part.settings)
+
+
+def _pairings() -> Iterator[RenderableType]:
+    from pairwright.pairings import ROOM
+    from pairwright.pairings._forming import PairingSettings
+
+    for name in ROOM.names():
+        part = ROOM.get(name)
+        yield from _entry(name, part.summary, part.source)
+        yield _settings(part.settings)
+    yield from _entry("every rule", "What holds for all of them.", None)
+    yield _settings(PairingSettings)
 
 
 def _perturbations() -> Iterator[RenderableType]:
@@ -125,6 +175,30 @@ def _indented(rows: list[tuple[str, str, str]]) -> RenderableType:
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     return Padding(table, (0, 0, 1, 4))
+
+
+def _settings(settings: type[Settings]) -> RenderableType:
+    return _indented(
+        [(key, _default(field), _plain(field.description)) for key, field in settings.model_fields.items()]
+    )
+
+
+def _default(field: FieldInfo) -> str:
+    """Return what a key is where a recipe leaves it out.
+
+    >>> _default(FieldInfo(default=None)), _default(FieldInfo(default=("a", "b")))
+    ('', 'default a, b')
+    """
+    if field.is_required():
+        return "required"
+    value = field.get_default(call_default_factory=True)
+    if value is None or value in ((), {}):
+        return ""
+    if isinstance(value, BaseModel):
+        return "a block"
+    if isinstance(value, tuple):
+        return f"default {', '.join(str(one) if not isinstance(one, BaseModel) else '…' for one in value)}"
+    return f"default {value}"
 
 
 def _plain(description: str | None) -> str:

@@ -14,7 +14,7 @@ import click
     "overrides",
     metavar="KEY=VALUE",
     multiple=True,
-    help="A parameter of the rule (min=0.5), of pairing (per_prompt=2), or any key of a recipe; may be given again.",
+    help="A parameter of the rule (at_least=0.5), of pairing (per_prompt=2), or any key of a recipe; may be given again.",
 )
 @click.option("--workers", type=click.IntRange(min=1), metavar="N", help="Processes; default: one per core.")
 def command(folder: str, rule: str, out: str, overrides: tuple[str, ...], workers: int | None) -> None:
@@ -22,7 +22,7 @@ def command(folder: str, rule: str, out: str, overrides: tuple[str, ...], worker
 
     \b
     pairwright pair judged --rule best_worst --out widest
-    pairwright pair judged --rule margin --set min=1 --set per_prompt=2 --out margin-1
+    pairwright pair judged --rule margin --set at_least=1 --set per_prompt=2 --out margin-1
     """
     from pairwright.api import pair
     from pairwright.commands._running import run_and_tell
