@@ -90,8 +90,8 @@ def widest(pairs: Sequence[Chosen], candidates: Sequence[Candidate]) -> tuple[Ch
     return (min(ties, key=preferred),)
 
 
-def _place(pair: Chosen) -> tuple[float, int, int]:
-    return (math.inf if pair.margin is None else -pair.margin), pair.chosen, pair.rejected
+def _place(pair: Chosen) -> tuple[bool, float, int, int]:
+    return pair.margin is None, -(pair.margin or 0.0), pair.chosen, pair.rejected
 
 
 def _score(candidate: Candidate) -> float:
