@@ -1,0 +1,246 @@
+"""How one open model is called: how many at once, how fast, how often again, and when to give up.
+
+What is decided here, for every call:
+
+- *Admission*, first come, first served: a place among the calls under way, the breaker closed, no pause asked for by
+  the server, and enough in the buckets for requests and tokens per minute. Until anything was heard of the server, only
+  a few calls go out, so that a wrong key or a tight limit costs a few calls.
+- *Calls at once* follow AIMD, as TCP does: halved when the server says that it is too much, grown back slowly.
+- *Again*: a failed try gives its place back and waits, for what the server asked for, or by exponential backoff with
+  full jitter (Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog 2015).
+- *Whose fault*: a request is given up as ``call_failed`` after ``retries`` tries that say something about it. Tries
+  while the breaker is open do not, and neither do connection errors while nobody else gets through. Rate limits say
+  little: four of them count as one try. Where nothing succeeds for ``give_up_after_s``, the model is given up instead.
+"""
+
+import asyncio
+import itertools
+import math
+import random
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Generic, NoReturn, TypeVar
+
+from pairwright.samplers import CallSettings
+from pairwright.samplers._breaker import Breaker, Kind
+from pairwright.samplers._pace import Bucket, number_of
+from pairwright.schemas.errors import ModelError, RowError
+
+T = TypeVar("T")
+
+_AT_FIRST = 4
+"""Calls at once until the first answer of any sort."""
+_GROWTH = 1 / 16
+"""Share by which the calls at once grow while as many answers come in: doubled after about eleven rounds."""
+_FIRST_BACKOFF_S, _LONGEST_BACKOFF_S = 0.5, 30.0
+_LIMITED_TRIES = 4
+"""Tries refused by a rate limit that count as one failed try."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """Time, sleep and chance; tests put their own in."""
+
+    now: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    chance: Callable[[], float] = random.random
+    """Draws from 0 to 1."""
+
+
+class TryError(Exception):
+    """One try failed, and another may succeed."""
+
+    def __init__(
+        self, message: str, kind: Kind, *, overloaded: bool = False, wait: float | None = None
+    ) -> None:
+        """``wait``: seconds that the server asks for. ``overloaded``: it asks for fewer calls at once."""
+        self.kind = kind
+        self.overloaded = overloaded or kind == "limited"
+        self.wait = wait
+        super().__init__(message)
+
+
+@dataclass(frozen=True, slots=True)
+class Done(Generic[T]):
+    """An answer, and what it took."""
+
+    value: T
+    attempts: int
+    seconds: float
+    """From the last try to the answer."""
+
+
+@dataclass(slots=True)
+class _Tries:
+    """How a request fared so far."""
+
+    number: int
+    successes: int
+    """The model's successes when the request began."""
+    attempts: int = 0
+    failed: int = 0
+    """Tries that say something about the request."""
+    limited: int = 0
+
+
+class Limits:
+    """The limits of one open model. Not to be shared between event loops."""
+
+    def __init__(self, name: str, calls: CallSettings, *, clock: Clock | None = None) -> None:
+        """``name`` is what errors call the model."""
+        self._name = name
+        self._calls = calls
+        self._clock = clock or Clock()
+        now = self._clock.now()
+        self._requests = Bucket.per_minute(calls.requests_per_minute, now=now)
+        self._tokens = Bucket.per_minute(calls.tokens_per_minute, now=now, burst_s=60.0)
+        self._breaker = Breaker()
+        self._numbers = itertools.count()
+        self._door = asyncio.Lock()
+        self._changed = asyncio.Event()
+        self._active = 0
+        self._width = float(calls.concurrency)
+        self._heard = False
+        self._narrowed = -math.inf
+        self._paused_until = -math.inf
+        self._dead: str | None = None
+
+    @property
+    def width(self) -> int:
+        """How many calls may be under way at once, by now."""
+        return int(self._width) if self._heard else min(_AT_FIRST, int(self._width))
+
+    async def call(
+        self, attempt: Callable[[], Awaitable[T]], *, tokens: float, used: Callable[[T], float]
+    ) -> Done[T]:
+        """Try until there is an answer. ``tokens`` estimates what it takes, ``used`` tells what it took.
+
+        ``attempt`` raises TryError for what may succeed later; every other error is passed on.
+
+        Raises:
+            RowError: ``call_failed`` when this request failed too often.
+            ModelError: nothing succeeds any more, or an attempt raised it.
+        """
+        tries = _Tries(next(self._numbers), self._breaker.successes)
+        while True:
+            await self._admit(tries.number, tokens)
+            tries.attempts += 1
+            started = self._clock.now()
+            try:
+                value = await self._once(attempt, tries.number, started)
+            except TryError as error:
+                wait = self._after_failure(tries, error, started)
+            else:
+                self._tokens.put_back(tokens - used(value))
+                return Done(value, tries.attempts, self._clock.now() - started)
+            await self._clock.sleep(wait)
+
+    def learn(self, headers: Mapping[str, str]) -> None:
+        """Take over what an answer's headers tell of the server's limits."""
+        now = self._clock.now()
+        for kind, bucket in (("requests", self._requests), ("tokens", self._tokens)):
+            limit = number_of(headers.get(f"x-ratelimit-limit-{kind}"))
+            remaining = number_of(headers.get(f"x-ratelimit-remaining-{kind}"))
+            if limit and remaining is not None:
+                bucket.learn(limit, remaining, now=now)
+
+    async def _admit(self, number: int, tokens: float) -> None:
+        async with self._door:
+            while True:
+                if self._dead is not None:
+                    raise ModelError(self._dead)
+                if self._active >= self.width or self._breaker.probe is not None:
+                    self._changed.clear()
+                    await self._changed.wait()
+                    continue
+                now = self._clock.now()
+                wait = self._wait(tokens, now)
+                if wait <= 0:
+                    break
+                await self._clock.sleep(wait)
+            self._requests.take(1, now=now)
+            self._tokens.take(tokens, now=now)
+            self._breaker.admitted(number)
+            self._active += 1
+
+    def _wait(self, tokens: float, now: float) -> float:
+        paused = max(self._paused_until - now, self._breaker.wait(now=now))
+        return max(paused, self._requests.wait(1, now=now), self._tokens.wait(tokens, now=now))
+
+    async def _once(self, attempt: Callable[[], Awaitable[T]], number: int, started: float) -> T:
+        """One try, in its place among the calls under way."""
+        try:
+            async with asyncio.timeout(self._calls.timeout_s):
+                value = await attempt()
+        except TryError as error:
+            self._breaker.failed(number, error.kind, now=self._clock.now())
+            raise
+        except TimeoutError:
+            self._breaker.failed(number, "answered", now=self._clock.now())
+            told = f"no answer within {self._calls.timeout_s:g} s (calls.timeout_s)"
+            raise TryError(told, "answered") from None
+        except RowError:  # it refuses this one, so it lives
+            self._succeeded()
+            raise
+        except ModelError as error:
+            self._dead = str(error)
+            raise
+        except BaseException:
+            self._breaker.abandoned(number)
+            raise
+        else:
+            self._succeeded()
+            return value
+        finally:
+            self._heard = True
+            self._active -= 1
+            self._changed.set()
+
+    def _succeeded(self) -> None:
+        if self._breaker.succeeded():
+            self._width = max(1.0, self._width / 2)
+        else:
+            self._width = min(
+                self._calls.concurrency, self._width + max(1.0, self._width * _GROWTH) / self._width
+            )
+
+    def _after_failure(self, tries: _Tries, error: TryError, started: float) -> float:
+        """Return the seconds to wait before the next try; raises where there is none."""
+        now = self._clock.now()
+        if error.overloaded and started > self._narrowed:  # calls under way at the last time say nothing new
+            self._width, self._narrowed = max(1.0, self._width / 2), now
+        if error.wait is not None and error.wait > self._calls.give_up_after_s:
+            self._give_up(f"it asks to wait {error.wait:.0f} s, longer than calls.give_up_after_s ({error})")
+        if error.wait is not None:
+            self._paused_until = max(self._paused_until, now + error.wait)
+        self._count(tries, error)
+        alone = self._breaker.failing <= {tries.number} and error.kind == "answered"
+        if not alone and self._breaker.failing_for(now=now) >= self._calls.give_up_after_s:
+            self._give_up(
+                f"nothing has succeeded for {self._breaker.failing_for(now=now):.0f} s; last: {error}"
+            )
+        if tries.failed + tries.limited // _LIMITED_TRIES > self._calls.retries:
+            raise RowError(
+                "call_failed", None, f"{self._name}: failed {tries.attempts} times; last: {error}"
+            ) from error
+        return self._backoff(tries.attempts, error.wait)
+
+    def _count(self, tries: _Tries, error: TryError) -> None:
+        others_get_through = self._breaker.successes > tries.successes
+        if error.kind == "limited":
+            tries.limited += 1
+        elif not self._breaker.open and (error.kind == "answered" or others_get_through):
+            tries.failed += 1
+
+    def _backoff(self, attempts: int, wait: float | None) -> float:
+        if wait is not None:
+            return wait * (1 + 0.1 * self._clock.chance())
+        longest = min(_LONGEST_BACKOFF_S, _FIRST_BACKOFF_S * 2.0 ** min(attempts - 1, 10))
+        return longest * self._clock.chance()
+
+    def _give_up(self, why: str) -> NoReturn:
+        self._dead = (
+            f"{self._name}: {why}. Start the run again when the server is back: it goes on from here."
+        )
+        raise ModelError(self._dead)

@@ -1,0 +1,207 @@
+"""The way to an OpenAI-compatible server: address, key, the SDK's clients, and what a server's errors mean."""
+
+import itertools
+import json
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+from pairwright.samplers import Model
+from pairwright.samplers._limits import TryError
+from pairwright.samplers._pace import asked_wait
+from pairwright.samplers._wire import Json, excerpt
+from pairwright.schemas.errors import MissingExtraError, ModelError, RowError
+
+T = TypeVar("T")
+
+Heard = Callable[[Mapping[str, str]], None]
+"""Takes an answer's headers."""
+
+OPENAI = "https://api.openai.com/v1"
+KEY = "OPENAI_API_KEY"
+
+_CALLS_OF_A_CLIENT = 32
+"""Calls at once that one client takes. The SDK's connection pool looks at all its connections for every call: at 256
+of them that is a third of the time a call takes."""
+_CONNECT_S = 30.0
+"""Seconds for a connection; how long an answer may take is the limits' business."""
+_REFUSED = frozenset({400, 413, 422})
+_LATER = frozenset({408, 409, 425, 429})
+_NO_MONEY = frozenset({"insufficient_quota", "billing_hard_limit_reached", "billing_not_active"})
+_OF_THE_RECIPE = frozenset({"unsupported_parameter", "unknown_parameter", "unsupported_value"})
+"""Codes of a 400 that every request would get."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A server's address, and the key for it."""
+
+    base_url: str
+    key: str
+    """``none`` where there is none."""
+    key_from: str
+    """Where the key comes from, for errors."""
+    model: str
+
+    @property
+    def name(self) -> str:
+        """What errors call the model; holds no secrets."""
+        return f"{self.model} at {urlsplit(self.base_url).hostname}"
+
+    def scrubbed(self, text: str) -> str:
+        """Return a server's words without the key: some repeat it."""
+        return excerpt(text.replace(self.key, "[key]") if self.key != "none" else text)
+
+
+def place_of(model: Model) -> Place:
+    """Return where a model is.
+
+    ``OPENAI_API_KEY`` is sent to openai.com only; for other servers ``api_key_env`` names the variable.
+
+    Raises:
+        ModelError: no address, or no key where one is needed.
+    """
+    at_openai = model.base_url is None or _is_openai(model.base_url)
+    if urlsplit(model.base_url or OPENAI).scheme not in {"http", "https"}:
+        raise ModelError("base_url: begins with http:// or https://, for example http://127.0.0.1:8000/v1")
+    name = model.api_key_env or (KEY if at_openai else None)
+    key = os.environ.get(name, "").strip() if name else "none"
+    if not key and model.api_key_env:
+        raise ModelError(f"api_key_env: the environment variable {name} is not set; set it to the key")
+    if not key and model.base_url is None:
+        raise ModelError(f"base_url: missing; name the server, or set {KEY} to ask api.openai.com")
+    if not key:
+        raise ModelError(f"api.openai.com needs a key: set {KEY}, or name another variable in api_key_env")
+    return Place(model.base_url or OPENAI, key, name or "api_key_env", model.model or "")
+
+
+def _is_openai(base_url: str) -> bool:
+    host = urlsplit(base_url).hostname or ""
+    return host == "openai.com" or host.endswith(".openai.com")
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """Open clients of one server."""
+
+    place: Place
+    sdk: Any
+    """The package ``openai``, which may not be installed where this is type-checked."""
+    clients: tuple[Any, ...]
+    response: type[Any]
+    """What a client returns when it is asked for the plain HTTP answer."""
+    turn: "itertools.cycle[Any]"
+
+    async def post(self, path: str, body: Mapping[str, Json], *, heard: Heard) -> Any:
+        """Return the plain HTTP answer; ``heard`` gets its headers. Raises as :meth:`told` does."""
+        response = await self.told(next(self.turn).post(path, cast_to=self.response, body=body), heard=heard)
+        heard(response.headers)
+        return response
+
+    async def told(self, call: Awaitable[T], *, heard: Heard | None = None) -> T:
+        """Await a call to the SDK; ``heard`` gets the headers of an answer that is an error.
+
+        Raises:
+            TryError: it may succeed later.
+            RowError: ``call_refused``, the server does not take this very request.
+            ModelError: the server cannot be used.
+        """
+        try:
+            return await call
+        except self.sdk.APIStatusError as error:
+            response = error.response
+            if heard is not None:
+                heard(response.headers)
+            raise error_of(self.place, response.status_code, response.text, response.headers) from None
+        except self.sdk.APITimeoutError:
+            raise TryError(f"no connection within {_CONNECT_S:g} s", "unreached") from None
+        except self.sdk.APIConnectionError as error:
+            cause = f"{type(error.__cause__).__name__} {error.__cause__}".strip()
+            raise TryError(self.place.scrubbed(f"no connection: {cause}"), "unreached") from None
+        except self.sdk.APIError as error:
+            raise TryError(self.place.scrubbed(f"no usable answer: {error}"), "answered") from None
+
+
+def error_of(place: Place, status: int, text: str, headers: Mapping[str, str]) -> Exception:
+    """Return the error for an HTTP answer that is none: TryError, RowError or ModelError (see :meth:`Link.told`)."""
+    words, code = _words(text)
+    told = f"{status} {place.scrubbed(words)}".strip()
+    if status == 401 or status == 403:
+        return ModelError(
+            f"{place.name} refuses the key: {told}. Set {place.key_from} to a key that it knows."
+        )
+    if status == 404:
+        return ModelError(f"{place.name}: {told}. Set model to a name the server knows, and check base_url.")
+    if status == 402 or code in _NO_MONEY:
+        return ModelError(f"{place.name}: {told}. The account has no money or quota left.")
+    if status == 400 and code in _OF_THE_RECIPE:
+        return ModelError(
+            f"{place.name}: {told}. Set options.leave_out, max_tokens_field or structured_output."
+        )
+    if status in _REFUSED:
+        return RowError("call_refused", None, f"{place.name}: {told}")
+    if status in _LATER or status >= 500:
+        kind = "limited" if status == 429 else "answered"
+        return TryError(told, kind, overloaded=status in {503, 529}, wait=asked_wait(headers))  # type: ignore[arg-type]
+    return ModelError(f"{place.name}: {told}. Is base_url the address of an OpenAI-compatible server?")
+
+
+def _words(text: str) -> tuple[str, str]:
+    """A server's words and its code for an error: OpenAI's form, or what there is."""
+    try:
+        body = json.loads(text)
+    except ValueError:
+        return text, ""
+    error = body.get("error", body) if isinstance(body, dict) else body
+    if not isinstance(error, dict):
+        return str(error), ""
+    words = error.get("message") or error.get("detail") or text
+    return str(words), str(error.get("code") or "")
+
+
+@asynccontextmanager
+async def linked(
+    model: Model, *, headers: Mapping[str, str], feature: str = "the sampler openai"
+) -> AsyncIterator[Link]:
+    """Open the clients for a model.
+
+    Raises:
+        MissingExtraError: the package openai is missing.
+        ModelError: no address, or no key where one is needed.
+    """
+    try:
+        import openai
+    except ImportError as error:
+        raise MissingExtraError(feature, "openai", "openai") from error
+    place = place_of(model)
+    http = _http_of(openai)
+    count = -(-model.calls.concurrency // _CALLS_OF_A_CLIENT)
+    trust = http.create_ssl_context()  # one for all: it takes longer to make than all else here
+    async with AsyncExitStack() as stack:
+        clients = [
+            await stack.enter_async_context(_client(openai, http, place, headers=headers, trust=trust))
+            for _ in range(count)
+        ]
+        yield Link(place, openai, tuple(clients), http.Response, itertools.cycle(clients))
+
+
+def _http_of(openai: Any) -> Any:
+    """The package the SDK's clients come from: httpx, or its successor where the SDK has moved on to it."""
+    own = [kind.__module__.partition(".")[0] for kind in openai.DefaultAsyncHttpxClient.__mro__]
+    return import_module(next(name for name in own if name != openai.__name__))
+
+
+def _client(openai: Any, http: Any, place: Place, *, headers: Mapping[str, str], trust: Any) -> Any:
+    limits = http.Limits(max_connections=None, max_keepalive_connections=None)
+    return openai.AsyncOpenAI(
+        api_key=place.key,
+        base_url=place.base_url,
+        default_headers=dict(headers),
+        timeout=http.Timeout(None, connect=_CONNECT_S),
+        max_retries=0,
+        http_client=openai.DefaultAsyncHttpxClient(limits=limits, verify=trust),
+    )

@@ -1,0 +1,192 @@
+"""Any server that speaks the OpenAI chat protocol: OpenAI itself, vLLM, SGLang, Ollama and many more.
+
+Pictures travel as data URIs with their own bytes. Sample ``k`` is drawn with the request's seed + ``k``, whether the
+server draws all ``n`` at once (vLLM gives the k-th the seed + k) or is asked for one at a time.
+"""
+
+import asyncio
+import json
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator
+
+from pairwright.samplers import Batches, Model, Sampler, SamplerPart
+from pairwright.samplers._limits import Clock, Limits, TryError
+from pairwright.samplers._openai_batches import BatchFiles
+from pairwright.samplers._openai_link import Link, linked, place_of
+from pairwright.samplers._wire import (
+    DataUris,
+    Dialect,
+    NonsenseError,
+    body_of,
+    excerpt,
+    expected_tokens,
+    reply_of,
+)
+from pairwright.schemas.request import Reply, Request
+from pairwright.schemas.settings import Settings
+
+_IGNORED = 3
+"""Calls in a row for several answers that brought one, after which a server is known to ignore n."""
+_SECRET = re.compile(r"authorization|cookie|api[-_]?key|token|secret", re.IGNORECASE)
+
+
+def _harmless(headers: dict[str, str]) -> dict[str, str]:
+    for name in headers:
+        if _SECRET.search(name):
+            raise ValueError(f"{name} looks like a secret; keys stay in the environment (model.api_key_env)")
+    return headers
+
+
+def _sorted(fields: tuple[str, ...]) -> tuple[str, ...]:
+    for name in {"messages", "model"} & set(fields):
+        raise ValueError(f"{name} cannot be left out")
+    return tuple(sorted(set(fields)))
+
+
+def _plain(extra: dict[str, Any]) -> dict[str, Any]:
+    try:
+        json.dumps(extra, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"must be plain JSON values ({error})") from error
+    for name in ("messages", "model", "n", "seed", "stream"):
+        if name in extra:
+            raise ValueError(f"{name} is set by the request itself")
+    return extra
+
+
+class Options(Settings):
+    """What differs from server to server."""
+
+    max_tokens_field: Literal["auto", "max_tokens", "max_completion_tokens"] = "auto"
+    """Which field limits an answer's length. ``auto``: max_completion_tokens at api.openai.com, max_tokens elsewhere."""
+    structured_output: Literal["json_schema", "json_object", "none"] = "json_schema"
+    """How a JSON answer is asked for, where one is wanted: by its schema, as any JSON object, or by words alone."""
+    n: Literal["auto", "one"] = "auto"
+    """``auto``: all answers in one call, and those that a server leaves out in further ones. ``one``: one answer per
+    call, for a server that ignores n or does not take it; it pays for the prompt each time."""
+    detail: Literal["auto", "low", "high"] | None = None
+    """How closely the server looks at pictures, where it can be told."""
+    leave_out: Annotated[tuple[str, ...], AfterValidator(_sorted)] = ()
+    """Fields that are not sent because the server refuses them, for example ``[temperature, top_p]``."""
+    extra_body: Annotated[dict[str, Any], AfterValidator(_plain)] = {}
+    """Further fields of every request, for example ``{top_k: -1}`` for a vLLM server that would take top_k from the
+    model's own generation_config.json."""
+    headers: Annotated[dict[str, str], AfterValidator(_harmless)] = {}
+    """Further HTTP headers. No secrets: keys stay in the environment."""
+
+
+class OpenAIServer:
+    """An open model at an OpenAI-compatible server."""
+
+    def __init__(self, link: Link, model: Model, options: Options, *, clock: Clock | None = None) -> None:
+        """``clock`` is for tests."""
+        self._link = link
+        self._model = model.model or ""
+        self._dialect = dialect_of(model, options)
+        self._one_by_one = options.n == "one" or "n" in self._dialect.leave_out
+        self._cut_to_one = 0
+        """Calls in a row for several answers that brought one."""
+        self._limits = Limits(link.place.name, model.calls, clock=clock)
+        self._uris = DataUris()
+
+    async def sample(self, request: Request) -> Reply:
+        """Answer a request (see ``pairwright.samplers.Sampler``)."""
+        if self._one_by_one and request.n > 1:
+            return await self._in_parallel(request)
+        reply = await self._ask(request)
+        have, missing = len(reply.answers), request.n - len(reply.answers)
+        if missing == 0:
+            self._cut_to_one = 0
+            return reply
+        rest = replace(request, first=request.first + have, n=missing)
+        if have > 1:
+            return _joined([reply, await self.sample(rest)])
+        self._cut_to_one += 1
+        self._one_by_one = self._cut_to_one >= _IGNORED
+        return _joined([reply, await self._in_parallel(rest)])
+
+    async def _in_parallel(self, request: Request) -> Reply:
+        """One call per answer. All are waited for, so that none is still under way when an error is raised."""
+        calls = [self._ask(replace(request, first=request.first + k, n=1)) for k in range(request.n)]
+        done = await asyncio.gather(*calls, return_exceptions=True)
+        for outcome in done:
+            if isinstance(outcome, BaseException):
+                raise outcome
+        return _joined([outcome for outcome in done if isinstance(outcome, Reply)])
+
+    async def _ask(self, request: Request) -> Reply:
+        """Return at least one of the answers."""
+        body = body_of(self._model, request, self._dialect, self._uris)
+
+        async def attempt() -> Reply:
+            return await self._attempt(body, request.n)
+
+        done = await self._limits.call(attempt, tokens=expected_tokens(request), used=_used)
+        return replace(done.value, attempts=done.attempts, seconds=done.seconds)
+
+    async def _attempt(self, body: dict[str, Any], n: int) -> Reply:
+        response = await self._link.post("/chat/completions", body, heard=self._limits.learn)
+        try:
+            reply = reply_of(json.loads(response.content))
+        except NonsenseError as error:
+            raise TryError(self._link.place.scrubbed(str(error)), "answered") from None
+        except ValueError:
+            raise TryError(
+                f"not JSON: {self._link.place.scrubbed(excerpt(response.text))}", "answered"
+            ) from None
+        return replace(reply, answers=reply.answers[:n])
+
+
+def dialect_of(model: Model, options: Options) -> Dialect:
+    """Return how a server is spoken to."""
+    field = options.max_tokens_field
+    if field == "auto":
+        field = "max_completion_tokens" if "openai.com" in place_of(model).base_url else "max_tokens"
+    extra = json.dumps(options.extra_body)
+    return Dialect(field, options.structured_output, options.detail, frozenset(options.leave_out), extra)
+
+
+def _used(reply: Reply) -> float:
+    return reply.prompt_tokens + reply.completion_tokens
+
+
+def _joined(replies: list[Reply]) -> Reply:
+    """Return several calls' answers as one; ``seconds`` is that of the slowest."""
+    return Reply(
+        answers=tuple(answer for reply in replies for answer in reply.answers),
+        model=replies[0].model,
+        prompt_tokens=sum(reply.prompt_tokens for reply in replies),
+        completion_tokens=sum(reply.completion_tokens for reply in replies),
+        cached_tokens=sum(reply.cached_tokens for reply in replies),
+        attempts=sum(reply.attempts for reply in replies),
+        seconds=max(reply.seconds for reply in replies),
+    )
+
+
+@asynccontextmanager
+async def opened(model: Model, options: Options) -> AsyncIterator[Sampler]:
+    """Open a model. Raises ModelError without an address or key, MissingExtraError without the package openai."""
+    async with linked(model, headers=options.headers) as link:
+        yield OpenAIServer(link, model, options)
+
+
+@asynccontextmanager
+async def opened_batches(model: Model, options: Options) -> AsyncIterator[Batches]:
+    """Open the server's batch files. Raises as :func:`opened` does."""
+    async with linked(model, headers=options.headers) as link:
+        yield BatchFiles(link, model, dialect_of(model, options))
+
+
+PART = SamplerPart(
+    options=Options,
+    open=opened,
+    remote=True,
+    summary="asks any OpenAI-compatible server: OpenAI, vLLM, SGLang, Ollama",
+    source="OpenAI API reference, chat completions and batches; vLLM's OpenAI-compatible server",
+    batches=opened_batches,
+)
