@@ -84,6 +84,8 @@ class Verdict:
     """For each candidate its judgements, one per aspect, with target ``candidate``; empty where there are none."""
     comparisons: tuple[Comparison, ...] = ()
     failures: tuple[Failure, ...] = ()
+    prompt: str | None = None
+    """Name, version and hash of the prompt file that the judge was asked with: ``listwise v1 #0c1d2e3f``."""
 
 
 Decide = Callable[[Case, Ask], Awaitable[Verdict]]
