@@ -129,10 +129,12 @@ def test_nearly_equal_answers_are_dropped_where_the_recipe_says_so() -> None:
 
 
 def test_verdicts_on_a_repeated_answer_count_for_the_one_that_stays() -> None:
-    candidates = [Candidate("A cat."), Candidate("a cat."), Candidate("A dog.")]
-    verdicts = [Comparison(1, 2, "second", "judge"), Comparison(0, 1, "first", "judge")]
+    candidates = [Candidate("A bird."), Candidate("A cat."), Candidate("a cat."), Candidate("A dog.")]
+    verdicts = [Comparison(2, 3, "second", "judge"), Comparison(1, 2, "first", "judge")]
     result = formed(candidates, verdicts, rule="preferences")
-    assert numbers(result) == [(2, 0)]
+    assert numbers(result) == [(3, 1)]
+    turned = [Comparison(3, 2, "first", "judge")]
+    assert numbers(formed(candidates, turned, rule="preferences")) == [(3, 1)]
 
 
 def test_length_ratio() -> None:
