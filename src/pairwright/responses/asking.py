@@ -5,11 +5,23 @@ again, keep the budget, ask, store, hand on what the store now holds. So a repla
 given, and opens no model at all.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from urllib.parse import urlsplit
 
-from pairwright.responses.ledger import Ledger, Spent
-from pairwright.schemas.request import Ask
+from pairwright.responses.batches import Batched, Rhythm
+from pairwright.responses.calls import Direct, Way
+from pairwright.responses.ledger import Account, Ledger, Spent, account_of
+from pairwright.responses.opening import Lazily
+from pairwright.responses.settings import Budget
+from pairwright.responses.store import Question, Store, gaps, open_store, question
+from pairwright.samplers import ROOM, Model, Prices, checked, model_id, opened
+from pairwright.schemas.errors import ParameterError, RowError, RunError
+from pairwright.schemas.request import Answer, Ask, ModelId, Request
 
 _GRACE_S = 10.0
 """Seconds that calls under way are given when a run breaks off: most of them are paid for by then, and an interrupt
@@ -29,5 +41,206 @@ class Models:
     _ledger: Ledger
 
     def spent(self) -> tuple[Spent, ...]:
-        """Return what the run took so far, earlier goes included."""
+        """Return what the run took so far, earlier goes included; also after leaving, then with all that was under way."""
         return self._ledger.spent()
+
+
+@asynccontextmanager
+async def open_models(
+    models: Mapping[str, Model],
+    *,
+    store: Path,
+    run: str,
+    budget: Budget | None = None,
+    rhythm: Rhythm | None = None,
+) -> AsyncIterator[Models]:
+    """Make models ready to be asked; each is opened by the first request that the store cannot answer.
+
+    Leaving lets calls under way finish and be stored: all of them at the end and after a budget stop, for ten seconds
+    after anything else.
+
+    Args:
+        models: by the builder's names. Equal ones are opened once.
+        store: file of the response store, made where it is missing.
+        run: name under which the calls are counted; a run that is continued has the same.
+        budget: what the run may spend.
+        rhythm: when batch files are handed in and looked at.
+
+    Raises:
+        ParameterError: settings of a model, or of the budget, that cannot be.
+        UnknownPartError: there is no such sampler.
+        RunError: the store cannot be used.
+    """
+    prices = _prices(models, budget or Budget())
+    for name, model in models.items():
+        _check(name, model)
+    with open_store(store) as answers:
+        ledger = Ledger(answers, run, budget or Budget(), prices)
+        desk = _Desk(answers, ledger)
+        ways: dict[str, Way] = {}
+        asks = {}
+        for name, model in models.items():
+            engine = _engine(model)
+            if engine not in ways:
+                ways[engine] = _way(model, answers, ledger=ledger, run=run, rhythm=rhythm or Rhythm())
+            asks[name] = desk.ask_through(ways[engine], model_id(model))
+        whole = False
+        try:
+            yield Models(asks, ledger)
+            whole = True
+        finally:
+            try:
+                await desk.close(None if whole or ledger.stopped else _GRACE_S)
+            finally:
+                await asyncio.gather(*(way.close() for way in ways.values()))
+                ledger.close()
+
+
+@dataclass(frozen=True, slots=True)
+class _Flight:
+    """A question that is under way."""
+
+    samples: range
+    task: "asyncio.Task[int]"
+
+
+class _Desk:
+    """Answers from the store, and sends for what is missing; one question per request at a time."""
+
+    def __init__(self, store: Store, ledger: Ledger) -> None:
+        self._store = store
+        self._ledger = ledger
+        self._flights: dict[str, _Flight] = {}
+
+    def ask_through(self, way: Way, model: ModelId) -> Ask:
+        """Return the way to ask a model."""
+
+        async def ask(request: Request) -> tuple[Answer, ...]:
+            asked = question(model, request)
+            paid = 0
+            found = self._store.answers(asked.key, asked.samples)
+            if len(found) < request.n:
+                paid = await self._fetch(way, asked)
+                found = self._store.answers(asked.key, asked.samples)
+                if len(found) < request.n:
+                    raise RunError(f"{self._store.path} lost answers that it had: was it changed by hand?")
+            self._ledger.replayed(model, request.n - paid)
+            return tuple(found.values())
+
+        return ask
+
+    async def close(self, grace_s: float | None) -> None:
+        """Let what is under way finish, for so long, then break it off."""
+        tasks = [flight.task for flight in self._flights.values()]
+        if tasks:
+            _, late = await asyncio.wait(tasks, timeout=grace_s)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+
+    async def _fetch(self, way: Way, asked: Question) -> int:
+        """Bring the missing samples into the store; return how many of them this asker pays for."""
+        while flight := self._flights.get(asked.key):
+            covered = _within(asked.samples, flight.samples)
+            try:
+                await asyncio.shield(flight.task)
+            except RowError:
+                if covered:
+                    raise
+            if covered:
+                return 0
+        task = asyncio.create_task(self._fly(way, asked))
+        self._flights[asked.key] = _Flight(asked.samples, task)
+        task.add_done_callback(partial(self._land, asked.key))
+        return await asyncio.shield(task)  # goes on, and is stored, when the asker is gone
+
+    def _land(self, key: str, task: "asyncio.Task[int]") -> None:
+        del self._flights[key]
+        if not task.cancelled():
+            task.exception()  # seen, also where the asker is gone: the run is breaking off by another error
+
+    async def _fly(self, way: Way, asked: Question) -> int:
+        if not await self._claim(asked):
+            return 0
+        paid = 0
+        try:
+            while missing := self._missing(asked):
+                refusal = self._store.refusal(asked.key, missing[0])
+                if refusal is not None:
+                    raise refusal
+                paid += await way.ask(_part(asked, missing[0]))
+        finally:
+            self._store.claims.free(asked.key)
+        return paid
+
+    async def _claim(self, asked: Question) -> bool:
+        """Wait until nobody else asks this; False when the store has all of it by then."""
+        wait = _FIRST_LOOK_S
+        while not self._store.claims.take(asked.key):
+            await asyncio.sleep(wait)
+            wait = min(1.5 * wait, _LONGEST_LOOK_S)
+            if not self._missing(asked):
+                return False
+        return True
+
+    def _missing(self, asked: Question) -> list[range]:
+        return gaps(asked.samples, list(self._store.answers(asked.key, asked.samples)))
+
+
+def _within(inner: range, outer: range) -> bool:
+    return outer.start <= inner.start and inner.stop <= outer.stop
+
+
+def _part(asked: Question, samples: range) -> Question:
+    if samples == asked.samples:
+        return asked
+    return replace(asked, request=replace(asked.request, first=samples.start, n=len(samples)))
+
+
+def _way(model: Model, store: Store, *, ledger: Ledger, run: str, rhythm: Rhythm) -> Way:
+    open_batches = ROOM.get(model.sampler).batches
+    if not model.calls.batch or open_batches is None:
+        return Direct(Lazily(lambda: opened(model)), store=store, ledger=ledger, run=run)
+    return Batched(
+        Lazily(lambda: open_batches(model, checked(model))),
+        model=model_id(model),
+        calls=model.calls,
+        store=store,
+        ledger=ledger,
+        run=run,
+        rhythm=rhythm,
+    )
+
+
+def _engine(model: Model) -> str:
+    """Return what is equal for models that are opened as one: in this process, limits on calls make no other engine."""
+    leave_out = (
+        {"prices"} if ROOM.get(model.sampler).remote else {"prices", "calls", "endpoint", "api_key_env"}
+    )
+    return model.model_dump_json(exclude=leave_out)
+
+
+def _check(name: str, model: Model) -> None:
+    if model.calls.batch and ROOM.get(model.sampler).batches is None:
+        raise ParameterError(f"{name}.calls.batch: {model.sampler} has no batch files")
+    if "@" in urlsplit(model.base_url or "").netloc:
+        raise ParameterError(
+            f"{name}.base_url: it holds a user or password, which would be stored with every request; "
+            "name an environment variable in api_key_env"
+        )
+
+
+def _prices(models: Mapping[str, Model], budget: Budget) -> dict[Account, Prices | None]:
+    """Return the price of every account. Raises as :func:`open_models` does."""
+    prices: dict[Account, Prices | None] = {}
+    for name, model in models.items():
+        account = account_of(model_id(model))
+        if budget.usd is not None and model.prices is None:
+            raise ParameterError(
+                f"budget.usd: what {name} ({account.model}) costs is not known; give {name}.prices"
+            )
+        known = prices.get(account)
+        if known is not None and model.prices not in (None, known):
+            raise ParameterError(f"{name}.prices: {account.model} has other prices in another place")
+        prices[account] = known or model.prices
+    return prices

@@ -4,7 +4,7 @@ from typing import Protocol
 
 from pairwright.responses.ledger import Ledger
 from pairwright.responses.opening import Lazily
-from pairwright.responses.store import Call, Question, Store
+from pairwright.responses.store import Call, Outcome, Question, Store
 from pairwright.samplers import Sampler
 from pairwright.schemas.errors import ModelError, RowError
 from pairwright.schemas.request import ModelId, Reply
@@ -87,8 +87,8 @@ def call_of_error(
     run: str, model: ModelId, key: str, samples: range, error: RowError, *, batch: str | None = None
 ) -> Call:
     """Return the record of a call that brought no answer."""
-    outcome = "refused" if error.reason == "call_refused" else "failed"
-    return Call(run, model, key, samples, "refused" if outcome == "refused" else "failed", batch=batch)
+    outcome: Outcome = "refused" if error.reason == "call_refused" else "failed"
+    return Call(run, model, key, samples, outcome, batch=batch)
 
 
 def wrong_number(call: Call) -> ModelError | None:

@@ -65,8 +65,9 @@ class Claims:
         return True
 
     def free(self, name: str) -> None:
-        """Give up a claim."""
-        self._free(_offset(name))
+        """Give up a claim; nothing happens to one that was never got."""
+        if _offset(name) in self._mine:
+            self._free(_offset(name))
 
     @contextmanager
     def waiting_for(self, name: str) -> Iterator[None]:

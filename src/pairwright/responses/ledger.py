@@ -90,9 +90,9 @@ class _Sums:
 
 
 _SUMS = """
-SELECT model, endpoint, sampler, count(*), sum(answers), sum(outcome = 'refused'), sum(outcome = 'failed'),
-    sum(prompt_tokens), sum(completion_tokens), sum(cached_tokens), sum(attempts), sum(seconds), max(id)
-FROM calls WHERE run = ? AND go != ? AND id > ? GROUP BY model, endpoint, sampler
+SELECT max(id), go, model, endpoint, sampler, count(*), sum(answers), sum(outcome = 'refused'),
+    sum(outcome = 'failed'), sum(prompt_tokens), sum(completion_tokens), sum(cached_tokens), sum(attempts), sum(seconds)
+FROM calls WHERE run = ? AND id > ? GROUP BY go, model, endpoint, sampler
 """
 
 
@@ -112,6 +112,7 @@ class Ledger:
         self._seen = 0
         self._replayed = dict.fromkeys(prices, 0)
         self._under_way = dict.fromkeys(prices, 0)
+        self._closed = False
         self.stopped = False
         """Whether a call was not made because the budget is spent."""
 
@@ -153,10 +154,16 @@ class Ledger:
         self._replayed[account_of(model)] += answers
 
     def spent(self) -> tuple[Spent, ...]:
-        """Return what the run took so far, by model."""
-        self._look()
+        """Return what the run took so far, by model; also after :meth:`close`."""
+        if not self._closed:
+            self._look()
         accounts = sorted({*self._own, *self._others})
         return tuple(self._spent(account) for account in accounts)
+
+    def close(self) -> None:
+        """Look at the store for the last time."""
+        self._look()
+        self._closed = True
 
     @property
     def _limited(self) -> bool:
@@ -164,11 +171,10 @@ class Ledger:
 
     def _look(self) -> None:
         """Add what other goes, and other processes at work on this run, have spent since the last look."""
-        for model, endpoint, sampler, *sums, last in self._store.rows(
-            _SUMS, (self._run, self._store.go, self._seen)
-        ):
-            self._others.setdefault(Account(model, endpoint, sampler), _Sums()).add(_Sums(*sums))
+        for last, go, model, endpoint, sampler, *sums in self._store.rows(_SUMS, (self._run, self._seen)):
             self._seen = max(self._seen, last)
+            if go != self._store.go:
+                self._others.setdefault(Account(model, endpoint, sampler), _Sums()).add(_Sums(*sums))
 
     def _sums(self, account: Account) -> _Sums:
         sums = _Sums()
@@ -193,18 +199,19 @@ class Ledger:
 
         A call takes at least one prompt token, and so does each that is under way.
         """
-        spent = [self._spent(one) for one in {*self._own, *self._others}]
+        known = [*self._own.items(), *self._others.items()]
         waiting = sum(self._under_way.values())
-        calls = sum(one.calls for one in spent)
+        calls = sum(sums.calls for _, sums in known)
         if self._budget.calls is not None and calls + waiting + 1 > self._budget.calls:
             yield _told("calls", f"{calls:,} calls are made", f"{self._budget.calls:,}", waiting)
-        tokens = sum(one.prompt_tokens + one.completion_tokens for one in spent)
+        tokens = sum(sums.prompt_tokens + sums.completion_tokens for _, sums in known)
         if self._budget.tokens is not None and tokens + waiting + 1 > self._budget.tokens:
             yield _told("tokens", f"{tokens:,} tokens are spent", f"{self._budget.tokens:,}", waiting)
-        usd = sum(one.usd or 0.0 for one in spent)
-        least = sum(n * _least(self._prices[one]) for one, n in self._under_way.items())
-        if self._budget.usd is not None and usd + least + _least(self._prices[account]) > self._budget.usd:
-            yield _told("usd", f"{usd:,.4f} US dollars are spent", f"{self._budget.usd:,.4f}", waiting)
+        if self._budget.usd is not None:
+            usd = sum(_dollars(sums, self._prices.get(one)) or 0.0 for one, sums in known)
+            least = sum(n * _least(self._prices[one]) for one, n in self._under_way.items())
+            if usd + least + _least(self._prices[account]) > self._budget.usd:
+                yield _told("usd", f"{usd:,.4f} US dollars are spent", f"{self._budget.usd:,.4f}", waiting)
 
 
 def _dollars(sums: _Sums, prices: Prices | None) -> float | None:

@@ -102,15 +102,21 @@ class Store:
         found = self.rows(sql, (key, samples.start, len(samples)))
         return RowError("call_refused", *found[0]) if found else None
 
-    async def put_reply(self, call: Call, text: str, reply: Reply) -> None:
-        """Store a call with its answers; returns when they are on disk. Raises RunError if they cannot be."""
+    async def put_reply(self, call: Call, text: str | None, reply: Reply) -> None:
+        """Store a call with its answers; returns when they are on disk.
+
+        ``text`` is the question's, None where it is stored already.
+
+        Raises:
+            RunError: it cannot be written.
+        """
         answers = tuple(
             (call.key, sample, _whole(answer.text), answer.finish, _tokens_text(answer.tokens))
             for sample, answer in zip(call.samples, reply.answers, strict=False)
         )
         await self.put(self._change(call, text, answers=answers))
 
-    async def put_error(self, call: Call, text: str, error: RowError) -> None:
+    async def put_error(self, call: Call, text: str | None, error: RowError) -> None:
         """Store a call that brought no answer; of its error only a refusal is kept."""
         refusal = (call.key, call.samples.start, len(call.samples), error.field, _whole(error.message))
         await self.put(self._change(call, text, refusals=(refusal,) if call.outcome == "refused" else ()))
@@ -133,14 +139,14 @@ class Store:
         self.claims.close()
 
     def _change(
-        self, call: Call, text: str, *, answers: tuple[Row, ...] = (), refusals: tuple[Row, ...] = ()
+        self, call: Call, text: str | None, *, answers: tuple[Row, ...] = (), refusals: tuple[Row, ...] = ()
     ) -> Change:
         done: tuple[tuple[str, tuple[Row, ...]], ...] = ()
         if call.batch is not None:
             sql = "UPDATE batch_requests SET done = 1 WHERE tag = ? AND key = ? AND first = ?"
             done = ((sql, ((call.batch, call.key, call.samples.start),)),)
         return Change(
-            requests=((call.key, call.model.model, text),),
+            requests=() if text is None else ((call.key, call.model.model, text),),
             call=self._call_row(call),
             answers=answers,
             refusals=refusals,

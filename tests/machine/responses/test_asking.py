@@ -1,0 +1,227 @@
+"""Asking through the store: what is paid for, what is replayed, and what is kept when things break off."""
+
+import asyncio
+import signal
+import sqlite3
+import time
+from collections.abc import Callable
+
+import pytest
+
+from pairwright.responses.asking import open_models
+from pairwright.samplers import CallSettings, Model
+from pairwright.schemas.errors import ModelError, ParameterError, RowError
+from pairwright.schemas.request import Answer, Request, Token
+
+
+def asked(world, *requests: Request, **opening) -> list[tuple[Answer, ...] | BaseException]:
+    """Ask in one go, all at once."""
+
+    async def work():
+        models = opening.pop("models", {"m": world.model()})
+        async with open_models(models, store=world.store, run="run", **opening) as opened:
+            ask = opened.asks[next(iter(models))]
+            return await asyncio.gather(*map(ask, requests), return_exceptions=True)
+
+    return asyncio.run(work())
+
+
+def test_a_stored_answer_is_not_asked_again_and_nothing_is_opened_for_it(world, request_of):
+    first = asked(world, request_of("cat", n=2, logprobs=2))
+    assert [answer.text for answer in first[0]] == ["cat 0", "cat 1"]
+    assert asked(world, request_of("cat", n=2, logprobs=2)) == first
+    assert world.log() == ["0 2 cat"]
+    assert world.log("opened") == [""]
+    assert first[0][0].tokens == (Token("a", -0.1, (("a", -0.1), ("b\ud83d", -2.5))),)
+
+
+def test_more_samples_cost_only_the_new_ones(world, request_of):
+    asked(world, request_of("cat", n=2))
+    asked(world, request_of("cat", n=1, first=4))
+    [answers] = asked(world, request_of("cat", n=8))
+    assert [answer.text for answer in answers] == [f"cat {number}" for number in range(8)]
+    assert world.log() == ["0 2 cat", "4 1 cat", "2 2 cat", "5 3 cat"]
+
+
+@pytest.mark.parametrize("change", [{"temperature": 0.5}, {"seed": 7}, {"max_tokens": 5}, {"stop": ("x",)}])
+def test_whatever_changes_the_answer_is_asked_by_itself(world, request_of, change):
+    asked(world, request_of("cat"), request_of("cat", **change))
+    assert len(world.log()) == 2
+
+
+def test_another_endpoint_is_asked_by_itself_and_a_named_one_may_move(world, request_of):
+    def at(**place: str) -> dict[str, Model]:
+        return {"m": world.model(**place)}
+
+    asked(world, request_of("cat"), models=at(base_url="http://a/v1"))
+    asked(world, request_of("cat"), models=at(base_url="http://b/v1"))
+    assert len(world.log()) == 2
+    asked(world, request_of("cat"), models=at(base_url="http://a/v1", endpoint="lab"))
+    asked(world, request_of("cat"), models=at(base_url="http://b/v1", endpoint="lab"))
+    assert len(world.log()) == 3
+
+
+def test_the_same_request_twice_at_once_shares_one_call(world, request_of):
+    same = request_of("cat", n=2)
+    assert len({*asked(world, same, same, same)}) == 1
+    assert world.log() == ["0 2 cat"]
+
+
+def test_overlapping_requests_at_once_pay_no_sample_twice(world, request_of):
+    found = asked(world, request_of("cat", n=2), request_of("cat", n=6), request_of("cat", n=4, first=1))
+    assert [[answer.text for answer in one] for one in found] == [
+        ["cat 0", "cat 1"],
+        [f"cat {number}" for number in range(6)],
+        [f"cat {number}" for number in range(1, 5)],
+    ]
+    assert sum(int(line.split()[1]) for line in world.log()) == 6
+
+
+def test_a_refusal_is_replayed(world, request_of):
+    for _ in range(2):
+        [error] = asked(world, request_of("refuse"))
+        assert isinstance(error, RowError)
+        assert (error.reason, error.field, error.message) == ("call_refused", "prompt", "too long")
+    assert len(world.log()) == 1
+
+
+def test_a_refusal_of_many_samples_says_nothing_of_fewer(world, request_of):
+    asked(world, request_of("refuse", n=8))
+    asked(world, request_of("refuse", n=1))
+    assert world.log() == ["0 8 refuse", "0 1 refuse"]
+
+
+def test_a_failure_is_asked_again(world, request_of):
+    for _ in range(2):
+        [error] = asked(world, request_of("fail"))
+        assert isinstance(error, RowError)
+        assert error.reason == "call_failed"
+    assert len(world.log()) == 2
+
+
+def test_those_who_share_a_call_share_its_failure(world, request_of):
+    errors = asked(world, request_of("fail"), request_of("fail"))
+    assert [type(error) for error in errors] == [RowError, RowError]
+    assert len(world.log()) == 1
+
+
+def test_a_dead_model_stops_the_run(world, request_of):
+    [error] = asked(world, request_of("dead"))
+    assert isinstance(error, ModelError)
+
+
+def test_a_model_that_cannot_be_opened_is_tried_once(world, request_of):
+    errors = asked(world, request_of("a"), request_of("b"), models={"m": world.model(model="broken")})
+    assert [str(error) for error in errors] == ["no such model"] * 2
+    assert world.log("opened") == [""]
+
+
+def test_too_few_answers_stop_the_run_and_are_kept(world, request_of):
+    [error] = asked(world, request_of("few", n=3))
+    assert isinstance(error, ModelError)
+    assert "gave 2 answers to a request for 3" in str(error)
+    [kept] = asked(world, request_of("few", n=2))
+    assert [answer.text for answer in kept] == ["few 0", "few 1"]
+    assert len(world.log()) == 1
+
+
+@pytest.mark.parametrize(
+    ("sampler", "other"),
+    [
+        ("echo", {}),
+        ("echo", {"prices": {"input": 1, "output": 1}}),
+        ("engine", {"calls": {"concurrency": 3}, "prices": {"input": 1, "output": 1}}),
+    ],
+)
+def test_one_model_under_two_names_is_opened_once(world, request_of, sampler, other):
+    async def work():
+        models = {"samplers.0": world.model(sampler=sampler), "judge": world.model(sampler=sampler, **other)}
+        async with open_models(models, store=world.store, run="run") as opened:
+            await asyncio.gather(
+                opened.asks["samplers.0"](request_of("a")), opened.asks["judge"](request_of("b"))
+            )
+
+    asyncio.run(work())
+    assert world.log("opened") == [""]
+    assert world.log("closed") == [""]
+
+
+def test_an_answer_is_kept_when_nobody_waits_for_it_any_more(world, request_of):
+    async def work():
+        async with open_models({"m": world.model()}, store=world.store, run="run") as opened:
+            waiting = asyncio.create_task(opened.asks["m"](request_of("hold")))
+            while not world.log():
+                await asyncio.sleep(0.01)
+            waiting.cancel()
+            (world.folder / "go").touch()
+            raise KeyError("something else broke")
+
+    with pytest.raises(KeyError):
+        asyncio.run(work())
+    asked(world, request_of("hold"))
+    assert len(world.log()) == 1
+
+
+def test_another_process_waits_for_the_answer_instead_of_paying(world, answers_of):
+    goes = [world.go([("hold", 0, 2)], run=f"run {number}") for number in range(3)]
+    until(lambda: len(world.log()) == 1)
+    time.sleep(0.3)  # the others have come as far as waiting; were they not waiting, they would have asked
+    (world.folder / "go").touch()
+    found = [answers_of(go) for go in goes]
+    assert [one["answers"] for one in found] == [[["hold 0", "hold 1"]]] * 3
+    assert sorted((one["calls"], one["replayed"]) for one in found) == [(0, 2), (0, 2), (1, 0)]
+    assert len(world.log()) == 1
+
+
+def test_who_waits_for_a_process_that_is_killed_asks_instead(world, answers_of):
+    first = world.go([("hold", 0, 1)])
+    until(lambda: len(world.log()) == 1)
+    second = world.go([("hold", 0, 1)])
+    first.send_signal(signal.SIGKILL)
+    first.communicate()
+    until(lambda: len(world.log()) == 2)
+    (world.folder / "go").touch()
+    assert answers_of(second)["answers"] == [["hold 0"]]
+
+
+def test_text_that_is_not_unicode_is_a_reject(world, request_of):
+    [error] = asked(world, request_of("half a pair: \ud83d"))
+    assert isinstance(error, RowError)
+    assert error.reason == "bad_value"
+
+
+def test_no_picture_and_no_key_is_stored(world, request_of, monkeypatch):
+    monkeypatch.setenv("SOME_KEY", "sk-secret-1")
+    asked(world, request_of("cat"), models={"m": world.model(api_key_env="SOME_KEY")})
+    content = b"".join(path.read_bytes() for path in world.folder.glob("responses.sqlite*"))
+    assert b"sk-secret" not in content
+    assert b"cat 0" in content
+
+
+def test_a_password_in_an_address_is_refused(world):
+    with pytest.raises(ParameterError, match=r"m\.base_url: it holds a user or password"):
+        asked(world, models={"m": world.model(base_url="http://me:secret@host/v1")})
+    assert not world.store.exists()
+
+
+def test_batches_of_a_sampler_without_any(world):
+    with pytest.raises(ParameterError, match=r"m\.calls\.batch: engine has no batch files"):
+        asked(world, models={"m": world.model(sampler="engine", calls=CallSettings(batch=True))})
+
+
+def test_the_store_is_read_with_plain_sql(world, request_of):
+    asked(world, request_of("cat", n=2), request_of("dog"))
+    with sqlite3.connect(world.store) as store:
+        found = store.execute(
+            "select text, request ->> '$.messages[0].content[0]' from exchanges order by text"
+        )
+        assert found.fetchall() == [("cat 0", "cat"), ("cat 1", "cat"), ("dog 0", "dog")]
+    store.close()
+
+
+def until(true: Callable[[], bool]) -> None:
+    """Wait for something another process does."""
+    end = time.monotonic() + 30
+    while not true():
+        assert time.monotonic() < end, "it never happened"
+        time.sleep(0.01)
