@@ -5,9 +5,11 @@ real numbers depend on each model's tokenizer and picture handling, and stand in
 """
 
 import asyncio
+import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from pairwright.builders import Asks, Built
 from pairwright.executors.shards import rejected
@@ -91,15 +93,15 @@ class _Counter:
         self._calls = self._prompt = self._completion = 0
 
     async def ask(self, request: Request) -> tuple[Answer, ...]:
-        """Count a request; answer with texts that are all different."""
+        """Count a request; answer in the form that it wants, or else with texts that are all different."""
         key = request_key(self._id, request)
-        if (
-            key not in self._seen
-        ):  # asked once more, for want of a usable answer, it says nothing of the real run
+        if key not in self._seen:  # two that are alike are paid once
             self._seen.add(key)
             self._calls += 1
             self._prompt += prompt_tokens(request)
             self._completion += request.n * request.sampling.max_tokens
+        if request.schema is not None:
+            return request.n * (Answer(json.dumps(_instance(json.loads(request.schema))), "stop"),)
         length = CHARACTERS_PER_TOKEN * min(_ANSWER_TOKENS, request.sampling.max_tokens)
         return tuple(
             Answer(f"{key} {number} ".ljust(length, "."), "stop")
@@ -109,6 +111,27 @@ class _Counter:
     def estimate(self, name: str, rows: int) -> Estimate:
         """Return the counts per row."""
         return Estimate(name, self._model, self._calls / rows, self._prompt / rows, self._completion / rows)
+
+
+def _instance(schema: Mapping[str, Any]) -> Any:
+    """Return the plainest value of a JSON schema as judges use them.
+
+    >>> _instance({"type": "object", "properties": {"rating": {"enum": [1, 2]}, "why": {"type": "string"}}})
+    {'rating': 1, 'why': '-'}
+    """
+    if "enum" in schema:
+        return schema["enum"][0]
+    match schema.get("type"):
+        case "object":
+            return {name: _instance(inner) for name, inner in schema.get("properties", {}).items()}
+        case "array":
+            return [_instance(schema["items"])] * schema.get("minItems", 0)
+        case "integer" | "number":
+            return schema.get("minimum", 0)
+        case "boolean":
+            return False
+        case _:
+            return "-"
 
 
 def prompt_tokens(request: Request) -> int:
