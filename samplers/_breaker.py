@@ -19,7 +19,10 @@ _FIRST_WAIT_S, _LONGEST_WAIT_S = 1.0, 30.0
 
 @dataclass(slots=True)
 class Breaker:
-    """Watches outcomes. Open, it lets one request at a time through, with growing pauses, until one succeeds."""
+    """Watches outcomes. Open, it lets one request at a time through, with growing pauses, until one succeeds.
+
+    Where the server can be tried by itself (``Limits`` has a canary), that is done in a request's place.
+    """
 
     recent: deque[bool] = field(default_factory=lambda: deque(maxlen=_WINDOW))
     """Whether the last requests succeeded; rate limits are not among them."""
@@ -67,6 +70,12 @@ class Breaker:
             self.probe, self.until = None, now + self.pause
         elif not self.open and self._in_trouble():
             self.open, self.until = True, now + self.pause
+
+    def trip(self, *, now: float) -> None:
+        """Open, or stay open for a longer pause: the server was tried by itself, and failed."""
+        self.pause = min(self.pause * 2, _LONGEST_WAIT_S) if self.open else _FIRST_WAIT_S
+        self.open, self.until = True, now + self.pause
+        self.failing_since = now if self.failing_since is None else self.failing_since
 
     def abandoned(self, number: int) -> None:
         """Note that a request was cancelled: if it was the probe, the next one is."""

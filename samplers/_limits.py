@@ -8,9 +8,10 @@ What is decided here, for every call:
 - *Calls at once* follow AIMD, as TCP does: halved when the server says that it is too much, grown back slowly.
 - *Again*: a failed try gives its place back and waits, for what the server asked for, or by exponential backoff with
   full jitter (Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog 2015).
-- *Whose fault*: a request is given up as ``call_failed`` after ``retries`` tries that say something about it. Tries
-  while the breaker is open do not, and neither do connection errors while nobody else gets through. Rate limits say
-  little: four of them count as one try. Where nothing succeeds for ``give_up_after_s``, the model is given up instead.
+- *Whose fault*: a request is given up as ``call_failed`` after ``retries`` tries, if others got through meanwhile. If
+  nobody did, the server itself is tried with a canary, a request that every server answers: only if that is answered is
+  the request at fault. Tries while the breaker is open do not count, and four that a rate limit refused count as one.
+  Where nothing succeeds for ``give_up_after_s``, the model is given up, and no request is blamed.
 """
 
 import asyncio
@@ -77,18 +78,26 @@ class _Tries:
 
     number: int
     successes: int
-    """The model's successes when the request began."""
+    """The model's successes when the request began, or failed the last time."""
     attempts: int = 0
     failed: int = 0
-    """Tries that say something about the request."""
+    """Tries that the server's state does not explain."""
     limited: int = 0
 
 
 class Limits:
     """The limits of one open model. Not to be shared between event loops."""
 
-    def __init__(self, name: str, calls: CallSettings, *, clock: Clock | None = None) -> None:
-        """``name`` is what errors call the model."""
+    def __init__(
+        self,
+        name: str,
+        calls: CallSettings,
+        *,
+        canary: Callable[[], Awaitable[object]] | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        """``name`` is what errors call the model; ``canary`` raises as the attempts of :meth:`call` do."""
+        self._canary = canary
         self._name = name
         self._calls = calls
         self._clock = clock or Clock()
@@ -130,7 +139,7 @@ class Limits:
             try:
                 value = await self._once(attempt, tries.number, started)
             except TryError as error:
-                wait = self._after_failure(tries, error, started)
+                wait = await self._after_failure(tries, error, started)
             else:
                 self._tokens.put_back(tokens - used(value))
                 return Done(value, tries.attempts, self._clock.now() - started)
@@ -156,9 +165,12 @@ class Limits:
                     continue
                 now = self._clock.now()
                 wait = self._wait(tokens, now)
-                if wait <= 0:
+                if wait > 0:
+                    await self._clock.sleep(wait)
+                elif not self._breaker.open or self._canary is None:
                     break
-                await self._clock.sleep(wait)
+                else:
+                    await self._alive(self._canary)
             self._requests.take(1, now=now)
             self._tokens.take(tokens, now=now)
             self._breaker.admitted(number)
@@ -205,33 +217,56 @@ class Limits:
                 self._calls.concurrency, self._width + max(1.0, self._width * _GROWTH) / self._width
             )
 
-    def _after_failure(self, tries: _Tries, error: TryError, started: float) -> float:
+    async def _after_failure(self, tries: _Tries, error: TryError, started: float) -> float:
         """Return the seconds to wait before the next try; raises where there is none."""
         now = self._clock.now()
         if error.overloaded and started > self._narrowed:  # calls under way at the last time say nothing new
             self._width, self._narrowed = max(1.0, self._width / 2), now
-        if error.wait is not None and error.wait > self._calls.give_up_after_s:
-            self._give_up(f"it asks to wait {error.wait:.0f} s, longer than calls.give_up_after_s ({error})")
         if error.wait is not None:
             self._paused_until = max(self._paused_until, now + error.wait)
-        self._count(tries, error)
-        alone = self._breaker.failing <= {tries.number} and error.kind == "answered"
-        if not alone and self._breaker.failing_for(now=now) >= self._calls.give_up_after_s:
-            self._give_up(
-                f"nothing has succeeded for {self._breaker.failing_for(now=now):.0f} s; last: {error}"
-            )
-        if tries.failed + tries.limited // _LIMITED_TRIES > self._calls.retries:
-            raise RowError(
-                "call_failed", None, f"{self._name}: failed {tries.attempts} times; last: {error}"
-            ) from error
+            if error.wait > self._calls.give_up_after_s:
+                self._give_up(
+                    f"it asks to wait {error.wait:.0f} s, longer than calls.give_up_after_s ({error})"
+                )
+        others_get_through = self._breaker.successes > tries.successes
+        tries.successes = self._breaker.successes
+        tries.limited += error.kind == "limited"
+        tries.failed += error.kind != "limited" and not self._breaker.open
+        if self._breaker.failing > {tries.number} or error.kind != "answered":
+            self._check_patience(error)
+        exhausted = tries.failed + tries.limited // _LIMITED_TRIES > self._calls.retries
+        if exhausted and (others_get_through or await self._at_fault(error)):
+            told = f"{self._name}: failed {tries.attempts} times; last: {error}"
+            raise RowError("call_failed", None, told) from error
         return self._backoff(tries.attempts, error.wait)
 
-    def _count(self, tries: _Tries, error: TryError) -> None:
-        others_get_through = self._breaker.successes > tries.successes
-        if error.kind == "limited":
-            tries.limited += 1
-        elif not self._breaker.open and (error.kind == "answered" or others_get_through):
-            tries.failed += 1
+    async def _at_fault(self, error: TryError) -> bool:
+        """Return whether a request that failed too often is at fault, while nobody else gets through."""
+        return error.kind == "answered" if self._canary is None else await self._alive(self._canary)
+
+    async def _alive(self, canary: Callable[[], Awaitable[object]]) -> bool:
+        """Try the server itself; return whether it answers."""
+        try:
+            async with asyncio.timeout(self._calls.timeout_s):
+                await canary()
+        except (TryError, TimeoutError) as error:
+            self._breaker.trip(now=self._clock.now())
+            self._check_patience(error)
+            return False
+        except RowError:  # even this, but it answers
+            pass
+        except ModelError as error:
+            self._dead = str(error)
+            raise
+        self._succeeded()
+        return True
+
+    def _check_patience(self, error: Exception) -> None:
+        failing = self._breaker.failing_for(now=self._clock.now())
+        if failing >= self._calls.give_up_after_s:
+            self._give_up(
+                f"nothing has succeeded for {failing:.0f} s; last: {str(error) or 'no answer in time'}"
+            )
 
     def _backoff(self, attempts: int, wait: float | None) -> float:
         if wait is not None:

@@ -27,11 +27,12 @@ from pairwright.samplers._wire import (
     expected_tokens,
     reply_of,
 )
-from pairwright.schemas.request import Reply, Request
+from pairwright.schemas.request import Message, Reply, Request, Sampling
 from pairwright.schemas.settings import Settings
 
 _IGNORED = 3
 """Calls in a row for several answers that brought one, after which a server is known to ignore n."""
+_GREETING = Request((Message("user", ("Hi",)),), Sampling(max_tokens=1))
 _SECRET = re.compile(r"authorization|cookie|api[-_]?key|token|secret", re.IGNORECASE)
 
 
@@ -91,7 +92,7 @@ class OpenAIServer:
         self._one_by_one = options.n == "one" or "n" in self._dialect.leave_out
         self._cut_to_one = 0
         """Calls in a row for several answers that brought one."""
-        self._limits = Limits(link.place.name, model.calls, clock=clock)
+        self._limits = Limits(link.place.name, model.calls, canary=self._greet, clock=clock)
         self._uris = DataUris()
 
     async def sample(self, request: Request) -> Reply:
@@ -128,6 +129,10 @@ class OpenAIServer:
 
         done = await self._limits.call(attempt, tokens=expected_tokens(request), used=_used)
         return replace(done.value, attempts=done.attempts, seconds=done.seconds)
+
+    async def _greet(self) -> None:
+        """Ask for one token, to know whether the server answers anything at all."""
+        await self._attempt(body_of(self._model, _GREETING, self._dialect, self._uris), 1)
 
     async def _attempt(self, body: dict[str, Any], n: int) -> Reply:
         response = await self._link.post("/chat/completions", body, heard=self._limits.learn)
