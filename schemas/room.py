@@ -6,8 +6,10 @@ in the group of the room's package name, for example ``pairwright.perturbations`
 """
 
 import difflib
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from pkgutil import iter_modules
@@ -59,7 +61,13 @@ class Room(Generic[T]):
         return {m.name for m in iter_modules(list(self.paths)) if not m.name.startswith("_")}
 
     def _outside(self) -> dict[str, EntryPoint]:
-        return {point.name: point for point in entry_points(group=self.package)}
+        return _entry_points(self.package, tuple(sys.path))
+
+
+@cache  # reading what is installed takes milliseconds, and parts are looked up all the time
+def _entry_points(group: str, path: tuple[str, ...]) -> dict[str, EntryPoint]:
+    """Return the entry points of a group, by name, that are found with this ``sys.path``."""
+    return {point.name: point for point in entry_points(group=group)}
 
 
 def _shadowed(point: EntryPoint, package: str) -> str:

@@ -39,6 +39,6 @@ def test_a_name_that_nobody_has() -> None:
 
 def test_a_part_of_another_kind(monkeypatch: pytest.MonkeyPatch) -> None:
     point = EntryPoint("fog", "json:dumps", ROOM.package)
-    monkeypatch.setattr("pairwright.schemas.room.entry_points", lambda group: [point])
+    monkeypatch.setattr("pairwright.schemas.room._entry_points", lambda group, path: {"fog": point})
     with pytest.raises(PairwrightError, match="PART must be Perturbation"):
         ROOM.get("fog")
