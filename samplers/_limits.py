@@ -139,6 +139,7 @@ class Limits:
             try:
                 value = await self._once(attempt, tries.number, started)
             except TryError as error:
+                self._tokens.put_back(tokens)
                 wait = await self._after_failure(tries, error, started)
             else:
                 self._tokens.put_back(tokens - used(value))

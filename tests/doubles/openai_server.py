@@ -15,7 +15,7 @@ Administration, all JSON:
 - POST /_admin/rules   scripted answers, a list of ``{"contains": text or list, "reply": text or JSON}``; ``regex``
                        in place of ``contains`` (``\\1`` in the reply is then the group), ``replies`` in place of
                        ``reply`` for one per sample. The first rule that fits the texts of all messages is taken.
-- POST /_admin/reset   forgets statistics, kept requests, and every fault, limit and rule
+- POST /_admin/reset   forgets statistics, kept requests, files, batches, and every fault, limit and rule
 - GET  /_admin/stats   calls by status; how often distinct requests were answered in full (``paid``): nothing is paid
                        twice when ``paid_most`` is 1
 - GET  /_admin/last    headers (without the key) and bodies of the last requests (``--keep``)
@@ -45,7 +45,6 @@ class Double:
         self.rules: list[dict[str, Any]] = json.loads(options.rules)
         self.last: deque[dict[str, Any]] = deque(maxlen=options.keep)
         self.dropped: WeakSet[Any] = WeakSet()
-        self.cabinet = batch_files.Cabinet(self._batch_answer)
         self._reset()
 
     def _reset(self) -> None:
@@ -53,6 +52,7 @@ class Double:
         self.schedule = faults.Schedule()
         self.schedule.latency_ms = self.options.latency_ms
         self.bucket = faults.Bucket()
+        self.cabinet = batch_files.Cabinet(self._batch_answer)
         self.last.clear()
 
     async def chat(self, request: web.Request) -> web.StreamResponse:

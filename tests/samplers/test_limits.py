@@ -95,6 +95,16 @@ def test_tokens_per_minute_are_kept_and_corrected_by_what_was_used(virtual: Any)
     assert virtual(main(100)) < 1
 
 
+def test_failed_tries_take_no_tokens(virtual: Any) -> None:
+    async def main() -> None:
+        server = Simulated(lambda now, _: TryError("500", "answered") if now < 5 else None)
+        (done,) = await ask_all(server, limits(tokens_per_minute=1000, retries=20), 1, tokens=1000)
+        assert done.attempts > 3
+        assert server.calls[-1][0] < 15
+
+    virtual(main())
+
+
 @pytest.mark.parametrize("wait", [3.0, 40.0])
 def test_retry_after_is_respected_by_all(virtual: Any, wait: float) -> None:
     async def main() -> None:
