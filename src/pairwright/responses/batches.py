@@ -42,7 +42,7 @@ class Rhythm:
     first_look_s: float = 5.0
     """Seconds until the first look; small batches are ready within minutes."""
     longest_look_s: float = 300.0
-    """Longest time between two looks, each 1.5 times the one before: 30 or so until here."""
+    """Longest time between two looks, each 1.5 times the one before: reached after some ten looks."""
 
 
 @dataclass(slots=True, eq=False)

@@ -11,8 +11,8 @@ class Budget(Settings):
     """What a run may spend on models, all of them together, earlier goes of the same run included.
 
     No call is begun that would certainly pass a limit. What a call takes is known only when its answer is there, so
-    tokens and dollars may be passed by the calls that were under way: at most ``calls.concurrency`` of each model, or
-    what was handed in as batches.
+    tokens and dollars may be passed by what is under way when the limit is reached: some ``calls.concurrency`` requests
+    of each model, or a whole batch.
     """
 
     usd: Annotated[float, Field(gt=0)] | None = None
