@@ -1,0 +1,232 @@
+"""From judged candidates to pairs of kind ``text``: the records, where they come from, and what was dropped."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from pairwright.builders import Built, Run, Settle
+from pairwright.builders._candidates import Line
+from pairwright.pairings import Chosen
+from pairwright.pairings._forming import Dropped, Formed
+from pairwright.pairings._lengths import balanced, length
+from pairwright.schemas.candidate import Candidate, Comparison
+from pairwright.schemas.errors import RowError
+from pairwright.schemas.judgement import Judgement
+from pairwright.schemas.pair import Pair, group_id, pair_id
+from pairwright.schemas.reject import Reject, Scope
+from pairwright.schemas.source_row import SourceRow
+
+PREFERENCE = "preference"
+"""Aspect of a verdict on two answers side by side."""
+
+
+@dataclass(frozen=True, slots=True)
+class Making:
+    """What is the same for all pairs of a run."""
+
+    builder: str
+    rule: str
+    run: Run
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Pairs of one prompt that were formed together."""
+
+    formed: Formed
+    tags: tuple[str, ...] = ()
+    """Tags that its pairs have beside the row's."""
+    margins: bool = True
+    """Whether the margins are differences of scores; not where an answer without a score was given one to be paired."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """The candidates of a row with all that is known of them."""
+
+    row: SourceRow
+    line: Line
+    candidates: tuple[Candidate, ...]
+    """The first of ``line.candidates``, judged; all that pairs were formed from."""
+    comparisons: tuple[Comparison, ...] = ()
+    judged_by: tuple[Mapping[str, str], ...] = ()
+    """Who judged, for provenance."""
+
+    def source_row(self) -> SourceRow:
+        """Return the row as it goes to the config ``candidates``."""
+        everyone = self.line.followed_by_the_rest(self.candidates)
+        return replace(self.row, candidates=everyone, comparisons=self.comparisons)
+
+
+def built(
+    making: Making,
+    judged: Judged,
+    groups: Sequence[Group],
+    *,
+    rejects: Sequence[Reject],
+    why_none: RowError | None = None,
+) -> Built:
+    """Return what a row gave.
+
+    Args:
+        making: what is the same for all pairs.
+        judged: the row and its candidates.
+        groups: what was formed, the main group first.
+        rejects: what was refused before, of scope ``candidate`` or ``pair``.
+        why_none: the reason if there are no pairs, where it is known better than forming knows it.
+    """
+    pairs: dict[str, Pair] = {}
+    told = list(rejects)
+    for group in groups:
+        for chosen in group.formed.pairs:
+            pair = text_pair(making, judged, chosen, group)
+            pairs.setdefault(pair.id, pair)
+        told += _dropped(judged.row, group.formed)
+    if not pairs:
+        told.append(row_reject(judged.row, why_none or _why_none(groups[0].formed, making.rule)))
+    return Built(tuple(pairs.values()), tuple(dict.fromkeys(told)), judged.source_row())
+
+
+def refused(judged: Judged, why: RowError, rejects: Sequence[Reject]) -> Built:
+    """Return a row of which no pair could be formed at all."""
+    return Built((), (*rejects, row_reject(judged.row, why)), judged.source_row())
+
+
+def text_pair(making: Making, judged: Judged, chosen: Chosen, group: Group) -> Pair:
+    """Return the record of a pair."""
+    row, prompt = judged.row, judged.row.prompt
+    better, worse = judged.candidates[chosen.chosen], judged.candidates[chosen.rejected]
+    return Pair(
+        id=pair_id(row.record_id, prompt, better.text, worse.text, None),
+        prompt=prompt,
+        chosen=better.text,
+        rejected=worse.text,
+        rejected_images=None,
+        kind="text",
+        source=row.source,
+        source_id=row.source_id,
+        group_id=group_id(prompt),
+        scores=tuple(_scores(judged, chosen)),
+        score_chosen=better.score,
+        score_rejected=worse.score,
+        ground_truth=row.ground_truth,
+        chosen_model=better.model,
+        rejected_model=worse.model,
+        license=row.license,
+        language=row.language,
+        tags=tuple(dict.fromkeys((*row.tags, *group.tags))),
+        provenance=_provenance(making, judged, chosen, group),
+        extra=row.extra,
+    )
+
+
+def row_reject(row: SourceRow, why: RowError) -> Reject:
+    """Return the reject of a whole row."""
+    return Reject(row.record_id, why.reason, "row", why.field, why.message, row.source_id)
+
+
+def length_balance(built: Sequence[Built]) -> list[Built]:
+    """Drop pairs so that chosen and rejected answers of a shard are about equally long on average.
+
+    Each pair that is left out is a reject ``length_balance`` of scope ``pair``; a row that loses its last one is a
+    reject itself.
+    """
+    lengths = [(length(pair.chosen), length(pair.rejected)) for one in built for pair in one.pairs]
+    kept = iter(balanced(lengths))
+    return [_left(one, [next(kept) for _ in one.pairs]) for one in built]
+
+
+def settle_by_length(balance: bool) -> Settle | None:
+    """Return what is decided over a shard: the balance of lengths, where it is wanted."""
+    return length_balance if balance else None
+
+
+def _left(one: Built, kept: Sequence[bool]) -> Built:
+    if all(kept):
+        return one
+    pairs = tuple(pair for pair, stays in zip(one.pairs, kept, strict=True) if stays)
+    gone = [pair for pair, stays in zip(one.pairs, kept, strict=True) if not stays]
+    rejects = [_unbalanced(pair) for pair in gone]
+    if not pairs:
+        rejects.append(replace(rejects[0], scope="row", message=f"all {len(gone)} pairs of the row"))
+    return replace(one, pairs=pairs, rejects=(*one.rejects, *rejects))
+
+
+def _unbalanced(pair: Pair) -> Reject:
+    record_id = str(json.loads(pair.provenance or "{}")["record_id"])
+    sides = f"{length(pair.chosen)} words over {length(pair.rejected)}"
+    return Reject(record_id, "length_balance", "pair", "pairing", f"{pair.id}: {sides}", pair.source_id)
+
+
+def _dropped(row: SourceRow, formed: Formed) -> Iterator[Reject]:
+    """Yield what forming dropped; the last entry of a prompt without pairs is not among it, it is the row's."""
+    for one in formed.dropped if formed.pairs else formed.dropped[:-1]:
+        scope: Scope = "candidate" if one.reason == "repeated_answer" else "pair"
+        yield Reject(row.record_id, one.reason, scope, "pairing", one.message, row.source_id)
+
+
+def _why_none(formed: Formed, rule: str) -> RowError:
+    why = formed.why_none or Dropped("no_contrast", "", ())
+    return RowError(why.reason, f"pairing.{rule}", why.message)
+
+
+def _scores(judged: Judged, chosen: Chosen) -> Iterator[Judgement]:
+    for target, number in (("chosen", chosen.chosen), ("rejected", chosen.rejected)):
+        for one in judged.candidates[number].judgements:
+            yield replace(one, target=target)
+    for verdict in judged.comparisons:
+        if {verdict.first, verdict.second} == {chosen.chosen, chosen.rejected}:
+            value = _strength(verdict, chosen.chosen)
+            yield Judgement("pair", verdict.scorer, PREFERENCE, value, rationale=verdict.rationale)
+
+
+def _strength(verdict: Comparison, chosen: int) -> float | None:
+    """Return by how much a verdict is for the chosen side: below 0 where it is for the other one."""
+    if verdict.outcome == "cannot_judge":
+        return None
+    if verdict.outcome == "tie":
+        return 0.0
+    winner = verdict.first if verdict.outcome == "first" else verdict.second
+    return verdict.strength if winner == chosen else -verdict.strength
+
+
+def _provenance(making: Making, judged: Judged, chosen: Chosen, group: Group) -> str:
+    told: dict[str, object] = {
+        "builder": making.builder,
+        "pairwright": making.run.version,
+        "recipe": making.run.recipe,
+        "seed": making.run.seed,
+        "record_id": judged.row.record_id,
+        "rule": making.rule,
+    }
+    if group.margins and chosen.margin is not None:
+        told["margin"] = chosen.margin
+    told["chosen"] = _side(judged.candidates[chosen.chosen])
+    told["rejected"] = _side(judged.candidates[chosen.rejected])
+    if judged.judged_by:
+        told["judged_by"] = [dict(one) for one in judged.judged_by]
+    if judged.row.provenance:
+        told["of_source"] = judged.row.provenance
+    return json.dumps(told, ensure_ascii=False)
+
+
+def _side(candidate: Candidate) -> dict[str, object]:
+    """Return how one side was written, as far as that is known."""
+    told: dict[str, object] = {
+        "request": candidate.request,
+        "sample": candidate.sample,
+        "finish": candidate.finish,
+    }
+    told["answer"] = candidate.answer
+    if candidate.params is not None:
+        told["params"] = _read(candidate.params)
+    return {name: value for name, value in told.items() if value is not None}
+
+
+def _read(params: str) -> object:
+    """Return a candidate's params as they are meant, or as they stand where a source wrote no JSON there."""
+    try:
+        value: object = json.loads(params)
+    except (ValueError, RecursionError):
+        return params
+    return value

@@ -1,0 +1,239 @@
+"""Writers: which models write candidates, how they are asked, and what comes back."""
+
+import json
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cache, partial
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from pairwright.builders import Asks, Run
+from pairwright.builders._changed import Changed, Seen, changed_aside, prepare_change, without_images
+from pairwright.builders._together import together
+from pairwright.samplers import Model, model_id
+from pairwright.schemas.candidate import Candidate, Side
+from pairwright.schemas.errors import RowError
+from pairwright.schemas.prompt import MARKER, Prompt
+from pairwright.schemas.reject import Reject
+from pairwright.schemas.request import (
+    Answer,
+    Message,
+    ModelId,
+    Request,
+    Sampling,
+    messages_of,
+    request_key,
+    sampling_seed,
+)
+from pairwright.schemas.seeds import generator
+from pairwright.schemas.settings import Settings
+from pairwright.schemas.source_row import SourceRow
+
+_QUESTION = "{question}"
+
+
+class Writer(Model):
+    """Who writes candidates, and how."""
+
+    n: Annotated[int, Field(ge=1, le=1024)] = 1
+    """Answers per temperature. Temperature 0 gives one: all would be the same."""
+    temperatures: Annotated[tuple[Annotated[float, Field(ge=0, le=5)], ...], Field(min_length=1)] = (1.0,)
+    """Temperatures, each asked for on its own."""
+    top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """Draw among the likeliest tokens that together have this probability."""
+    top_k: Annotated[int, Field(ge=1)] | None = None
+    """Draw among this many tokens; all if not given. Not every endpoint knows it."""
+    max_tokens: Annotated[int, Field(ge=1)] = 1024
+    """Longest answer, in tokens."""
+    stop: tuple[str, ...] = ()
+    """Texts that end an answer."""
+    logprobs: Annotated[int, Field(ge=0, le=20)] | None = None
+    """Alternatives per token whose log-probabilities are kept in the response store."""
+    system: str | None = None
+    """System text in place of the prompt's own."""
+    ask: str = _QUESTION
+    """Template of the last user turn, with ``{question}`` once. Pairs keep the row's own question."""
+    prefill: str | None = None
+    """Beginning of the answer, which the model continues; it is part of the candidate."""
+    images: Literal["same", "none"] | Changed = "same"
+    """What the model sees: the prompt's images, none, or each of them changed by a perturbation."""
+    side: Side = "any"
+    """On which side of a pair these answers may stand."""
+
+    @model_validator(mode="after")
+    def _can_be_asked(self) -> "Writer":
+        if self.ask.count(_QUESTION) != 1:
+            raise ValueError(f"ask must hold {_QUESTION} exactly once")
+        if MARKER in self.ask or MARKER in (self.system or ""):
+            raise ValueError(f"{MARKER} stands in the question; ask and system cannot hold it")
+        if len(set(self.temperatures)) != len(self.temperatures):
+            raise ValueError(f"temperatures {list(self.temperatures)} has one twice; raise n instead")
+        return self
+
+
+class Written(Settings):
+    """Parameters of every builder whose candidates are written."""
+
+    samplers: tuple[Writer, ...] = ()
+    """Who writes candidates. Those that the source has are there in any case."""
+    pick: Annotated[int, Field(ge=1)] | None = None
+    """How many of the samplers write for a prompt, drawn per prompt; all of them if not given, or if there are no more."""
+    truncated: Literal["drop", "keep"] = "drop"
+    """What becomes of answers that reached ``max_tokens`` or ended in a loop."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wrote:
+    """What the writers gave for one prompt."""
+
+    candidates: tuple[Candidate, ...] = ()
+    """In the order of samplers, temperatures and samples."""
+    rejects: tuple[Reject, ...] = ()
+    """One for each request that failed, with scope ``candidate``."""
+
+
+Write = Callable[[SourceRow, Asks], Awaitable[Wrote]]
+"""Has candidates written for one row, all requests at the same time."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Pen:
+    """A writer that was checked."""
+
+    place: str
+    """Where it stands in the parameters: ``samplers.0``."""
+    writer: Writer
+    identity: Callable[[], ModelId]
+    see: Callable[[SourceRow], Awaitable[Seen]]
+
+
+def prepare_writers(settings: Written, run: Run) -> Write:
+    """Check the writers once.
+
+    Raises:
+        ParameterError: a change of images that cannot be made.
+        UnknownPartError: a perturbation that does not exist.
+    """
+    pens = [_pen(f"samplers.{number}", writer, run) for number, writer in enumerate(settings.samplers)]
+
+    async def write(row: SourceRow, asks: Asks) -> Wrote:
+        at_work = _picked(pens, settings.pick, run.seed, row.record_id)
+        wrote = await together(partial(_written, pen, row, asks, run.seed) for pen in at_work)
+        candidates: list[Candidate] = []
+        rejects: list[Reject] = []
+        for pen, one in zip(at_work, wrote, strict=True):
+            if isinstance(one, RowError):
+                rejects.append(_reject(row, pen, one))
+            else:
+                candidates += one.candidates
+                rejects += one.rejects
+        return Wrote(tuple(candidates), tuple(rejects))
+
+    return write
+
+
+def writer_models(settings: Written) -> dict[str, Model]:
+    """Return the models that write, by where they stand in the parameters."""
+    return {f"samplers.{number}": writer for number, writer in enumerate(settings.samplers)}
+
+
+def _pen(place: str, writer: Writer, run: Run) -> _Pen:
+    shown = writer.images
+    change = prepare_change(place, shown, run.seed) if isinstance(shown, Changed) else None
+
+    async def see(row: SourceRow) -> Seen:
+        if change is not None:
+            return await changed_aside(change, row.record_id, row.prompt)
+        return Seen(row.prompt if shown == "same" else without_images(row.prompt))
+
+    # A packaged recipe names no model: who it is, is first asked for when it is asked.
+    return _Pen(place, writer, cache(partial(model_id, writer)), see)
+
+
+def _picked(pens: Sequence[_Pen], pick: int | None, seed: int, record_id: str) -> Sequence[_Pen]:
+    if pick is None or pick >= len(pens):
+        return pens
+    # By random() alone: it is the one method that gives the same numbers in every release of Python.
+    rng = generator(seed, record_id, "samplers")
+    drawn = sorted(range(len(pens)), key=[rng.random() for _ in pens].__getitem__)[:pick]
+    return [pens[number] for number in sorted(drawn)]
+
+
+async def _written(pen: _Pen, row: SourceRow, asks: Asks, seed: int) -> Wrote:
+    """Return what one writer gives; raises RowError where it cannot be shown the prompt."""
+    seen = await pen.see(row)
+    temperatures = pen.writer.temperatures
+    requests = [_request(pen, one, seen.prompt, _seed(pen, one, row, seed)) for one in temperatures]
+    replies = await together(partial(asks[pen.place], request) for request in requests)
+    candidates: list[Candidate] = []
+    rejects: list[Reject] = []
+    for request, reply in zip(requests, replies, strict=True):
+        if isinstance(reply, RowError):
+            told = f"{request.n} answers at temperature {request.sampling.temperature:g}: {reply.message}"
+            rejects.append(_reject(row, pen, RowError(reply.reason, reply.field, told)))
+        else:
+            candidates += _candidates(pen, request, reply, _params(pen, request, seen))
+    return Wrote(tuple(candidates), tuple(rejects))
+
+
+def _reject(row: SourceRow, pen: _Pen, error: RowError) -> Reject:
+    return Reject(row.record_id, error.reason, "candidate", pen.place, error.message, row.source_id)
+
+
+def _seed(pen: _Pen, temperature: float, row: SourceRow, seed: int) -> int:
+    return sampling_seed(seed, row.record_id, f"{pen.place}@{temperature:g}")
+
+
+def _request(pen: _Pen, temperature: float, prompt: Prompt, seed: int) -> Request:
+    writer = pen.writer
+    asked = replace(
+        prompt,
+        question=writer.ask.replace(_QUESTION, prompt.question),
+        system=prompt.system if writer.system is None else writer.system,
+    )
+    begun = (Message("assistant", (writer.prefill,)),) if writer.prefill else ()
+    sampling = Sampling(
+        temperature=temperature,
+        top_p=writer.top_p,
+        top_k=writer.top_k,
+        max_tokens=writer.max_tokens,
+        stop=writer.stop,
+        seed=seed,
+        logprobs=writer.logprobs,
+    )
+    return Request((*messages_of(asked), *begun), sampling, n=writer.n if temperature else 1)
+
+
+def _candidates(pen: _Pen, request: Request, answers: Sequence[Answer], params: str) -> Iterator[Candidate]:
+    writer, key = pen.writer, request_key(pen.identity(), request)
+    for sample, answer in enumerate(answers, request.first):
+        text = (writer.prefill or "") + answer.text
+        yield Candidate(text, writer.model, writer.side, answer.finish, key, sample, params)
+
+
+def _params(pen: _Pen, request: Request, seen: Seen) -> str:
+    """Return as JSON text how a request's answers were written: all that was set, and the images if not the prompt's."""
+    return json.dumps(dict(_said(pen, request.sampling, seen)), ensure_ascii=False)
+
+
+def _said(pen: _Pen, sampling: Sampling, seen: Seen) -> Iterator[tuple[str, object]]:
+    yield "sampler", pen.place
+    for name in ("temperature", "top_p", "top_k", "max_tokens", "seed"):
+        yield name, getattr(sampling, name)
+    writer = pen.writer
+    if writer.stop:
+        yield "stop", list(writer.stop)
+    if writer.system is not None:
+        yield "system", writer.system
+    if writer.ask != _QUESTION:
+        yield "ask", writer.ask
+    if writer.prefill:
+        yield "prefill", writer.prefill
+    if writer.images == "none":
+        yield "images", "none"
+    if seen.negatives:
+        yield (
+            "images",
+            [{"perturbation": one.perturbation, "params": dict(one.params)} for one in seen.negatives],
+        )

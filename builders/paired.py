@@ -1,0 +1,113 @@
+"""Pairs from candidates that were judged before: by an earlier run, by people, or by whoever made the source.
+
+Reads a run's config ``candidates``, or any source whose candidates have scores or comparisons, so that another rule,
+margin or weighting costs no call.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from statistics import fmean
+
+from pairwright.builders import Builder, Built, Construct, Neighbours, Run, Settle
+from pairwright.builders._candidates import Line, in_line, why_too_few
+from pairwright.builders._scoring import Scoring, scores_of
+from pairwright.builders._text_pair import Group, Judged, Making, built, row_reject, settle_by_length
+from pairwright.pairings._forming import PairingSettings
+from pairwright.pairings._forming import prepare as prepare_forming
+from pairwright.schemas.candidate import Candidate, Comparison
+from pairwright.schemas.errors import ParameterError, RowError
+from pairwright.schemas.judgement import Judgement
+from pairwright.schemas.seeds import generator
+from pairwright.schemas.settings import Settings
+from pairwright.schemas.source_row import SourceRow
+
+
+class Rescoring(Scoring):
+    """How a new score is made of the judgements that candidates have."""
+
+    scorer: str | None = None
+    """Whose judgements; if not given, the mean of the scores that each scorer's judgements make."""
+
+
+class PairedAnswers(Settings):
+    """Parameters of the builder."""
+
+    pairing: PairingSettings = PairingSettings()
+    """How pairs are formed."""
+    score: Rescoring | None = None
+    """Make new scores of the candidates' judgements; their own scores count if not given."""
+
+
+def prepare(settings: PairedAnswers, run: Run) -> Construct:
+    """Check the settings once and return what every source row goes through.
+
+    Raises:
+        ParameterError: parameters that do not fit the pairing rule.
+    """
+    try:
+        form = prepare_forming(settings.pairing)
+    except ParameterError as error:
+        raise ParameterError(f"pairing.{error}") from error
+    making = Making("paired", settings.pairing.rule, run)
+
+    def construct(row: SourceRow, neighbours: Neighbours) -> Built:
+        line = in_line(row)
+        try:
+            candidates = _scored(line, settings.score)
+        except RowError as error:
+            return Built(rejects=(*line.rejects, row_reject(row, error)), candidates=row)
+        rng = generator(run.seed, row.record_id, "pairing")
+        group = Group(form(candidates, _running(line), rng))
+        judged = Judged(row, line, candidates, line.comparisons)
+        why = why_too_few(line, ()) if line.usable < 2 else None
+        return built(making, judged, [group], rejects=line.rejects, why_none=why)
+
+    return construct
+
+
+def _running(line: Line) -> tuple[Comparison, ...]:
+    """Return the comparisons of two usable candidates."""
+    return tuple(one for one in line.comparisons if max(one.first, one.second) < line.usable)
+
+
+def _scored(line: Line, rescoring: Rescoring | None) -> tuple[Candidate, ...]:
+    """Return the usable candidates with the scores that pairing goes by."""
+    usable = line.candidates[: line.usable]
+    if rescoring is None:
+        return usable
+    scorers = dict.fromkeys(one.scorer for candidate in usable for one in candidate.judgements)
+    if rescoring.scorer is not None and scorers and rescoring.scorer not in scorers:
+        told = f"{rescoring.scorer} judged none of the answers; there are judgements of {', '.join(scorers)}"
+        raise RowError("no_score", "score.scorer", told)
+    taken = [rescoring.scorer] if rescoring.scorer is not None else list(scorers)
+    try:
+        columns = [scores_of([_by(one, scorer) for one in usable], rescoring, "score") for scorer in taken]
+    except ParameterError as error:  # here what was judged is the row's affair, not the recipe's
+        raise RowError("no_score", "score", str(error)) from error
+    return tuple(
+        replace(one, score=_mean([column[number] for column in columns])) for number, one in enumerate(usable)
+    )
+
+
+def _by(candidate: Candidate, scorer: str) -> tuple[Judgement, ...]:
+    return tuple(one for one in candidate.judgements if one.scorer == scorer)
+
+
+def _mean(scores: Sequence[float | None]) -> float | None:
+    """Return the mean of all scorers' scores; None where one of them has none."""
+    known = [score for score in scores if score is not None]
+    return fmean(known) if known and len(known) == len(scores) else None
+
+
+def _settle(settings: PairedAnswers) -> Settle | None:
+    return settle_by_length(settings.pairing.balance_length)
+
+
+PART = Builder(
+    settings=PairedAnswers,
+    prepare=prepare,
+    uses_neighbours=lambda settings: False,
+    summary="pairs from candidates that have scores or comparisons already: an earlier run's, or a source's",
+    source="VLFeedback (arXiv 2312.10665) and its second pairing in LLaVA-NeXT: best over worst by helpfulness alone",
+    settle=_settle,
+)
