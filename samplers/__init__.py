@@ -87,13 +87,19 @@ class Sampler(Protocol):
 
 
 class Batches(Protocol):
-    """A provider's batch files: many requests handed in at once, answered within a day, at a lower price."""
+    """A provider's batch files: many requests handed in at once, answered within a day, at a lower price.
+
+    Every method has its own patience with a failing server and raises ModelError alone.
+    """
 
     async def submit(self, requests: Mapping[str, Request], tag: str) -> str:
         """Hand in requests under names of the caller's; return the provider's id. ``tag`` is stored with the batch."""
 
     async def find(self, tag: str) -> str | None:
-        """Return the id of a batch that was handed in under ``tag``, or None: tells after a crash whether it was."""
+        """Return the id of a batch that was handed in under ``tag``, or None: tells after a crash whether it was.
+
+        A batch that the provider refused as a whole does not count: its requests may be handed in again.
+        """
 
     async def status(self, batch: str) -> "BatchStatus":
         """Return how far a batch is."""
