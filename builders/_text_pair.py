@@ -81,10 +81,11 @@ def built(
         for chosen in group.formed.pairs:
             pair = text_pair(making, judged, chosen, group)
             pairs.setdefault(pair.id, pair)
-        told += _dropped(judged.row, group.formed)
+        # Every group is formed of the same candidates, so each tells of the same repeated ones.
+        told += [one for one in _dropped(judged.row, group.formed) if one.scope == "pair" or one not in told]
     if not pairs:
         told.append(row_reject(judged.row, why_none or _why_none(groups[0].formed, making.rule)))
-    return Built(tuple(pairs.values()), tuple(dict.fromkeys(told)), judged.source_row())
+    return Built(tuple(pairs.values()), tuple(told), judged.source_row())
 
 
 def refused(judged: Judged, why: RowError, rejects: Sequence[Reject]) -> Built:

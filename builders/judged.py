@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from pairwright.annotators import Case, Verdict
+from pairwright.annotators import Case, Failure, Verdict
 from pairwright.builders import Asks, Built, ConstructAsking, ModelBuilder, Run, Settle
 from pairwright.builders._candidates import Line, candidate_reject, gold_of, in_line, why_too_few
 from pairwright.builders._jury import JudgeSettings, Jury, Ruling, Vote, judge_models, prepare_jury
@@ -109,8 +109,9 @@ async def _construct(bench: _Bench, row: SourceRow, asks: Asks, gold: tuple[Cand
     _check_basis(bench, ruling.verdict)
     verdict = ruling.verdict
     judged = _judged(row, line, ruling, settings.score)
-    rejects += _not_judged(row, verdict, line)
-    return _formed(bench, judged, verdict.comparisons, rejects, _why_not_judged(verdict, judged))
+    failures = _failures(verdict, judged.candidates[: line.different])
+    rejects += _not_judged(row, verdict, failures, line.different)
+    return _formed(bench, judged, verdict.comparisons, rejects, _why_not_judged(verdict, failures, judged))
 
 
 def _formed(
@@ -153,10 +154,21 @@ def _with(before: Sequence[Judgement], said: Sequence[Judgement]) -> tuple[Judge
     return (*(one for one in before if one.scorer not in scorers), *said)
 
 
-def _not_judged(row: SourceRow, verdict: Verdict, line: Line) -> Iterator[Reject]:
+def _failures(verdict: Verdict, candidates: Sequence[Candidate]) -> tuple[Failure, ...]:
+    """Return what the judge could not say, an answer that it rated on some aspects only among it."""
+    told = {number for failure in verdict.failures for number in failure.candidates}
+    partly = [number for number, one in enumerate(candidates) if one.score is None and number not in told]
+    why = "the judge did not rate it on every aspect that counts"
+    made = tuple(Failure("cannot_judge", why, (number,)) for number in partly if verdict.ratings)
+    return verdict.failures + made
+
+
+def _not_judged(
+    row: SourceRow, verdict: Verdict, failures: Sequence[Failure], judged: int
+) -> Iterator[Reject]:
     """Yield what the judge could not say, but for what concerns all candidates: that is the row's reason."""
-    for failure in verdict.failures:
-        if len(failure.candidates) == line.different:
+    for failure in failures:
+        if len(failure.candidates) == judged:
             continue
         if verdict.ratings:
             for number in failure.candidates:
@@ -166,13 +178,13 @@ def _not_judged(row: SourceRow, verdict: Verdict, line: Line) -> Iterator[Reject
             yield Reject(row.record_id, failure.reason, "pair", "judge", told, row.source_id)
 
 
-def _why_not_judged(verdict: Verdict, judged: Judged) -> RowError | None:
+def _why_not_judged(verdict: Verdict, failures: Sequence[Failure], judged: Judged) -> RowError | None:
     """Return the judge's failure where it leaves too little to form a pair of."""
     scored = sum(one.score is not None for one in judged.candidates)
-    if not verdict.failures or verdict.comparisons or scored > 1:
+    if not failures or verdict.comparisons or scored > 1:
         return None
-    messages: dict[str, None] = dict.fromkeys(failure.message for failure in verdict.failures)
-    return RowError(verdict.failures[0].reason, "judge", "; ".join(messages))
+    messages = dict.fromkeys(failure.message for failure in failures)
+    return RowError(failures[0].reason, "judge", "; ".join(messages))
 
 
 def _check_basis(bench: _Bench, verdict: Verdict) -> None:

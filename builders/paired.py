@@ -4,19 +4,21 @@ Reads a run's config ``candidates``, or any source whose candidates have scores 
 margin or weighting costs no call.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from statistics import fmean
 
 from pairwright.builders import Builder, Built, Construct, Neighbours, Run, Settle
-from pairwright.builders._candidates import Line, in_line, why_too_few
+from pairwright.builders._candidates import Line, candidate_reject, in_line, why_too_few
 from pairwright.builders._scoring import Scoring, scores_of
 from pairwright.builders._text_pair import Group, Judged, Making, built, row_reject, settle_by_length
-from pairwright.pairings._forming import PairingSettings
+from pairwright.pairings import ROOM as PAIRINGS
+from pairwright.pairings._forming import Formed, PairingSettings
 from pairwright.pairings._forming import prepare as prepare_forming
 from pairwright.schemas.candidate import Candidate, Comparison
 from pairwright.schemas.errors import ParameterError, RowError
 from pairwright.schemas.judgement import Judgement
+from pairwright.schemas.reject import Reject
 from pairwright.schemas.seeds import generator
 from pairwright.schemas.settings import Settings
 from pairwright.schemas.source_row import SourceRow
@@ -49,6 +51,7 @@ def prepare(settings: PairedAnswers, run: Run) -> Construct:
     except ParameterError as error:
         raise ParameterError(f"pairing.{error}") from error
     making = Making("paired", settings.pairing.rule, run)
+    by_scores = PAIRINGS.get(settings.pairing.rule).basis == "scores"
 
     def construct(row: SourceRow, neighbours: Neighbours) -> Built:
         line = in_line(row)
@@ -58,9 +61,10 @@ def prepare(settings: PairedAnswers, run: Run) -> Construct:
             return Built(rejects=(*line.rejects, row_reject(row, error)), candidates=row)
         rng = generator(run.seed, row.record_id, "pairing")
         group = Group(form(candidates, _running(line), rng))
+        rejects = [*line.rejects, *(_unscored(row, candidates, group.formed) if by_scores else ())]
         judged = Judged(row, line, candidates, line.comparisons)
         why = why_too_few(line, ()) if line.usable < 2 else None
-        return built(making, judged, [group], rejects=line.rejects, why_none=why)
+        return built(making, judged, [group], rejects=rejects, why_none=why)
 
     return construct
 
@@ -68,6 +72,14 @@ def prepare(settings: PairedAnswers, run: Run) -> Construct:
 def _running(line: Line) -> tuple[Comparison, ...]:
     """Return the comparisons of two usable candidates."""
     return tuple(one for one in line.comparisons if max(one.first, one.second) < line.usable)
+
+
+def _unscored(row: SourceRow, candidates: Sequence[Candidate], formed: Formed) -> Iterator[Reject]:
+    """Yield the candidates that nobody gave a score, but for those that repeat another one."""
+    repeated = {n for one in formed.dropped if one.reason == "repeated_answer" for n in one.candidates}
+    for number, one in enumerate(candidates):
+        if one.score is None and number not in repeated:
+            yield candidate_reject(row, number, RowError("no_score", None, "it has no score"))
 
 
 def _scored(line: Line, rescoring: Rescoring | None) -> tuple[Candidate, ...]:

@@ -247,7 +247,12 @@ def test_an_answer_that_lacks_an_aspect_has_no_score(
     rated = RATED | {BOWL: {"helpfulness": 5, "ethics": 5, "visual_faithfulness": None}}
     asks = {"samplers.0": model([CUP, BOWL, DOG]), "judge": rating_judge(rated)}
     parameters = {"samplers": [{"model": "w", "n": 3}], "judge": LISTWISE, "pairing": {"rule": "all_unequal"}}
-    assert _said(build("judged", parameters, row(), asks)) == [(CUP, DOG)]
+    built = build("judged", parameters, row(), asks)
+    assert _said(built) == [(CUP, DOG)]
+    assert _reasons(built) == [("candidate", "cannot_judge")]
+    few = {"samplers.0": model([CUP, BOWL]), "judge": rating_judge(rated)}
+    built = build("judged", parameters | {"samplers": [{"model": "w", "n": 2}]}, row(), few)
+    assert _reasons(built) == [("candidate", "cannot_judge"), ("row", "cannot_judge")]
 
 
 def test_a_weight_for_nothing_stops_the_run(build: Build, row: Rows, model: Any, rating_judge: Any) -> None:

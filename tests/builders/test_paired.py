@@ -59,6 +59,9 @@ def test_scores_of_the_source_make_pairs(build: Build, row: Rows) -> None:
         "of_source": '{"from": "r"}',
     }
     assert built.candidates == row(candidates=THREE, provenance='{"from": "r"}')
+    assert [(one.scope, one.reason, one.message) for one in built.rejects] == [
+        ("candidate", "no_score", "answer 2: it has no score")
+    ]
 
 
 @pytest.mark.parametrize(
