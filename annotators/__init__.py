@@ -6,7 +6,7 @@ answers to a prompt), or a :class:`Measurer` (compares pictures).
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 from pairwright.schemas.candidate import Candidate, Comparison
 from pairwright.schemas.judgement import Judgement
@@ -100,6 +100,8 @@ class Judge(Generic[S]):
     prepare: Callable[[S, str], Decide]
     """Checks the settings once; the second argument is the judge's name, ``scorer`` of all it says. Raises
     ParameterError."""
+    gives: Literal["scores", "comparisons"]
+    """What pairing can go by: ratings, of which scores are made, or comparisons."""
     summary: str
     source: str
 

@@ -128,6 +128,7 @@ async def _decide(
 PART = Judge(
     settings=Listwise,
     prepare=prepare,
+    gives="scores",
     summary="rates all answers of a prompt in one call, on several aspects, with reasons",
     source="Silkie / VLFeedback (arXiv 2312.10665): three aspects, 1 to 5, four answers per call",
 )

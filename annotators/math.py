@@ -308,7 +308,7 @@ def _package() -> Any:
 
 
 def _sympy() -> Any:
-    import sympy  # type: ignore[import-untyped]  # comes with math-verify
+    import sympy  # comes with math-verify
 
     return sympy
 

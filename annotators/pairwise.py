@@ -157,6 +157,7 @@ def _name(texts: Sequence[str]) -> str:
 PART = Judge(
     settings=Pairwise,
     prepare=prepare,
+    gives="comparisons",
     summary="compares answers two by two, in both orders, and wants the same verdict both times",
     source="SIMA (arXiv 2405.15973), which shows one order only; WildVision (arXiv 2406.11069): five levels in brackets",
 )

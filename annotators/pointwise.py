@@ -103,6 +103,7 @@ async def _rate(
 PART = Judge(
     settings=Pointwise,
     prepare=prepare,
+    gives="scores",
     summary="rates each answer in a call of its own, by the pictures or by a text in their place",
     source="LLaVA-Hound (arXiv 2404.01258): caption for the picture, 1 to 5; 3D-CT-GPT++: four aspects against a report; "
     "ImageDPO (arXiv 2501.00569): 0 to 5, additive",

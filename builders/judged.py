@@ -8,10 +8,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from pairwright.annotators import Case, Failure, Verdict
+from pairwright.annotators import Case, Failure, Judge, Verdict
 from pairwright.builders import Asks, Built, ConstructAsking, ModelBuilder, Run, Settle
 from pairwright.builders._candidates import Line, candidate_reject, gold_of, in_line, why_too_few
 from pairwright.builders._jury import JudgeSettings, Jury, Ruling, Vote, judge_models, prepare_jury
+from pairwright.builders._parts import annotator
 from pairwright.builders._scoring import Scoring, scores_of
 from pairwright.builders._text_pair import Group, Judged, Making, built, refused, row_reject, settle_by_length
 from pairwright.builders._writers import Write, Written, prepare_writers, writer_models
@@ -62,7 +63,8 @@ def prepare(settings: JudgedAnswers, run: Run) -> ConstructAsking:
         form = prepare_forming(settings.pairing)
     except ParameterError as error:
         raise ParameterError(f"pairing.{error}") from error
-    bench = _Bench(settings, run, write, jury, form, PAIRINGS.get(settings.pairing.rule).basis)
+    _check_rule(settings)
+    bench = _Bench(settings, run, write, jury, form)
 
     async def construct(row: SourceRow, asks: Asks) -> Built:
         try:
@@ -84,7 +86,6 @@ class _Bench:
     write: Write
     jury: Jury
     form: FormPairs
-    basis: Basis
 
 
 async def _construct(bench: _Bench, row: SourceRow, asks: Asks, gold: tuple[Candidate, ...]) -> Built:
@@ -106,7 +107,6 @@ async def _construct(bench: _Bench, row: SourceRow, asks: Asks, gold: tuple[Cand
         ruling = await bench.jury.rule(case, asks)
     except RowError as error:
         return refused(Judged(row, line, _unjudged(line)), error, rejects)
-    _check_basis(bench, ruling.verdict)
     verdict = ruling.verdict
     judged = _judged(row, line, ruling, settings.score)
     failures = _failures(verdict, judged.candidates[: line.different])
@@ -187,19 +187,22 @@ def _why_not_judged(verdict: Verdict, failures: Sequence[Failure], judged: Judge
     return RowError(failures[0].reason, "judge", "; ".join(messages))
 
 
-def _check_basis(bench: _Bench, verdict: Verdict) -> None:
-    """Raise ParameterError where the rule goes by what the judge never says: no row would ever give a pair."""
-    rule = bench.settings.pairing.rule
-    if bench.basis == "scores" and verdict.comparisons and not verdict.ratings:
-        raise ParameterError(
-            f"pairing.rule: {rule} goes by scores, and the judge {bench.settings.judge.kind} compares; "
-            "take preferences"
-        )
-    if bench.basis == "comparisons" and verdict.ratings and not verdict.comparisons:
-        raise ParameterError(
-            f"pairing.rule: {rule} goes by comparisons, and the judge {bench.settings.judge.kind} rates; "
-            "take best_worst or another rule that goes by scores"
-        )
+def _check_rule(settings: JudgedAnswers) -> None:
+    """Raise ParameterError where the rule goes by what a judge never says: no row would ever give a pair."""
+    rule = settings.pairing.rule
+    basis: Basis = PAIRINGS.get(rule).basis
+    for place, judge in _judges(settings).items():
+        part = annotator(judge.kind, place)
+        gives = part.gives if isinstance(part, Judge) else "scores"
+        if basis == "scores" and gives == "comparisons":
+            raise ParameterError(
+                f"pairing.rule: {rule} goes by scores, and {place}.kind {judge.kind} compares; take preferences"
+            )
+        if basis == "comparisons" and gives == "scores":
+            raise ParameterError(
+                f"pairing.rule: {rule} goes by comparisons, and {place}.kind {judge.kind} rates; "
+                "take best_worst or another rule that goes by scores"
+            )
 
 
 def _judges(settings: JudgedAnswers) -> dict[str, JudgeSettings]:

@@ -24,7 +24,13 @@ from pairwright.responses.settings import Budget
 from pairwright.samplers import Model
 from pairwright.samplers import checked as checked_model
 from pairwright.schemas.candidate_table import FOLDER as CANDIDATES
-from pairwright.schemas.errors import PairwrightError, ParameterError, RecipeError, UnknownPartError
+from pairwright.schemas.errors import (
+    MissingExtraError,
+    PairwrightError,
+    ParameterError,
+    RecipeError,
+    UnknownPartError,
+)
 from pairwright.schemas.room import unknown
 from pairwright.schemas.settings import Settings
 from pairwright.sources.settings import SourceSettings
@@ -256,6 +262,11 @@ def checked(file: RecipeFile) -> Recipe:
     return _parsed(file.model_dump(mode="json"), file.name)
 
 
+def packaged_about(name: str) -> str:
+    """Return what a packaged recipe says of itself; its parts need not be installed."""
+    return RecipeFile.model_validate(_yaml(packaged()[name].read_text(encoding="utf-8"))).about
+
+
 def packaged_names() -> list[str]:
     """Return the names of the recipes that come with the package."""
     return sorted(packaged())
@@ -353,7 +364,7 @@ def _parsed(parsed: Mapping[str, Any], shown: str) -> Recipe:
     if builder is not None and parameters is not None:
         try:
             builder.prepare(parameters, Run(str(parsed.get("name")), 0, __version__))
-        except (ParameterError, UnknownPartError) as error:
+        except (MissingExtraError, ParameterError, UnknownPartError) as error:
             problems.append(f"parameters: {error}")
     if problems or file is None or builder is None or parameters is None:
         raise RecipeError(shown, problems)

@@ -72,10 +72,10 @@ def _names() -> Iterator[RenderableType]:
 
 
 def _recipes() -> Iterator[RenderableType]:
-    from pairwright.recipe import load_recipe, packaged_names
+    from pairwright.recipe import packaged_about, packaged_names
 
     for name in packaged_names():
-        yield from _entry(name, load_recipe(name).file.about, None)
+        yield from _entry(name, packaged_about(name), None)
 
 
 def _builders() -> Iterator[RenderableType]:

@@ -2,11 +2,13 @@
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
+
+from pairwright.commands._tables import plain, table_of, two_lines
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -20,7 +22,8 @@ if TYPE_CHECKING:
 @click.argument("folder", metavar="DIR", type=click.Path())
 @click.option("--json", "as_json", is_flag=True, help="Print the whole summary as JSON.")
 def command(folder: str, as_json: bool) -> None:
-    """Show what the run in DIR made, finished or not: counts, measures by perturbation, rejects.
+    """Show what the run in DIR made, finished or not: counts, measures by perturbation, answers and
+    their scores, what models took, rejects.
 
     \b
     pairwright show negatives
@@ -45,31 +48,50 @@ def parts(summary: "Summary") -> "Iterator[RenderableType]":
     """Yield what is printed, in order; texts from outside are never read as markup."""
     from rich.text import Text
 
-    from pairwright.runs.wording import outcome
+    from pairwright.runs.wording import outcome, warnings
 
     state = "finished" if summary.finished else f"not finished, shards done: {summary.shards}"
     yield Text.assemble((summary.folder, "bold"), f"  {summary.run.recipe}, {state}")
     yield Text(outcome(summary))
-    for problem in summary.problems:
-        line = _plain(f"problem: {problem}")
-        line.stylize("red")
-        yield line
+    yield from _coloured("problem", summary.problems, "red")
+    yield from _coloured("warning", warnings(summary), "yellow")
     yield ""
     yield _facts(summary)
     yield ""
     yield _configs(summary)
+    for part in _tables(summary):
+        yield ""
+        yield part
+
+
+def _coloured(what: str, lines: "Sequence[str]", colour: str) -> "Iterator[Text]":
+    for told in lines:
+        line = plain(f"{what}: {told}")
+        line.stylize(colour)
+        yield line
+
+
+def _tables(summary: "Summary") -> "Iterator[Table]":
+    from pairwright.commands import _show_answers as answers
+
     if summary.perturbations:
-        yield ""
         yield _perturbations(summary)
+    if summary.text_pairs and answers.names_models(summary.text_pairs):
+        yield answers.model_pairs(summary.text_pairs)
+    if summary.candidates:
+        yield answers.models(summary.candidates)
+        if summary.candidates.rated or summary.candidates.compared or summary.candidates.agreeing:
+            yield answers.said(summary, summary.candidates)
+    if summary.run.ledger:
+        yield answers.ledger(summary.run.ledger)
     if summary.rejects:
-        yield ""
         yield _rejects(summary)
 
 
 def _facts(summary: "Summary") -> "Table":
     from rich.table import Table
 
-    from pairwright.runs.wording import shares_text, when_text
+    from pairwright.runs.wording import judge_text, lengths_text, margin_text, shares_text, when_text
 
     run, sides = summary.run, summary.pictures.shorter
     table = Table.grid(padding=(0, 2))
@@ -83,15 +105,24 @@ def _facts(summary: "Summary") -> "Table":
         else "none",
         "made": f"{when_text(run)}, pairwright {run.pairwright}, seed {run.seed}",
     }
+    if summary.text_pairs:
+        pairs = summary.text_pairs
+        told = {
+            "judged by": "; ".join(judge_text(judge) for judge in pairs.judges),
+            "paired by": ", ".join(rule for rule, _ in pairs.rules),
+            "margin": margin_text(pairs.margin) if pairs.margin else "",
+            "words": lengths_text(pairs),
+        }
+        facts |= {name: value for name, value in told.items() if value}
     for name, value in facts.items():
-        table.add_row(name, _plain(value))
+        table.add_row(name, plain(value))
     return table
 
 
 def _configs(summary: "Summary") -> "Table":
     from pairwright.runs.wording import bytes_text
 
-    table = _table("config", numbers=("pairs", "files", "size"))
+    table = table_of("config", numbers=("rows", "files", "size"))
     for config in summary.configs:
         table.add_row(config.name, f"{config.rows:,}", f"{len(config.files):,}", bytes_text(config.bytes))
     if not summary.configs:
@@ -103,7 +134,7 @@ def _perturbations(summary: "Summary") -> "Table":
     from pairwright.runs.contents import MEASURES
     from pairwright.runs.wording import measure_text, middle_text
 
-    table = _table(
+    table = table_of(
         "perturbation",
         numbers=("negatives", *(info.label for info in MEASURES.values())),
         title="median, p5–p95",
@@ -113,16 +144,16 @@ def _perturbations(summary: "Summary") -> "Table":
         for name in MEASURES:
             spread = one.measure(name)
             cells.append(
-                _two_lines(measure_text(name, spread.median), middle_text(name, spread))
+                two_lines(measure_text(name, spread.median), middle_text(name, spread))
                 if spread
-                else _plain("")
+                else plain("")
             )
-        table.add_row(_plain(one.name), f"{one.negatives:,}", *cells)
+        table.add_row(plain(one.name), f"{one.negatives:,}", *cells)
     return table
 
 
 def _rejects(summary: "Summary") -> "Table":
-    table = _table("reject", numbers=("count",))
+    table = table_of("reject", numbers=("count",))
     table.add_column("what it means, and the first one", overflow="fold")
     for reject in summary.rejects:
         told = reject.explanation
@@ -131,40 +162,5 @@ def _rejects(summary: "Summary") -> "Table":
             told += f"\n{first.record_id}" + (f": {first.message}" if first.message else "")
         meaning, _, example = told.partition("\n")
         name = reject.reason if reject.scope == "row" else f"{reject.reason} ({reject.scope})"
-        table.add_row(_plain(name), f"{reject.count:,}", _two_lines(meaning, example))
+        table.add_row(plain(name), f"{reject.count:,}", two_lines(meaning, example))
     return table
-
-
-def _table(first: str, *, numbers: tuple[str, ...], title: str | None = None) -> "Table":
-    from rich import box
-    from rich.table import Table
-
-    table = Table(
-        box=box.SIMPLE_HEAD,
-        padding=(0, 1),
-        pad_edge=False,
-        caption=title,
-        caption_justify="right",
-        header_style="dim",
-    )
-    table.add_column(first, overflow="fold")
-    for name in numbers:
-        table.add_column(name, justify="right", no_wrap=True)
-    return table
-
-
-def _plain(text: str) -> "Text":
-    """Return a text from outside as a terminal may print it: no markup, no control codes."""
-    from rich.text import Text
-
-    return Text("".join(letter if letter.isprintable() else " " for letter in text))
-
-
-def _two_lines(first: str, second: str) -> "Text":
-    from rich.text import Text
-
-    if not second:
-        return _plain(first)
-    below = _plain(second)
-    below.stylize("dim")
-    return Text.assemble(_plain(first), "\n", below)
