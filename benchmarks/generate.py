@@ -331,7 +331,7 @@ def _plan(arguments: Sequence[str] | None) -> Plan:
     )
     parser.add_argument("--requests", type=int, default=3000, help="requests of a turn (default 3000)")
     parser.add_argument("--rounds", type=int, default=3, help="turns of each client (default 3)")
-    parser.add_argument("--rows", type=int, default=200, help="prompts of a run (default 200)")
+    parser.add_argument("--rows", type=int, default=300, help="prompts of a run (default 300)")
     parser.add_argument(
         "--vllm-python", type=Path, metavar="PYTHON", help="Python of an environment with vLLM"
     )
