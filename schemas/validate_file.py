@@ -1,7 +1,7 @@
 """Validation of Parquet files and of folders of them: metadata and layout besides the rows."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -9,11 +9,15 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pairwright.schemas.arrow import METADATA, SCHEMA_VERSION
+from pairwright.schemas.arrow import METADATA
+from pairwright.schemas.candidate_table import CANDIDATES_SCHEMA
+from pairwright.schemas.candidate_table import FOLDER as CANDIDATES
 from pairwright.schemas.codec import DEFAULT_MAX_PIXELS
 from pairwright.schemas.errors import SchemaError
 from pairwright.schemas.pair import FOLDERS
 from pairwright.schemas.validate import Problem, Rules, column_problems, row_problems, rows_readable
+from pairwright.schemas.validate_candidates import candidate_problems, candidates_readable
+from pairwright.schemas.validate_candidates import column_problems as candidate_column_problems
 from pairwright.schemas.validate_row import KINDS
 
 MAX_GROUP_ROWS = 100
@@ -28,6 +32,10 @@ KINDS_OF_FOLDER = {
 """Folders of a run or data set that hold pairs, and the pair kinds that each may hold."""
 
 _ROWS_AT_A_TIME = 16
+_METADATA_OF_CANDIDATES = {
+    key.decode(): value.decode() for key, value in (CANDIDATES_SCHEMA.metadata or {}).items()
+}
+_VERSION_OF_CANDIDATES = b"pairwright_candidates"
 
 
 def validate_file(
@@ -38,9 +46,9 @@ def validate_file(
     max_pixels: int = DEFAULT_MAX_PIXELS,
     limit: int = MOST_PROBLEMS,
 ) -> list[Problem]:
-    """Return what is wrong with a Parquet file of pairs, its layout included; nothing for a good one.
+    """Return what is wrong with a Parquet file of pairs or candidates, its layout included; nothing for a good one.
 
-    Holds a few rows and all ids in memory.
+    A file is one of candidates where its metadata say so. Holds a few rows and all ids in memory.
 
     Args:
         path: the file.
@@ -60,11 +68,11 @@ def validate_folder(
     max_pixels: int = DEFAULT_MAX_PIXELS,
     limit: int = MOST_PROBLEMS,
 ) -> list[Problem]:
-    """Return what is wrong with the pairs of a run or data set folder; nothing for a good one.
+    """Return what is wrong with the pairs and candidates of a run or data set folder; nothing for a good one.
 
-    ``data`` may hold text pairs only, ``visual_negative`` pairs of kind image and both only; an id may occur once in
-    each. A folder with neither is taken for one of the two by its name, else for a folder of pairs of any kind.
-    Other Parquet files of a run (rejects, candidates) have schemas of their own and are left out.
+    ``data`` may hold text pairs only, ``visual_negative`` pairs of kind image and both only, ``candidates`` prompts with
+    their answers; an id may occur once in each. A folder with none of them is taken for one of them by its name, else
+    for a folder of pairs of any kind. Other Parquet files are left out.
 
     Args:
         folder: the folder.
@@ -89,7 +97,7 @@ def require_valid(
 
 
 def _folder_problems(folder: Path, rules: Rules) -> Iterator[Problem]:
-    configs = {name: folder / name for name in KINDS_OF_FOLDER if (folder / name).is_dir()}
+    configs = {name: folder / name for name in (*KINDS_OF_FOLDER, CANDIDATES) if (folder / name).is_dir()}
     configs = configs or {folder.resolve().name: folder}
     files = {name: sorted(place.glob("*.parquet")) for name, place in configs.items()}
     if not any(files.values()):
@@ -99,20 +107,39 @@ def _folder_problems(folder: Path, rules: Rules) -> Iterator[Problem]:
         seen: dict[str, str] = {}
         for path in paths:
             allowed = replace(rules, kinds=KINDS_OF_FOLDER.get(name, KINDS))
-            yield from _file_problems(path, allowed, seen, path.relative_to(folder).as_posix())
+            shown = path.relative_to(folder).as_posix()
+            yield from _file_problems(path, allowed, seen, shown, candidates=name == CANDIDATES)
 
 
-def _file_problems(path: Path, rules: Rules, seen: dict[str, str], name: str) -> Iterator[Problem]:
+def _file_problems(
+    path: Path, rules: Rules, seen: dict[str, str], name: str, *, candidates: bool = False
+) -> Iterator[Problem]:
+    """Yield what is wrong with a file; ``candidates`` says that it stands where only candidates may be."""
     try:
         with pq.ParquetFile(path) as file:
+            if candidates or _VERSION_OF_CANDIDATES in (file.schema_arrow.metadata or {}):
+                yield from _candidate_file_problems(file, rules, seen, name)
+                return
             columns = list(column_problems(file.schema_arrow))
-            for problem in (*columns, *_metadata_problems(file.schema_arrow), *_layout_problems(file)):
+            metadata = _metadata_problems(file.schema_arrow, METADATA)
+            for problem in (*columns, *metadata, *_layout_problems(file)):
                 yield replace(problem, file=name)
             if rows_readable(columns):
                 yield from row_problems(_batches(file), rules, seen, name)
     except (OSError, pa.ArrowException) as error:
         told = f"cannot be read as Parquet ({error}); write or fetch it again"
         yield Problem(None, None, "", told, name)
+
+
+def _candidate_file_problems(
+    file: pq.ParquetFile, rules: Rules, seen: dict[str, str], name: str
+) -> Iterator[Problem]:
+    columns = list(candidate_column_problems(file.schema_arrow))
+    metadata = _metadata_problems(file.schema_arrow, _METADATA_OF_CANDIDATES)
+    for problem in (*columns, *metadata, *_layout_problems(file)):
+        yield replace(problem, file=name)
+    if candidates_readable(columns):
+        yield from candidate_problems(_batches(file), rules, seen, name)
 
 
 def _batches(file: pq.ParquetFile) -> Iterator[pa.RecordBatch]:
@@ -122,21 +149,19 @@ def _batches(file: pq.ParquetFile) -> Iterator[pa.RecordBatch]:
         yield from file.iter_batches(_ROWS_AT_A_TIME, row_groups=[group])
 
 
-def _metadata_problems(schema: pa.Schema) -> Iterator[Problem]:
+def _metadata_problems(schema: pa.Schema, expected: Mapping[str, str]) -> Iterator[Problem]:
     metadata = {
         key.decode(): value.decode(errors="replace") for key, value in (schema.metadata or {}).items()
     }
-    expected = METADATA["huggingface"]
-    if not _same_json(metadata.get("huggingface"), expected):
-        found = metadata.get("huggingface", "missing")
-        told = f"the metadata key huggingface is {found}; expected {expected}, which every release of datasets reads"
-        yield Problem(None, None, "", told)
-    version = metadata.get("pairwright_schema")
-    if version != SCHEMA_VERSION:
-        told = "missing" if version is None else repr(version)
-        yield Problem(
-            None, None, "", f"the metadata key pairwright_schema is {told}; expected {SCHEMA_VERSION!r}"
-        )
+    for key, wanted in expected.items():
+        found = metadata.get(key)
+        if key == "huggingface" and not _same_json(found, wanted):
+            told = f"is {found or 'missing'}; expected {wanted}, which every release of datasets reads"
+        elif key != "huggingface" and found != wanted:
+            told = f"is {'missing' if found is None else repr(found)}; expected {wanted!r}"
+        else:
+            continue
+        yield Problem(None, None, "", f"the metadata key {key} {told}")
 
 
 def _same_json(found: str | None, expected: str) -> bool:

@@ -88,12 +88,12 @@ def findings(row: Row, pictures: Pictures) -> Iterator[Finding]:
     yield from _placeholders(row)
     yield from _mirrors(row)
     yield from _kind(row)
-    yield from _images(row, "images", "images_meta", pictures)
+    yield from image_findings(row, "images", "images_meta", pictures)
     if row["rejected_images"] is not None:
-        yield from _images(row, "rejected_images", "rejected_images_meta", pictures)
+        yield from image_findings(row, "rejected_images", "rejected_images_meta", pictures)
         yield from _same_pictures(row, pictures)
     yield from _scores(row)
-    yield from _json_columns(row)
+    yield from json_findings(row)
 
 
 def _nulls(row: Row) -> Iterator[Finding]:
@@ -270,7 +270,8 @@ def _kind(row: Row) -> Iterator[Finding]:
         yield "rejected_images", f"{told}; expected as many, since both sides answer the same prompt"
 
 
-def _images(row: Row, column: str, meta_column: str, pictures: Pictures) -> Iterator[Finding]:
+def image_findings(row: Row, column: str, meta_column: str, pictures: Pictures) -> Iterator[Finding]:
+    """Yield what is wrong with a column of pictures and the one beside it."""
     images, metas = row[column], row[meta_column]
     if metas is None or len(metas) != len(images):
         told = "is null" if metas is None else f"has {len(metas)} entries"
@@ -320,24 +321,30 @@ def _scores(row: Row) -> Iterator[Finding]:
     for column in ("score_chosen", "score_rejected"):
         if row[column] is not None and not math.isfinite(row[column]):
             yield column, f"is {row[column]}; expected a finite number, or null where there is none"
-    for number, score in enumerate(row["scores"]):
-        where = f"scores[{number}]"
+    yield from judgement_findings("scores", "scores", row["scores"])
+
+
+def judgement_findings(column: str, place: str, judgements: Sequence[Row | None]) -> Iterator[Finding]:
+    """Yield what is wrong with judgements, which stand at ``place`` in a column."""
+    for number, score in enumerate(judgements):
+        where = f"{place}[{number}]"
         if score is None or None in (score["target"], score["scorer"], score["aspect"]):
-            yield "scores", f"{where} lacks target, scorer or aspect; expected all three"
+            yield column, f"{where} lacks target, scorer or aspect; expected all three"
             continue
         value, low, high = score["value"], score["min"], score["max"]
         if value is None:
             continue
         if not math.isfinite(value):
             yield (
-                "scores",
+                column,
                 f"{where}.value is {value}; expected a finite number, or null where it is not defined",
             )
         elif (low is not None and value < low) or (high is not None and value > high):
-            yield "scores", f"{where}.value is {value:g}, outside its range {low} to {high}"
+            yield column, f"{where}.value is {value:g}, outside its range {low} to {high}"
 
 
-def _json_columns(row: Row) -> Iterator[Finding]:
+def json_findings(row: Row) -> Iterator[Finding]:
+    """Yield which columns of JSON text hold something else."""
     for column in ("provenance", "extra"):
         if row[column] is not None:
             try:

@@ -1,22 +1,30 @@
-"""docs/schema.md: every column as the schema has it, and an example row that is a real one.
+"""docs/schema.md: every column as the schemas have it, and example rows that are real ones.
 
-Run as a script it prints the example, to be pasted after a change.
+Run as a script it prints the examples, to be pasted after a change.
 """
 
 import base64
 import json
 import re
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from pairwright.annotators.pixels import Measures
 from pairwright.schemas.arrow import REQUIRED, SCHEMA, SCHEMA_VERSION, to_row, to_table
+from pairwright.schemas.candidate import Candidate, Comparison
+from pairwright.schemas.candidate_table import CANDIDATES_SCHEMA, to_candidate_table
 from pairwright.schemas.codec import read_image
+from pairwright.schemas.judgement import Judgement
 from pairwright.schemas.pair import Pair, group_id, pair_id
 from pairwright.schemas.prompt import Prompt
+from pairwright.schemas.source_row import SourceRow
 from pairwright.schemas.validate import FORBIDDEN_COLUMNS, OPTIONAL_COLUMNS, check_table
+from pairwright.schemas.validate_candidates import CANDIDATES_REQUIRED, findings
 from pairwright.schemas.validate_file import KINDS_OF_FOLDER, MAX_GROUP_ROWS
+from pairwright.schemas.validate_row import Pictures
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "schema.md"
 
@@ -57,16 +65,54 @@ def example() -> Pair:
     )
 
 
-def rendered() -> str:
-    """Return the example as JSON, a column a line, image bytes in base64."""
+def candidates_example() -> SourceRow:
+    """Return the prompt of the page with its answers: one that a sampler wrote, one that came with the source."""
+    red = read_image(base64.b64decode(RED), source_uri="pictures/red.png", license="cc0-1.0")
+    ratings = [
+        Judgement("candidate", "judge-vlm", "helpfulness", 4.0, 1.0, 5.0, "It names the colour."),
+        Judgement("candidate", "judge-vlm", "visual_faithfulness", 5.0, 1.0, 5.0, "The picture is red."),
+    ]
+    wrong = [replace(one, value=1.0, rationale="Nothing is blue.") for one in ratings]
+    written = Candidate(
+        "It is red.",
+        "writer-vlm",
+        finish="stop",
+        request="9f2b6c0e5d7a4b1882c3f4a5d6e7f80913a2b4c5d6e7f8091a2b3c4d5e6f7081",
+        sample=0,
+        params='{"temperature": 1.0}',
+        score=4.5,
+        judgements=tuple(ratings),
+    )
+    return SourceRow(
+        record_id="colors.csv:12",
+        source="colors",
+        source_id="c-12",
+        prompt=Prompt("<image>\nWhat color is it?", (red,)),
+        candidates=(written, Candidate("It is blue.", score=1.0, judgements=tuple(wrong))),
+        comparisons=(Comparison(0, 1, "first", "judge-vlm", 2.0, "Only the first one is right."),),
+        ground_truth="red",
+        license="cc0-1.0",
+        language="en",
+        tags=("color",),
+    )
+
+
+def rendered(row: Mapping[str, object]) -> str:
+    """Return a row as JSON, a column a line, image bytes in base64."""
 
     def encode(value: object) -> str:
         assert isinstance(value, bytes)
         return base64.b64encode(value).decode()
 
-    row = to_row(example())
-    lines = [f'  "{name}": {json.dumps(row[name], default=encode)}' for name in SCHEMA.names]
+    lines = [f'  "{name}": {json.dumps(value, default=encode)}' for name, value in row.items()]
     return "{\n" + ",\n".join(lines) + "\n}"
+
+
+def examples() -> list[str]:
+    """Return the examples in the order of the page."""
+    [candidates] = to_candidate_table([candidates_example()]).to_pylist()
+    pair = to_row(example())
+    return [rendered({name: pair[name] for name in SCHEMA.names}), rendered(candidates)]
 
 
 @pytest.fixture(scope="module")
@@ -74,24 +120,51 @@ def page():
     return PAGE.read_text(encoding="utf-8")
 
 
-def test_example_is_what_the_code_makes(page):
-    [block] = re.findall(r"```json\n(.*?)\n```", page, re.DOTALL)
-    assert block == rendered()
+def test_examples_are_what_the_code_makes(page):
+    assert re.findall(r"```json\n(.*?)\n```", page, re.DOTALL) == examples()
 
 
 def test_example_is_valid():
     assert check_table(to_table([example()])) == []
 
 
-def test_every_column_is_described_with_its_type_and_whether_it_may_be_null(page):
+def test_the_example_of_candidates_is_valid():
+    [row] = to_candidate_table([candidates_example()]).to_pylist()
+    assert list(findings(row, Pictures())) == []
+
+
+SECTIONS = {
+    "pairs": ("## Columns", SCHEMA, REQUIRED),
+    "candidates": ("## The config candidates", CANDIDATES_SCHEMA, CANDIDATES_REQUIRED),
+}
+
+
+@pytest.mark.parametrize(("heading", "schema", "required"), SECTIONS.values(), ids=SECTIONS.keys())
+def test_every_column_is_described_with_its_type_and_whether_it_may_be_null(page, heading, schema, required):
+    section = re.split(r"\n(?=## )", page[page.index(heading) :])[0]
     short = dict(re.findall(r"^- `(\w+)`: `(list<.*>)`$", page, re.MULTILINE))
-    columns = re.findall(r"^\| `(\w+)` \| `([^`]+)` \| (yes|no) \| (.+) \|$", page, re.MULTILINE)
-    described = {name: (short.get(type_, type_), null == "yes") for name, type_, null, _ in columns}
-    expected = {
-        field.name: (str(field.type).replace("item: ", ""), field.name not in REQUIRED) for field in SCHEMA
-    }
+    columns = re.findall(r"^\| `(\w+)` \| `([^`]+)` \| (yes|no) \| (.+) \|$", section, re.MULTILINE)
+    described = {name: (_spelled(type_, short), null == "yes") for name, type_, null, _ in columns}
+    expected = {field.name: (_bare(field.type), field.name not in required) for field in schema}
     assert described == expected
-    assert [name for name, *_ in columns] == SCHEMA.names
+    assert [name for name, *_ in columns] == schema.names
+
+
+def test_every_member_of_candidates_and_comparisons_is_described(page):
+    members = re.findall(r"^\| `(candidates|comparisons)\[\]\.(\w+)` \| `(\w+)` \|", page, re.MULTILINE)
+    short = dict(re.findall(r"^- `(\w+)`: `(list<.*>)`$", page, re.MULTILINE))
+    for column in ("candidates", "comparisons"):
+        described = [(name, _spelled(kind, short)) for of, name, kind in members if of == column]
+        struct = CANDIDATES_SCHEMA.field(column).type.value_type
+        assert described == [(field.name, _bare(field.type)) for field in struct]
+
+
+def _spelled(type_: str, short: Mapping[str, str]) -> str:
+    return short.get(type_, type_)
+
+
+def _bare(type_: object) -> str:
+    return str(type_).replace("item: ", "")
 
 
 def test_names_and_numbers_of_the_page(page):
@@ -102,4 +175,4 @@ def test_names_and_numbers_of_the_page(page):
 
 
 if __name__ == "__main__":
-    print(rendered())
+    print("\n\n".join(examples()))

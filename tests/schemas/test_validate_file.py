@@ -112,7 +112,7 @@ def test_good_folder_passes_and_other_files_are_left_alone(tmp_path, make_pairs)
     write(tmp_path / "data" / "train-00000-00.parquet", to_table(make_pairs(2)))
     write(tmp_path / "data" / "train-00001-00.parquet", to_table(make_pairs(2, start=2)))
     write(tmp_path / "visual_negative" / "train-00000-00.parquet", to_table(make_pairs(2, "image")))
-    write(tmp_path / "candidates" / "train-00000-00.parquet", pa.table({"text": ["a"]}))
+    write(tmp_path / "somebody-elses" / "train-00000-00.parquet", pa.table({"text": ["a"]}))
     assert validate_folder(tmp_path) == []
     require_valid(tmp_path)
 
