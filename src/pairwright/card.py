@@ -9,12 +9,16 @@ import yaml
 from pairwright.pages import environment
 from pairwright.runs.contents import MEASURES
 from pairwright.runs.disk import replace_whole
-from pairwright.runs.summary import PerturbationSummary, Share, Summary, summarize
+from pairwright.runs.endpoints import is_address, public_host, public_name
+from pairwright.runs.summary import CANDIDATES, PerturbationSummary, Share, Summary, summarize
 from pairwright.runs.wording import (
     KINDS,
     measure_text,
     middle_text,
     outcome,
+    refused_texts,
+    unparsed,
+    warnings,
     when_text,
 )
 
@@ -75,7 +79,13 @@ def write_card(folder: str | Path) -> Path:
 def render(summary: Summary) -> str:
     """Return the card: YAML metadata between two lines of dashes, then Markdown."""
     templates = environment(keep_trailing_newline=True)
-    templates.filters |= {"plain": plain, "code": code, "medians": _medians}
+    templates.filters |= {
+        "plain": plain,
+        "code": code,
+        "medians": _medians,
+        "public": _public,
+        "host": public_host,
+    }
     metadata = yaml.safe_dump(_metadata(summary), sort_keys=False, allow_unicode=True)
     text = templates.get_template("card.md").render(
         summary=summary,
@@ -88,6 +98,12 @@ def render(summary: Summary) -> str:
         measures=[f"{info.label}: {info.about}" for info in MEASURES.values()],
         recipe=_public_recipe(summary.run.recipe_text),
         license_note=_license_note(summary.licenses),
+        warnings=warnings(summary),
+        refused=refused_texts(summary),
+        unparsed=unparsed(summary),
+        judges=summary.text_pairs.judges if summary.text_pairs else (),
+        verified=_verified(summary),
+        judging=_judging(summary),
     )
     return f"---\n{metadata}---\n\n{text}"
 
@@ -152,7 +168,7 @@ def _metadata(summary: Summary) -> dict[str, object]:
         metadata["source_datasets"] = sources
     metadata["configs"] = [
         {"config_name": config.name}
-        | ({"default": True} if number == 0 else {})
+        | ({"default": True} if number == 0 and config.name != CANDIDATES else {})
         | {"data_files": [{"split": "train", "path": f"{config.folder}/train-*.parquet"}]}
         for number, config in enumerate(summary.configs)
     ]
@@ -199,6 +215,23 @@ def _title(summary: Summary) -> str:
     return " ".join((summary.run.pretty_name or summary.folder.replace("_", " ").replace("-", " ")).split())
 
 
+def _verified(summary: Summary) -> bool:
+    """Tell whether answers were checked by rule and by nothing else."""
+    said = summary.candidates
+    return said is not None and any(one.right is not None for one in said.rated) and not _judging(summary)
+
+
+def _judging(summary: Summary) -> bool:
+    """Tell whether answers were rated or compared by anything but a verifier."""
+    said = summary.candidates
+    return said is not None and bool(said.compared or any(one.right is None for one in said.rated))
+
+
+def _public(name: str | None) -> str:
+    """Return the name of a model or judge as a card may have it."""
+    return "unknown" if name is None else plain(public_name(name))
+
+
 def _medians(perturbation: PerturbationSummary) -> list[str]:
     spreads = ((name, perturbation.measure(name)) for name in MEASURES)
     return [
@@ -214,11 +247,20 @@ def _public_recipe(text: str) -> str:
     return dumped.replace("```", "'''")  # it stands between fences
 
 
+def _told(key: str, value: object) -> object:
+    """Return a value of a recipe as the public may see it; names of endpoints are nobody else's business."""
+    if key in ("base_url", "endpoint") and isinstance(value, str) and not public_host(value):
+        return "(not told)"
+    return _without_places(value)
+
+
 def _without_places(value: object) -> object:
     if isinstance(value, dict):
-        return {key: _without_places(inner) for key, inner in value.items()}
+        return {key: _told(key, inner) for key, inner in value.items()}
     if isinstance(value, list):
         return [_without_places(inner) for inner in value]
+    if isinstance(value, str) and is_address(value) and not value.startswith("file:"):
+        return value if public_host(value) else "(not told)"
     if isinstance(value, str) and _PLACE.match(value):
         return re.split(r"[/\\]", value.rstrip("/\\"))[-1]
     return value

@@ -1,12 +1,13 @@
-"""From spreads to the geometry of the report's charts: one chart a measure, one row a perturbation."""
+"""From spreads to the geometry of the report's charts: one chart a measure, one row a perturbation, model or side."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
-from pairwright.annotators.pixels import MeasureName
 from pairwright.runs.contents import MEASURES
 from pairwright.runs.spread import Axis, Spread
-from pairwright.runs.summary import PerturbationSummary
-from pairwright.runs.wording import measure_text, middle_text, number_text
+from pairwright.runs.summary import PerturbationSummary, Summary
+from pairwright.runs.wording import NOBODY, number_text, score_text, words_text
 
 WIDTH, HEIGHT = 100.0, 24.0
 """Size of a row's drawing, in its own units; the page stretches it."""
@@ -33,9 +34,10 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One perturbation's spread."""
+    """One spread."""
 
-    perturbation: str
+    name: str
+    """Whose it is."""
     bars: tuple[Bar, ...]
     low: float
     """5th percentile, as is ``high`` the 95th, in units of the drawing."""
@@ -49,7 +51,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """All perturbations' spreads of one measure on one axis."""
+    """Several spreads on one axis."""
 
     label: str
     unit: str
@@ -58,39 +60,82 @@ class Chart:
     rows: tuple[Row, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Writing:
+    """How the values of a chart are written."""
+
+    number: Callable[[float], str]
+    unit: str
+    noun: str
+    """What is counted, in the plural."""
+
+    def value(self, value: float) -> str:
+        return f"{self.number(value)} {self.unit}".rstrip()
+
+
 def charts(perturbations: tuple[PerturbationSummary, ...]) -> tuple[Chart, ...]:
     """Return one chart for each measure that any negative has."""
-    made = []
+    made: list[Chart] = []
     for name, info in MEASURES.items():
         spreads = [(one.name, spread) for one in perturbations if (spread := one.measure(name))]
-        if spreads:
-            axis = spreads[0][1].axis
-            ticks = tuple(Tick(_at(axis, tick), _tick_text(name, axis, tick)) for tick in axis.ticks())
-            rows = tuple(_row(name, perturbation, spread) for perturbation, spread in spreads)
-            made.append(Chart(info.label, info.unit, info.about, ticks, rows))
+        writing = _Writing(partial(number_text, name), info.unit, "negatives")
+        made += _chart(info.label, info.about, spreads, writing, scale=100 if name == "changed" else 1)
     return tuple(made)
 
 
-def _tick_text(name: MeasureName, axis: Axis, tick: float) -> str:
-    return f"{100 * tick:g}" if name == "changed" else f"{tick:g}"
+def answer_charts(summary: Summary) -> tuple[Chart, ...]:
+    """Return the charts of text pairs and candidates: scores by model, margins, lengths; those that there are."""
+    made: list[Chart] = []
+    if summary.text_pairs:
+        pairs = summary.text_pairs
+        writing = _Writing(score_text, "", "pairs")
+        about = "score of the chosen answer less that of the rejected one"
+        made += _chart("margin", about, [("all text pairs", pairs.margin)], writing)
+        sides = [("chosen", pairs.words_chosen), ("rejected", pairs.words_rejected)]
+        made += _chart(
+            "length, words", "of the answers of text pairs", sides, _Writing(words_text, "", "answers")
+        )
+    if summary.candidates:
+        writing = _Writing(score_text, "", "answers")
+        spreads = [(one.model or NOBODY, one.scores) for one in summary.candidates.models]
+        made += _chart("score", "what pairing goes by, of all answers of a model", spreads, writing)
+    return tuple(made)
 
 
-def _row(name: MeasureName, perturbation: str, spread: Spread) -> Row:
+def _chart(
+    label: str,
+    about: str,
+    spreads: Sequence[tuple[str, Spread | None]],
+    writing: _Writing,
+    *,
+    scale: float = 1,
+) -> tuple[Chart, ...]:
+    """Return the chart of the spreads that there are, none where there is none."""
+    known = [(name, spread) for name, spread in spreads if spread is not None]
+    if not known:
+        return ()
+    axis = known[0][1].axis
+    ticks = tuple(Tick(_at(axis, tick), f"{scale * tick:g}") for tick in axis.ticks())
+    rows = tuple(_row(name, spread, writing) for name, spread in known)
+    return (Chart(label, writing.unit, about, ticks, rows),)
+
+
+def _row(name: str, spread: Spread, writing: _Writing) -> Row:
     told = (
-        f"{perturbation}: median {measure_text(name, spread.median)}, 5th to 95th percentile "
-        f"{number_text(name, spread.p5)} to {measure_text(name, spread.p95)}, "
-        f"from {number_text(name, spread.min)} to {measure_text(name, spread.max)}, {spread.n:,} negatives"
+        f"{name}: median {writing.value(spread.median)}, 5th to 95th percentile "
+        f"{writing.number(spread.p5)} to {writing.value(spread.p95)}, "
+        f"from {writing.number(spread.min)} to {writing.value(spread.max)}, {spread.n:,} {writing.noun}"
     )
     if spread.undefined:
         told += f"; not defined for {spread.undefined:,} more"
     return Row(
-        perturbation=perturbation,
+        name=name,
         bars=_bars(spread),
         low=_at(spread.axis, spread.p5),
         median=_at(spread.axis, spread.median),
         high=_at(spread.axis, spread.p95),
-        median_text=measure_text(name, spread.median),
-        middle_text=middle_text(name, spread),
+        median_text=writing.value(spread.median),
+        middle_text=f"{writing.number(spread.p5)}–{writing.number(spread.p95)}",
         told=told,
     )
 

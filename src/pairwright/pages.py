@@ -2,7 +2,21 @@
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
-from pairwright.runs.wording import bytes_text, drawn_texts, shares_text
+from pairwright.runs.wording import (
+    amount_text,
+    bytes_text,
+    compared_text,
+    dollars_text,
+    drawn_texts,
+    failures_text,
+    judge_text,
+    lengths_text,
+    margin_text,
+    percent_text,
+    rated_text,
+    score_text,
+    shares_text,
+)
 
 
 def environment(*, keep_trailing_newline: bool = False) -> Environment:
@@ -15,5 +29,19 @@ def environment(*, keep_trailing_newline: bool = False) -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=keep_trailing_newline,
     )
-    made.filters |= {"bytes": bytes_text, "drawn": drawn_texts, "shares": shares_text}
+    made.filters |= {
+        "amount": amount_text,
+        "bytes": bytes_text,
+        "compared": compared_text,
+        "dollars": dollars_text,
+        "drawn": drawn_texts,
+        "failures": failures_text,
+        "judge": judge_text,
+        "lengths": lengths_text,
+        "margin": margin_text,
+        "percent": percent_text,
+        "rated": rated_text,
+        "score": score_text,
+        "shares": shares_text,
+    }
     return made

@@ -3,16 +3,17 @@
 The page asks nothing of the network and runs no script. Whatever came from a source or a model is escaped.
 """
 
-import difflib
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
 from pairwright.annotators.pixels import MeasureName
-from pairwright.charts import charts
+from pairwright.candidate_cards import MOST_PROMPTS, PromptCard, prompt_card
+from pairwright.charts import answer_charts, charts
+from pairwright.excerpts import MOST_PICTURES, Figure, Saying, Segment, clipped, differences, figures, sayings
 from pairwright.pages import environment
+from pairwright.runs.candidate_samples import choose_prompts
 from pairwright.runs.contents import MEASURES
 from pairwright.runs.disk import replace_whole
 from pairwright.runs.samples import TEXT, Sample, Side, choose
@@ -23,40 +24,19 @@ from pairwright.runs.wording import (
     drawn_texts,
     measure_text,
     outcome,
+    refused_texts,
+    rejects_about,
+    score_text,
+    unparsed,
+    warnings,
     when_text,
 )
 from pairwright.schemas.errors import ParameterError
-from pairwright.thumbnails import Thumbnail, thumbnail
 
 NAME = "report.html"
 
 _PAIR_BUDGET = 72 * 1024
 """Bytes of all thumbnails of a pair: 40 pairs stay below 4 MB of page."""
-_MOST_PICTURES = 4
-"""Pictures shown of one side."""
-_LONGEST = 1600
-"""Characters shown of a text."""
-_ALIKE = 0.3
-"""Share of equal words above which two answers are shown with their difference marked."""
-
-
-@dataclass(frozen=True, slots=True)
-class Segment:
-    """A piece of a text."""
-
-    text: str
-    marked: bool = False
-    """Whether the other side does not have it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """A picture with what is said below it."""
-
-    thumbnail: Thumbnail
-    edit: str | None
-    measures: tuple[tuple[str, str], ...] = ()
-    """(label, value with unit)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +53,13 @@ class Card:
     chosen: tuple[Segment, ...]
     rejected: tuple[Segment, ...]
     """Empty where it is the same as ``chosen``."""
+    score_chosen: str
+    """Empty where there is none, as the next two."""
+    score_rejected: str
+    margin: str
+    said_of_chosen: tuple[Saying, ...]
+    said_of_rejected: tuple[Saying, ...]
+    said_of_pair: tuple[Saying, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,13 +87,14 @@ def write_report(folder: str | Path, samples: int = 40, *, out: str | Path | Non
         raise ParameterError(f"samples: expected 0 or more, got {samples}")
     folder = Path(folder)
     summary = summarize(folder)
-    page = render(summary, choose(folder, samples))
+    prompts = [prompt_card(one) for one in choose_prompts(folder, MOST_PROMPTS)]
+    page = render(summary, choose(folder, samples), prompts)
     path = folder / NAME if out is None else Path(out)
     replace_whole(path, page.encode())
     return path
 
 
-def render(summary: Summary, samples: Sequence[Sample]) -> str:
+def render(summary: Summary, samples: Sequence[Sample], prompts: Sequence[PromptCard] = ()) -> str:
     """Return the page."""
     templates = environment()
     page = templates.get_template("report.html").render(
@@ -114,11 +102,16 @@ def render(summary: Summary, samples: Sequence[Sample]) -> str:
         run=summary.run,
         outcome=outcome(summary),
         when=when_text(summary.run),
-        refused=sum(reject.count for reject in summary.rejects if reject.scope == "negative"),
+        warnings=warnings(summary),
+        refused=refused_texts(summary),
+        rejects_about=rejects_about(summary),
+        unparsed=unparsed(summary),
         kinds=[(kind, count, KINDS.get(kind, "")) for kind, count in summary.kinds],
         groups=_groups(summary, samples),
         shown=len(samples),
         charts=charts(summary.perturbations),
+        answer_charts=answer_charts(summary),
+        prompts=prompts,
     )
     return page.encode("utf-8", "replace").decode()  # lone surrogates of a source cannot be written
 
@@ -137,30 +130,35 @@ def _groups(summary: Summary, samples: Sequence[Sample]) -> tuple[Group, ...]:
 
 def _card(sample: Sample) -> Card:
     negatives = sample.rejected_images or Side((), ())
-    shown = min(len(sample.images.pictures), _MOST_PICTURES) + min(len(negatives.pictures), _MOST_PICTURES)
+    shown = min(len(sample.images.pictures), MOST_PICTURES) + min(len(negatives.pictures), MOST_PICTURES)
     budget = _PAIR_BUDGET // max(shown, 2)
     chosen, rejected = _answers(sample.chosen, sample.rejected)
     return Card(
         sample=sample,
-        figures=_figures(sample.images, (), budget),
-        more_figures=max(0, len(sample.images.pictures) - _MOST_PICTURES),
-        negatives=_figures(negatives, [_measures(x) for x in sample.measures], budget),
-        more_negatives=max(0, len(negatives.pictures) - _MOST_PICTURES),
+        figures=figures(sample.images, budget),
+        more_figures=max(0, len(sample.images.pictures) - MOST_PICTURES),
+        negatives=figures(negatives, budget, [_measures(x) for x in sample.measures]),
+        more_negatives=max(0, len(negatives.pictures) - MOST_PICTURES),
         question=clipped(sample.question.replace("<image>", "").strip() or sample.question),
         chosen=chosen,
         rejected=rejected,
+        score_chosen=score_text(sample.score_chosen),
+        score_rejected=score_text(sample.score_rejected),
+        margin=_margin(sample),
+        said_of_chosen=_said(sample, "chosen"),
+        said_of_rejected=_said(sample, "rejected"),
+        said_of_pair=_said(sample, "pair"),
     )
 
 
-def _figures(side: Side, measures: Sequence[tuple[tuple[str, str], ...]], budget: int) -> tuple[Figure, ...]:
-    return tuple(
-        Figure(
-            thumbnail(data, budget),
-            side.edits[number] if number < len(side.edits) else None,
-            measures[number] if number < len(measures) else (),
-        )
-        for number, data in enumerate(side.pictures[:_MOST_PICTURES])
-    )
+def _margin(sample: Sample) -> str:
+    if sample.score_chosen is None or sample.score_rejected is None:
+        return ""
+    return score_text(sample.score_chosen - sample.score_rejected)
+
+
+def _said(sample: Sample, target: str) -> tuple[Saying, ...]:
+    return sayings(one for one in sample.judgements if one.target == target)
 
 
 def _measures(values: Mapping[MeasureName, float]) -> tuple[tuple[str, str], ...]:
@@ -171,33 +169,3 @@ def _answers(chosen: str, rejected: str) -> tuple[tuple[Segment, ...], tuple[Seg
     if chosen == rejected:
         return (Segment(clipped(chosen)),), ()
     return differences(clipped(chosen), clipped(rejected))
-
-
-def differences(chosen: str, rejected: str) -> tuple[tuple[Segment, ...], tuple[Segment, ...]]:
-    """Return both texts in segments, those words marked that the other side does not have.
-
-    Texts with little in common come back unmarked: a page of marks shows nothing.
-
-    >>> differences("Two red cups.", "Three red cups.")[1]
-    (Segment(text='Three', marked=True), Segment(text=' red cups.', marked=False))
-    """
-    before, after = (re.findall(r"\s+|\w+|[^\w\s]", text) for text in (chosen, rejected))
-    matcher = difflib.SequenceMatcher(None, before, after, autojunk=False)
-    words = [word for word in (*before, *after) if not word.isspace()]
-    blocks = matcher.get_matching_blocks()
-    equal = [word for start, _, size in blocks for word in before[start : start + size] if not word.isspace()]
-    if 2 * len(equal) < _ALIKE * len(words):
-        return (Segment(chosen),), (Segment(rejected),)
-    sides: tuple[list[Segment], list[Segment]] = ([], [])
-    for kind, a, b, c, d in matcher.get_opcodes():
-        for side, text in zip(sides, ("".join(before[a:b]), "".join(after[c:d])), strict=True):
-            if text:
-                side.append(Segment(text, kind != "equal" and not text.isspace()))
-    return tuple(sides[0]), tuple(sides[1])
-
-
-def clipped(text: str) -> str:
-    """Return a text cut to what is shown of it."""
-    if len(text) <= _LONGEST:
-        return text
-    return f"{text[:_LONGEST]} … ({len(text) - _LONGEST:,} more characters)"

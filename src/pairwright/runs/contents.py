@@ -1,9 +1,9 @@
 """Counting what the data files of a run hold, column by column, without reading a picture."""
 
-import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,15 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pairwright.annotators.pixels import SCORER, MeasureName
+from pairwright.runs.candidates import COLUMNS as CANDIDATE_COLUMNS
+from pairwright.runs.candidates import Candidates, add_candidates
 from pairwright.runs.manifest import FileEntry
+from pairwright.runs.readback import RIGHT_AT
 from pairwright.runs.spread import Axis, Tally
+from pairwright.runs.text_pairs import COLUMNS as TEXT_COLUMNS
+from pairwright.runs.text_pairs import TextPairs, add_text_pairs, parsed
+from pairwright.schemas.candidate_table import FOLDER as CANDIDATES_FOLDER
+from pairwright.schemas.pair import FOLDERS
 
 _COLUMNS = ("source", "license", "language", "provenance", "scores", "images_meta", "rejected_images_meta")
 _BATCH = 4096
@@ -84,6 +91,8 @@ class Contents:
     longer: Counter[int] = field(default_factory=Counter)
     formats: Counter[str] = field(default_factory=Counter)
     negatives: dict[str, Negatives] = field(default_factory=dict)
+    text_pairs: TextPairs = field(default_factory=TextPairs)
+    candidates: Candidates = field(default_factory=lambda: Candidates(RIGHT_AT))
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,13 +106,28 @@ class NegativeTold:
 
 def add_file(contents: Contents, folder: Path, file: FileEntry) -> str | None:
     """Count the rows of one file; return what is wrong with it, in one line, or None."""
+    config = file.name.partition("/")[0]
+    if config == CANDIDATES_FOLDER:
+        return _each_batch(folder, file, CANDIDATE_COLUMNS, partial(add_candidates, contents.candidates))
+    if config == FOLDERS["text"]:
+        columns = tuple(dict.fromkeys((*_COLUMNS, *TEXT_COLUMNS)))
+        return _each_batch(folder, file, columns, partial(_add_text_batch, contents))
+    return _each_batch(folder, file, _COLUMNS, partial(add_batch, contents))
+
+
+def _each_batch(
+    folder: Path, file: FileEntry, columns: Sequence[str], add: Callable[[pa.RecordBatch], None]
+) -> str | None:
     path = folder / file.name
     if not path.is_file():
         return f"{file.name} is missing: the manifest says {file.rows:,} rows"
     try:
         with pq.ParquetFile(path) as opened:
-            for batch in opened.iter_batches(_BATCH, columns=list(_COLUMNS)):
-                add_batch(contents, batch)
+            lacking = {name.partition(".")[0] for name in columns} - set(opened.schema_arrow.names)
+            if lacking:
+                return f"{file.name} has no column {', '.join(sorted(lacking))}; see pairwright validate"
+            for batch in opened.iter_batches(_BATCH, columns=list(columns)):
+                add(batch)
             rows = opened.metadata.num_rows
     except (OSError, pa.ArrowException) as error:
         return f"{file.name} cannot be read as Parquet ({error})"
@@ -130,13 +154,18 @@ def add_batch(contents: Contents, batch: pa.RecordBatch) -> None:
     _add_scores(contents, batch["scores"], told)
 
 
+def _add_text_batch(contents: Contents, batch: pa.RecordBatch) -> None:
+    add_batch(contents, batch)
+    add_text_pairs(contents.text_pairs, batch)
+
+
 def negatives_told(provenance: str | None, edits: Sequence[str | None]) -> tuple[NegativeTold, ...]:
     """Return what is known of each negative of a pair: from its provenance, or else from the edit's first word.
 
     >>> negatives_told(None, ["gaussian_blur radius=27.3 px", None])[0].perturbation
     'gaussian_blur'
     """
-    told = _parsed(provenance)
+    told = _listed(provenance)
     return tuple(
         _negative(told[number])
         if number < len(told)
@@ -145,15 +174,9 @@ def negatives_told(provenance: str | None, edits: Sequence[str | None]) -> tuple
     )
 
 
-def _parsed(provenance: str | None) -> Sequence[Mapping[str, Any]]:
+def _listed(provenance: str | None) -> Sequence[Mapping[str, Any]]:
     """Return the ``negatives`` of a provenance; the column may hold anything that a source had there."""
-    if not provenance:
-        return ()
-    try:
-        told = json.loads(provenance)
-    except ValueError:
-        return ()
-    negatives = told.get("negatives") if isinstance(told, dict) else None
+    negatives = parsed(provenance).get("negatives")
     sound = isinstance(negatives, list) and all(
         isinstance(x, dict) and "perturbation" in x for x in negatives
     )

@@ -5,16 +5,21 @@ A folder may be read while its run is at work, or after it was killed: only what
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from pairwright.responses.ledger import Spent, from_json
 from pairwright.runs import manifest
+from pairwright.runs.endpoints import bare_endpoint, without_secrets
 from pairwright.runs.manifest import ShardEntry
 from pairwright.schemas.errors import RunError
 from pairwright.sources import FileMark
+
+RIGHT_AT = 0.5
+"""From which value of a verifier on an answer is right, where the recipe says nothing."""
 
 Scoped = tuple[str, str]
 """(scope, reason) of a reject."""
@@ -24,6 +29,8 @@ Scoped = tuple[str, str]
 class RunInfo:
     """What ``run.json`` says."""
 
+    name: str
+    """The run's name in a response store; empty for a run of an earlier release."""
     pairwright: str
     schema: str
     status: str
@@ -45,6 +52,10 @@ class RunInfo:
     source_files: tuple[FileMark, ...]
     limit: int | None
     """Rows taken at most, where the run was told so."""
+    ledger: tuple[Spent, ...]
+    """What each model took; endpoints without passwords and keys."""
+    right_at: float
+    """From which value of a verifier on the recipe takes an answer for right."""
     versions: tuple[tuple[str, str], ...]
     """(package, version), sorted."""
     started: str
@@ -128,6 +139,7 @@ def _run_info(told: Mapping[str, Any]) -> RunInfo:
     asked = recipe.get("source") or {}
     output = recipe.get("output") or {}
     return RunInfo(
+        name=str(told.get("name") or ""),
         pairwright=str(told["pairwright"]),
         schema=str(told.get("schema", "")),
         status=str(told["status"]),
@@ -138,13 +150,22 @@ def _run_info(told: Mapping[str, Any]) -> RunInfo:
         pretty_name=output.get("pretty_name"),
         license=asked.get("license"),
         recipe_fingerprint=str(told.get("recipe_fingerprint") or ""),
-        recipe_text=yaml.safe_dump(recipe, sort_keys=False, allow_unicode=True, width=100),
+        recipe_text=yaml.safe_dump(without_secrets(recipe), sort_keys=False, allow_unicode=True, width=100),
         source=str(source.get("name") or ""),
         source_kind=str(asked.get("kind") or ""),
         source_path=str(source.get("path") or asked.get("path") or ""),
         source_files=tuple(files),
         limit=told.get("limit"),
+        ledger=tuple(
+            replace(x, endpoint=bare_endpoint(x.endpoint)) for x in from_json(told.get("ledger") or ())
+        ),
+        right_at=_right_at(recipe.get("parameters")),
         versions=tuple(sorted((str(k), str(v)) for k, v in (told.get("versions") or {}).items())),
         started=str(told.get("started") or ""),
         finished=told.get("finished"),
     )
+
+
+def _right_at(parameters: object) -> float:
+    value = parameters.get("right_at") if isinstance(parameters, dict) else None
+    return float(value) if isinstance(value, int | float) else RIGHT_AT

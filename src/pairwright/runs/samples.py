@@ -1,7 +1,7 @@
 """Choosing pairs to show: the same ones every time, even over perturbations and over the run."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,8 @@ import pyarrow.parquet as pq
 from pairwright.annotators.pixels import MeasureName
 from pairwright.runs import manifest
 from pairwright.runs.contents import negative_number, negatives_told
-from pairwright.runs.summary import CONFIGS
+from pairwright.schemas.judgement import Judgement
+from pairwright.schemas.pair import FOLDERS
 
 TEXT = "text pairs"
 """Group of the pairs whose images do not differ."""
@@ -52,6 +53,10 @@ class Sample:
     rejected_images: Side | None
     measures: tuple[Mapping[MeasureName, float], ...]
     """Values of each negative by measure."""
+    score_chosen: float | None
+    score_rejected: float | None
+    judgements: tuple[Judgement, ...]
+    """All others, with target ``chosen``, ``rejected`` or ``pair``."""
 
 
 def choose(folder: Path, limit: int) -> list[Sample]:
@@ -100,7 +105,7 @@ def evenly(size: int, number: int) -> list[int]:
 def _sizes(folder: Path) -> dict[str, Counter[str]]:
     """Return how many pairs of each group every file has."""
     sizes = {}
-    for name in _files(folder):
+    for name in files_in(folder, FOLDERS.values()):
         try:
             sizes[name] = Counter(_groups(folder / name))
         except (OSError, pa.ArrowException):
@@ -119,10 +124,11 @@ def _located(
         start = end
 
 
-def _files(folder: Path) -> list[str]:
+def files_in(folder: Path, configs: Collection[str]) -> list[str]:
+    """Return the files that a run's manifest has in some of its folders, in the run's order."""
     shards = sorted(manifest.read(folder), key=lambda shard: shard.shard)
     names = [file.name for shard in shards for file in shard.files]
-    return [name for name in names if name.partition("/")[0] in CONFIGS.values()]
+    return [name for name in names if name.partition("/")[0] in configs]
 
 
 def _groups(path: Path) -> Iterator[str]:
@@ -143,11 +149,11 @@ def _samples(path: Path, wanted: Sequence[tuple[str, int]]) -> Iterator[Sample]:
         if (group, seen[group]) in asked:
             rows[row] = group
         seen[group] += 1
-    for number, row_values in _read_rows(path, sorted(rows)):
+    for number, row_values in read_rows(path, sorted(rows)):
         yield _sample(row_values, rows[number])
 
 
-def _read_rows(path: Path, wanted: Sequence[int]) -> Iterator[tuple[int, Mapping[str, Any]]]:
+def read_rows(path: Path, wanted: Sequence[int]) -> Iterator[tuple[int, Mapping[str, Any]]]:
     """Yield the wanted rows, reading only their row groups and few rows at a time."""
     with pq.ParquetFile(path) as opened:
         start = 0
@@ -193,11 +199,30 @@ def _sample(row: Mapping[str, Any], group: str) -> Sample:
         rejected=row["rejected_text"],
         chosen_model=row["chosen_model"],
         rejected_model=row["rejected_model"],
-        images=_side(row["images"], row["images_meta"]),
-        rejected_images=None if negatives is None else _side(negatives, row["rejected_images_meta"] or []),
+        images=side_of(row["images"], row["images_meta"]),
+        rejected_images=None if negatives is None else side_of(negatives, row["rejected_images_meta"] or []),
         measures=tuple(measures),
+        score_chosen=row["score_chosen"],
+        score_rejected=row["score_rejected"],
+        judgements=tuple(judgements_of(row["scores"])),
     )
 
 
-def _side(stored: Sequence[Mapping[str, Any]], metas: Sequence[Mapping[str, Any]]) -> Side:
+def side_of(stored: Sequence[Mapping[str, Any]], metas: Sequence[Mapping[str, Any]]) -> Side:
+    """Return the pictures of a row, from its columns of pictures and of what is known of them."""
     return Side(tuple(x["bytes"] for x in stored), tuple(meta["edit"] for meta in metas))
+
+
+def judgements_of(scores: Sequence[Mapping[str, Any]]) -> Iterator[Judgement]:
+    """Yield the judgements of a column of scores; measures of pictures are none of them."""
+    for one in scores:
+        if negative_number(one["target"] or "") is None:
+            yield Judgement(
+                one["target"],
+                one["scorer"],
+                one["aspect"],
+                one["value"],
+                one["min"],
+                one["max"],
+                one["rationale"],
+            )

@@ -1,11 +1,12 @@
-"""How a number is spread over the negatives of a run, counted in bounded memory.
+"""How a number is spread over the negatives, pairs or answers of a run, counted in bounded memory.
 
 Values are counted on a grid fine enough for what is shown, so memory follows the number of distinct grid points
-(some thousands) and not the number of rows.
+(some thousands) and not the number of rows. A grid that gets more points than :data:`MOST_POINTS` is made coarser.
 """
 
 import math
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -13,6 +14,12 @@ from numpy.typing import NDArray
 
 BINS = 25
 """Bars of a histogram."""
+
+MOST_POINTS = 20_000
+"""Distinct values that are kept apart; beyond it the grid's step is doubled."""
+
+_LARGEST = 1e100
+"""Numbers of a larger size count as undefined: nobody can draw an axis over them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +47,7 @@ class Spread:
     n: int
     """Values counted."""
     undefined: int
-    """Negatives for which the measure has no value."""
+    """What was counted without a value."""
     min: float
     """Smallest value, exact."""
     p5: float
@@ -50,7 +57,7 @@ class Spread:
     max: float
     """Largest value, exact."""
     axis: Axis
-    """Range of the histogram; the same for one measure of all perturbations, so that they can be compared."""
+    """Range of the histogram; the same for all rows of a chart, so that they can be compared."""
     bins: tuple[int, ...]
     """:data:`BINS` counts of equal width over the axis."""
 
@@ -60,18 +67,27 @@ class Tally:
     """Values counted on a grid."""
 
     step: float
-    """Width of the grid."""
+    """Width of the grid; grows where the values are too many or too large for it."""
     counts: Counter[int] = field(default_factory=Counter)
     undefined: int = 0
     low: float = math.inf
     high: float = -math.inf
 
+    @property
+    def total(self) -> int:
+        """Values counted."""
+        return self.counts.total()
+
     def add(self, value: float | None) -> None:
-        """Count one value; None and NaN count as undefined."""
-        if value is None or not math.isfinite(value):
+        """Count one value; None, NaN and numbers without any sense count as undefined."""
+        if value is None or not abs(value) < _LARGEST:
             self.undefined += 1
             return
+        while abs(value) > self.step * 2.0**53:
+            self._coarsen()
         self.counts[round(value / self.step)] += 1
+        if len(self.counts) > MOST_POINTS:
+            self._coarsen()
         self.low = min(self.low, value)
         self.high = max(self.high, value)
 
@@ -90,7 +106,8 @@ class Tally:
         weights = np.array([self.counts[point] for point in points.tolist()], dtype=np.int64)
         values = np.clip(points * self.step, self.low, self.high)
         p5, median, p95 = (_percentile(values, weights, share) for share in (0.05, 0.5, 0.95))
-        bars, _ = np.histogram(values, bins=BINS, range=(axis.start, axis.stop), weights=weights)
+        inside = np.clip(values, axis.start, axis.stop)  # an axis has round ends, to ten digits
+        bars, _ = np.histogram(inside, bins=BINS, range=(axis.start, axis.stop), weights=weights)
         return Spread(
             n=int(weights.sum()),
             undefined=self.undefined,
@@ -102,6 +119,20 @@ class Tally:
             axis=axis,
             bins=tuple(int(bar) for bar in bars),
         )
+
+    def _coarsen(self) -> None:
+        self.step *= 2
+        finer, self.counts = self.counts, Counter()
+        for point, count in finer.items():
+            self.counts[round(point / 2)] += count
+
+
+def axis_of(tallies: Iterable[Tally]) -> Axis:
+    """Return one axis for all of some tallies; from 0 to 1 where nothing was counted."""
+    filled = [tally for tally in tallies if tally.counts]
+    if not filled:
+        return axis_over(0.0, 1.0)
+    return axis_over(min(tally.low for tally in filled), max(tally.high for tally in filled))
 
 
 def axis_over(low: float, high: float) -> Axis:

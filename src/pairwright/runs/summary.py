@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pairwright.annotators.pixels import MeasureName
 from pairwright.runs import manifest
+from pairwright.runs.candidates import Candidates, CandidateSummary, candidate_summary
 from pairwright.runs.contents import MEASURES, Contents, Negatives, add_file
 from pairwright.runs.manifest import Counts, FileEntry, ShardEntry
 from pairwright.runs.readback import (
@@ -16,12 +17,20 @@ from pairwright.runs.readback import (
     read_reject_examples,
     read_run,
 )
-from pairwright.runs.spread import Axis, Spread, Tally, axis_over
+from pairwright.runs.spread import Axis, Spread, axis_of
+from pairwright.runs.text_pairs import TextPairSummary, text_pair_summary
+from pairwright.schemas.candidate_table import FOLDER as CANDIDATES_FOLDER
 from pairwright.schemas.pair import FOLDERS
 from pairwright.schemas.reasons import EXPLANATIONS
 
-CONFIGS = {"default": FOLDERS["text"], "visual_negative": FOLDERS["image"]}
+CANDIDATES = "candidates"
+"""Config whose rows are prompts with all their answers, not pairs."""
+
+CONFIGS = {"default": FOLDERS["text"], "visual_negative": FOLDERS["image"], CANDIDATES: CANDIDATES_FOLDER}
 """Configs of the data set, each with its folder, the default one first."""
+
+_SCOPES = ("row", "candidate", "pair", "negative")
+"""Scopes of rejects in the order in which they are told."""
 
 EXAMPLES = 3
 """Rejects shown of each reason."""
@@ -87,7 +96,7 @@ class RejectSummary:
     """The rejects of one reason."""
 
     scope: str
-    """``row``: the whole source row. ``negative``: one negative of a row that gave other pairs."""
+    """``row``: the whole source row, which gave no pair. ``negative``, ``candidate``, ``pair``: one of these, of any row."""
     reason: str
     count: int
     explanation: str
@@ -134,6 +143,10 @@ class Summary:
     """(pair kind, pairs)."""
     configs: tuple[Config, ...]
     perturbations: tuple[PerturbationSummary, ...]
+    text_pairs: TextPairSummary | None
+    """Pairs of kind text; None where there are none."""
+    candidates: CandidateSummary | None
+    """What pairs were formed from, where that is kept."""
     rejects: tuple[RejectSummary, ...]
     pictures: PictureSummary
     licenses: tuple[Share, ...]
@@ -157,7 +170,7 @@ def summarize(folder: str | Path) -> Summary:
     run, shards = read_run(folder), manifest.read(folder)
     counts = manifest.total(shards)
     configs = _configs(shards)
-    contents = Contents(default_license=run.license)
+    contents = Contents(default_license=run.license, candidates=Candidates(run.right_at))
     problems = _manifest_problems(folder, counts)
     for config in configs:
         problems += [problem for file in config.files if (problem := add_file(contents, folder, file))]
@@ -174,6 +187,8 @@ def summarize(folder: str | Path) -> Summary:
         kinds=tuple(counts.pairs.items()),
         configs=configs,
         perturbations=_perturbations(contents),
+        text_pairs=text_pair_summary(contents.text_pairs),
+        candidates=candidate_summary(contents.candidates),
         rejects=rejects,
         pictures=_pictures(contents),
         licenses=_shares(contents.licenses, contents.rows),
@@ -227,11 +242,7 @@ def _perturbations(contents: Contents) -> tuple[PerturbationSummary, ...]:
 
 
 def _axis(measure: MeasureName, negatives: Iterable[Negatives]) -> Axis:
-    fixed = MEASURES[measure].axis
-    tallies: list[Tally] = [one.measures[measure] for one in negatives if one.measures[measure].counts]
-    if fixed or not tallies:
-        return fixed or axis_over(0.0, 1.0)
-    return axis_over(min(tally.low for tally in tallies), max(tally.high for tally in tallies))
+    return MEASURES[measure].axis or axis_of(one.measures[measure] for one in negatives)
 
 
 def _rejects(folder: Path, shards: Sequence[ShardEntry]) -> tuple[tuple[RejectSummary, ...], tuple[str, ...]]:
@@ -242,7 +253,12 @@ def _rejects(folder: Path, shards: Sequence[ShardEntry]) -> tuple[tuple[RejectSu
         for scope, reasons in manifest.total(shards).rejects.items()
         for reason, count in reasons.items()
     ]
-    return tuple(sorted(found, key=lambda one: (one.scope != "row", -one.count, one.reason))), problems
+    return tuple(sorted(found, key=_place)), problems
+
+
+def _place(one: RejectSummary) -> tuple[int, int, str]:
+    known = one.scope in _SCOPES
+    return _SCOPES.index(one.scope) if known else len(_SCOPES), -one.count, one.reason
 
 
 def _pictures(contents: Contents) -> PictureSummary:

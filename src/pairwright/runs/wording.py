@@ -4,10 +4,13 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from pairwright.annotators.pixels import MeasureName
+from pairwright.responses.ledger import Spent
+from pairwright.runs.candidates import Compared, Rated
 from pairwright.runs.contents import MEASURES
 from pairwright.runs.readback import RunInfo
 from pairwright.runs.spread import Spread
 from pairwright.runs.summary import Drawn, PerturbationSummary, Share, Summary
+from pairwright.runs.text_pairs import JudgeTold, TextPairSummary
 
 KINDS = {
     "text": "the answers differ",
@@ -15,6 +18,19 @@ KINDS = {
     "both": "answers and images differ",
 }
 """What each pair kind means."""
+
+_REFUSED = {
+    "negative": ("negative", "refused"),
+    "candidate": ("candidate", "refused"),
+    "pair": ("pair", "left out"),
+}
+"""What is said of the rejects of each scope beside ``row``."""
+
+NOBODY = "unknown"
+"""Stands for a model that the source does not name."""
+
+LONGER = 1.2
+"""From which ratio of mean words on chosen answers are said to be longer; a choice of ours, that people may see it."""
 
 
 def measure_text(name: MeasureName, value: float) -> str:
@@ -121,3 +137,172 @@ def when_text(run: RunInfo) -> str:
         else f"{seconds} s"
     )
     return f"{said}, finished after {took}"
+
+
+def score_text(value: float | None) -> str:
+    """Return a score, a margin or a mean of some.
+
+    >>> score_text(4.3333), score_text(12345.6), score_text(None)
+    ('4.33', '12,346', '')
+    """
+    if value is None:
+        return ""
+    return f"{value:,.0f}" if 1000 <= abs(value) < 1e9 else f"{value:.3g}"
+
+
+def words_text(value: float) -> str:
+    """Return a number of words.
+
+    >>> words_text(31.0), words_text(24.5)
+    ('31', '24.5')
+    """
+    return f"{value:,.1f}".removesuffix(".0")
+
+
+def percent_text(share: float | None) -> str:
+    """Return a share.
+
+    >>> percent_text(0.6149), percent_text(0.0042), percent_text(None)
+    ('61 %', '0.4 %', '')
+    """
+    if share is None:
+        return ""
+    return f"{100 * share:.1f} %" if 0 < share < 0.0995 else f"{100 * share:.0f} %"
+
+
+def amount_text(number: int) -> str:
+    """Return a large count, short.
+
+    >>> amount_text(812), amount_text(48_230), amount_text(3_210_000)
+    ('812', '48.2 k', '3.21 M')
+    """
+    for unit, factor in (("B", 10**9), ("M", 10**6), ("k", 10**4)):
+        if number >= factor:
+            return f"{number / (1000 if unit == 'k' else factor):.3g} {unit}"
+    return f"{number:,}"
+
+
+def dollars_text(usd: float | None) -> str:
+    """Return US dollars; nothing where the recipe has no prices.
+
+    >>> dollars_text(0.01234), dollars_text(1234.5), dollars_text(None)
+    ('0.0123', '1,234.50', '')
+    """
+    if usd is None:
+        return ""
+    return f"{usd:,.2f}" if usd >= 1 or usd == 0 else f"{usd:.3g}"
+
+
+def failures_text(spent: Spent) -> str:
+    """Return which requests to a model gave nothing.
+
+    >>> failures_text(Spent("m", "", "openai", failed=2, refused=1))
+    '2 failed, 1 refused'
+    """
+    told = {"failed": spent.failed, "refused": spent.refused}
+    return ", ".join(f"{number:,} {what}" for what, number in told.items() if number)
+
+
+def judge_text(judge: JudgeTold) -> str:
+    """Return who judged, how, and with which prompt.
+
+    >>> judge_text(JudgeTold("some-vlm", "listwise", "listwise v1 #0c1d2e3f", 12))
+    'some-vlm (listwise, prompt listwise v1 #0c1d2e3f)'
+    >>> judge_text(JudgeTold("exact", "exact", None, 12))
+    'exact'
+    """
+    kind = judge.kind if judge.kind != judge.name else ""
+    inner = ", ".join(filter(None, (kind, f"prompt {judge.prompt}" if judge.prompt else "")))
+    return f"{judge.name} ({inner})" if inner else judge.name
+
+
+def rated_text(rated: Rated) -> str:
+    """Return what a scorer said of answers on one aspect: right and wrong of a verifier, else the mean.
+
+    >>> rated_text(Rated("exact", "correct", 10, 0, 0.6, 0.0, 1.0, right=6))
+    '6 right, 4 wrong'
+    >>> rated_text(Rated("j", "helpfulness", 10, 2, 3.45, 1.0, 5.0, right=None))
+    'mean 3.45 of 1 to 5, 2 without a value'
+    """
+    if rated.right is not None:
+        said = f"{rated.right:,} right, {rated.answers - rated.right:,} wrong"
+    else:
+        ends = "" if rated.low is None or rated.high is None else f" of {rated.low:g} to {rated.high:g}"
+        said = f"mean {score_text(rated.mean)}{ends}" if rated.answers else ""
+    return ", ".join(filter(None, (said, f"{rated.mute:,} without a value" if rated.mute else "")))
+
+
+def compared_text(compared: Compared) -> str:
+    """Return what a judge said of answers side by side, in shares of its verdicts.
+
+    >>> compared_text(Compared("j", 80, 15, 5))
+    '80 decided, 15 ties (15 %), 5 it could not judge (5.0 %)'
+    """
+    shares = (percent_text(n / compared.verdicts) for n in (compared.ties, compared.cannot_judge))
+    ties, mute = shares
+    return (
+        f"{compared.decided:,} decided, {counted(compared.ties, 'tie')} ({ties}), "
+        f"{compared.cannot_judge:,} it could not judge ({mute})"
+    )
+
+
+def margin_text(margin: Spread) -> str:
+    """Return the middle of the margins."""
+    low, high = score_text(margin.p5), score_text(margin.p95)
+    told = f"median {score_text(margin.median)}, 5th to 95th percentile {low} to {high}"
+    return told + (f"; {counted(margin.undefined, 'pair')} without scores" if margin.undefined else "")
+
+
+def lengths_text(pairs: TextPairSummary) -> str:
+    """Return how long both sides are."""
+    return (
+        f"median {words_text(pairs.words_chosen.median)} chosen, {words_text(pairs.words_rejected.median)} rejected; "
+        f"the chosen answer is the longer one in {percent_text(pairs.chosen_longer)} of the pairs, "
+        f"equally long in {percent_text(pairs.equally_long)}"
+    )
+
+
+def warnings(summary: Summary) -> tuple[str, ...]:
+    """Return what should be known before a training, in sentences."""
+    pairs = summary.text_pairs
+    if pairs is None or pairs.mean_words_chosen <= LONGER * pairs.mean_words_rejected:
+        return ()
+    more = percent_text(pairs.mean_words_chosen / pairs.mean_words_rejected - 1)
+    sides = (words_text(mean) for mean in (pairs.mean_words_chosen, pairs.mean_words_rejected))
+    told = (
+        f"Chosen answers are {more} longer than rejected ones on average ({' and '.join(sides)} words): a model trained "
+        "on these pairs learns to write more, whether or not that is better. pairing.balance_length and "
+        "pairing.length_ratio of the recipe bound it."
+    )
+    return (told,)
+
+
+def unparsed(summary: Summary) -> int:
+    """Return how many candidates had no final answer that a verifier could read."""
+    return sum(
+        one.count for one in summary.rejects if one.reason == "answer_unparsable" and one.scope == "candidate"
+    )
+
+
+def refused_texts(summary: Summary) -> tuple[str, ...]:
+    """Return what was refused beside whole rows, counted: ``3 candidates refused``."""
+    totals = dict.fromkeys(_REFUSED, 0)
+    for reject in summary.rejects:
+        if reject.scope in totals:
+            totals[reject.scope] += reject.count
+    return tuple(
+        f"{counted(number, _REFUSED[scope][0])} {_REFUSED[scope][1]}"
+        for scope, number in totals.items()
+        if number
+    )
+
+
+def rejects_about(summary: Summary) -> str:
+    """Return what the rejects of a run are, as its scopes are."""
+    scopes = {reject.scope for reject in summary.rejects}
+    parts = [f"{noun}s that were {what}" for scope, (noun, what) in _REFUSED.items() if scope in scopes]
+    rows = "Source rows that gave no pair" if "row" in scopes else "Every source row gave a pair"
+    if not parts:
+        return f"{rows}."
+    listed = ", ".join(parts[:-1]) + (" and " if len(parts) > 1 else "") + parts[-1]
+    return f"{rows}; and {listed}, of rows with pairs and without."

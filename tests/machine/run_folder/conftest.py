@@ -11,12 +11,16 @@ import pytest
 from pairwright.annotators.pixels import measure, scale
 from pairwright.builders import Built
 from pairwright.perturbations import gaussian_blur
+from pairwright.responses.ledger import Spent, to_json
 from pairwright.runs.commit import ShardWriter, enter
+from pairwright.schemas.candidate import Candidate, Comparison
 from pairwright.schemas.codec import encode, read_image, shrink
 from pairwright.schemas.image import Image, Pixels
+from pairwright.schemas.judgement import Judgement
 from pairwright.schemas.pair import Pair, group_id, pair_id
 from pairwright.schemas.prompt import Prompt
 from pairwright.schemas.reject import Reject
+from pairwright.schemas.source_row import SourceRow
 
 MakePair = Callable[..., Pair]
 MakeRun = Callable[..., Path]
@@ -103,7 +107,9 @@ def write_shard(folder: Path, shard: int, pairs: Sequence[Pair], rejects: Sequen
     enter(folder, writer.finish())
 
 
-def write_run_file(folder: Path, *, status: str, license: str | None, pretty_name: str | None) -> None:
+def write_run_file(
+    folder: Path, *, status: str, license: str | None, pretty_name: str | None, ledger: Sequence[Spent] = ()
+) -> None:
     path = "/home/somebody/secret-project/photos.csv"
     recipe = {
         "name": "image_dpo",
@@ -116,6 +122,7 @@ def write_run_file(folder: Path, *, status: str, license: str | None, pretty_nam
     }
     files = [{"name": "photos.csv", "size": 12, "sha256": "cd" * 32}]
     told = {
+        "name": "5f0c",
         "pairwright": "0.1.0",
         "schema": "1",
         "status": status,
@@ -125,7 +132,7 @@ def write_run_file(folder: Path, *, status: str, license: str | None, pretty_nam
         "limit": None,
         "counts": {},
         "versions": {"python": "3.11.0", "numpy": "2.4.0"},
-        "ledger": [],
+        "ledger": to_json(ledger),
         "started": "2026-11-21T22:00:00Z",
         "finished": "2026-11-21T22:03:04Z" if status == "finished" else None,
         "work_s": 184.0,
@@ -182,3 +189,166 @@ def small_run(make_run: MakeRun) -> Path:
             ],
         ),
     )
+
+
+JUDGE = "judge-vlm"
+PROMPT = "listwise v1 #0c1d2e3f"
+ENDPOINT = "https://me:pass-word-1@api.judge.example.com/v1?key=sk-secret-2"
+SPENT = (
+    Spent(
+        "judge-vlm",
+        ENDPOINT,
+        "openai",
+        calls=6,
+        answers=6,
+        prompt_tokens=48_230,
+        completion_tokens=1_200,
+        usd=0.0123,
+    ),
+    Spent(
+        "/home/somebody/models/writer-a",
+        "http://10.1.2.3:8000/v1",
+        "openai",
+        calls=7,
+        answers=18,
+        failed=1,
+        replayed=3,
+    ),
+)
+
+
+def make_candidate(
+    text: str, score: float | None, *, model: str | None = "writer-a", **more: object
+) -> Candidate:
+    """An answer as the judge rated it: on two aspects, with reasons."""
+    said = (
+        ()
+        if score is None
+        else (
+            Judgement("candidate", JUDGE, "helpfulness", score + 0.5, 1.0, 5.0, f"It says {text[:30]!r}."),
+            Judgement(
+                "candidate", JUDGE, "visual_faithfulness", score - 0.5, 1.0, 5.0, "As far as can be seen."
+            ),
+        )
+    )
+    return replace(Candidate(text, model, score=score, judgements=said), **more)  # type: ignore[arg-type]
+
+
+def make_judged(
+    candidates: Sequence[Candidate],
+    *,
+    number: int = 0,
+    question: str = "What is on the table?",
+    images: Sequence[Image] = (),
+    comparisons: Sequence[Comparison] = (),
+    rejects: Sequence[Reject] = (),
+    judged_by: Sequence[dict[str, str]] = ({"name": JUDGE, "kind": "listwise", "prompt": PROMPT},),
+) -> Built:
+    """What the best over the worst of some candidates gives, as a builder writes it; no pair where two lack scores."""
+    prompt = Prompt("<image>\n" * len(images) + question, tuple(images))
+    record_id = f"questions.jsonl:{number}"
+    row = SourceRow(
+        record_id,
+        "questions",
+        str(number),
+        prompt,
+        candidates=tuple(candidates),
+        comparisons=tuple(comparisons),
+        ground_truth="two cups",
+        license="cc0-1.0",
+        language="en",
+    )
+    scored = sorted((one for one in candidates if one.score is not None), key=lambda one: one.score or 0.0)
+    if len(scored) < 2:
+        return Built((), (*rejects, Reject(record_id, "too_few_answers", "row")), row)
+    worse, better = scored[0], scored[-1]
+    sides = (("chosen", better), ("rejected", worse))
+    told = {"builder": "judged", "record_id": record_id, "rule": "best_worst", "judged_by": list(judged_by)}
+    pair = Pair(
+        id=pair_id(record_id, prompt, better.text, worse.text, None),
+        prompt=prompt,
+        chosen=better.text,
+        rejected=worse.text,
+        rejected_images=None,
+        kind="text",
+        source="questions",
+        source_id=str(number),
+        group_id=group_id(prompt),
+        scores=tuple(replace(one, target=side) for side, answer in sides for one in answer.judgements),
+        score_chosen=better.score,
+        score_rejected=worse.score,
+        chosen_model=better.model,
+        rejected_model=worse.model,
+        license="cc0-1.0",
+        language="en",
+        provenance=json.dumps(told),
+    )
+    return Built((pair,), tuple(rejects), row)
+
+
+@pytest.fixture
+def candidate() -> Callable[..., Candidate]:
+    return make_candidate
+
+
+@pytest.fixture
+def judged() -> Callable[..., Built]:
+    return make_judged
+
+
+@pytest.fixture
+def make_judged_run(tmp_path: Path) -> Callable[..., Path]:
+    """Return a function that writes a run folder from the results of each shard's rows."""
+
+    def make(*shards: Sequence[Built], ledger: Sequence[Spent] = SPENT, name: str = "judged") -> Path:
+        folder = tmp_path / name
+        folder.mkdir()
+        write_run_file(folder, status="finished", license=None, pretty_name=None, ledger=ledger)
+        for shard, results in enumerate(shards):
+            writer = ShardWriter(folder, shard, shard * 1000)
+            writer.add(results)
+            enter(folder, writer.finish())
+        return folder
+
+    return make
+
+
+@pytest.fixture
+def judged_run(make_judged_run: Callable[..., Path]) -> Path:
+    """Five prompts with answers of two models and one unknown, judged; four pairs; candidates and pairs refused."""
+    photo = read_image(encode(photograph("coffee"), "jpeg"), license="cc-by-4.0")
+    long = "There is a cup of coffee on a saucer, with a spoon beside it, on a wooden table."
+    first = [
+        make_judged(
+            [
+                make_candidate("A cup.", 2.0, model="writer-a", finish="stop"),
+                make_candidate(long, 4.5, model="writer-b", finish="stop"),
+                make_candidate("Tea, I think.", 1.0, model=None, finish="length"),
+            ],
+            images=[photo],
+            number=number,
+            rejects=[
+                Reject(
+                    f"questions.jsonl:{number}", "cannot_judge", "candidate", "judge", "answer 3: no verdict"
+                )
+            ],
+        )
+        for number in range(2)
+    ]
+    second = [
+        make_judged(
+            [
+                make_candidate(long, 3.0),
+                make_candidate("Nothing.", 3.0, model="writer-b"),
+                make_candidate("x", 1.5),
+            ],
+            number=1000,
+        ),
+        make_judged(
+            [make_candidate("A cup.", 4.0), make_candidate("No cup.", 3.0, model="writer-b")],
+            number=1001,
+            rejects=[Reject("questions.jsonl:1001", "length_ratio", "pair", "pairing", "3 pairs")],
+        ),
+        make_judged([make_candidate("A cup.", None)], number=1002),
+    ]
+    return make_judged_run(first, second)

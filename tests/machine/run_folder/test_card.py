@@ -1,5 +1,6 @@
 """The data set card of a run, read back with the Hub's own library and with ``datasets``."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,7 +8,9 @@ import pytest
 import yaml
 
 from pairwright.card import hub_license, plain, size_category, write_card
+from pairwright.schemas.candidate import Candidate
 from pairwright.schemas.errors import RunError
+from pairwright.schemas.judgement import Judgement
 
 hub = pytest.importorskip("huggingface_hub")
 
@@ -61,6 +64,64 @@ def test_a_sole_config_is_the_default_one(make_run, image_pair, tmp_path):
     loaded = datasets.load_dataset(str(folder), split="train", cache_dir=str(tmp_path / "cache"))
     assert loaded[0]["pair_kind"] == "image"
     assert "DPOTrainer" not in (folder / "README.md").read_text()
+
+
+def test_datasets_loads_the_candidates(judged_run, tmp_path, monkeypatch):
+    datasets = pytest.importorskip("datasets")
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_OFFLINE", True)
+    names = [config["config_name"] for config in metadata(judged_run)["configs"]]
+    assert names == ["default", "candidates"]
+    load = {"split": "train", "cache_dir": str(tmp_path / "cache")}
+    assert len(datasets.load_dataset(str(judged_run), **load)) == 4
+    candidates = datasets.load_dataset(str(judged_run), "candidates", **load)
+    assert len(candidates) == 5
+    assert candidates[0]["images"][0].size == (600, 400)
+    assert candidates[0]["candidates"][1]["model"] == "writer-b"
+
+
+def test_a_judged_card_tells_how_answers_were_written_and_judged(judged_run):
+    text = write_card(judged_run).read_text(encoding="utf-8")
+    for told in (
+        "12 answers to 5 prompts, 11 of them with a score",
+        "| writer-b | 4 | 3.75 | 79 % |",
+        "- judge-vlm (listwise, prompt listwise v1 #0c1d2e3f), 4 pairs",
+        "| judge-vlm | helpfulness | mean 3.18 of 1 to 5 |",
+        "no number for how far this judge agrees with people",
+        "| writer-b | unknown | 2 |",
+        "Judges that are models prefer longer answers",
+        "Chosen answers are 333 % longer",
+        '"candidates", split="train")',
+        "2 candidates refused, 1 pair left out",
+    ):
+        assert told in text, told
+
+
+def test_a_public_card_names_no_private_machine_and_no_key(judged_run):
+    told = json.loads((judged_run / "run.json").read_text())
+    told["recipe"]["parameters"] = {
+        "judge": {"base_url": "http://10.1.2.3:8000/v1", "endpoint": "the-box-in-the-cellar"},
+        "samplers": [{"base_url": "https://me:pass-word-1@api.judge.example.com/v1?key=sk-secret-2"}],
+    }
+    (judged_run / "run.json").write_text(json.dumps(told))
+    text = write_card(judged_run).read_text(encoding="utf-8")
+    for private in ("10.1.2.3", "cellar", "pass-word-1", "sk-secret-2", "somebody"):
+        assert private not in text
+    assert "judge-vlm at api.judge.example.com" in text
+    assert "base_url: https://api.judge.example.com/v1" in text
+    assert "| writer-a | 7 | 18 |" in text
+
+
+def test_a_card_of_checked_answers_says_what_a_rule_cannot_see(make_judged_run, judged, candidate):
+    def checked(text: str, value: float) -> Candidate:
+        said = (Judgement("candidate", "exact", "correct", value, 0.0, 1.0),)
+        return replace(candidate(text, value), judgements=said)
+
+    by = [{"name": "exact", "kind": "exact"}]
+    folder = make_judged_run([judged([checked("Two.", 1.0), checked("Six.", 0.0)], judged_by=by)])
+    text = write_card(folder).read_text(encoding="utf-8")
+    assert "| exact | correct | 1 right, 1 wrong |" in text
+    assert "a right answer may stand at the end of wrong reasoning" in text
+    assert "Judges that are models" not in text
 
 
 @pytest.mark.parametrize(

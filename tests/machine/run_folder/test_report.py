@@ -14,10 +14,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pairwright.report import clipped, differences, write_report
+from pairwright.candidate_cards import MOST_ANSWERS, MOST_PROMPTS
+from pairwright.excerpts import clipped, differences
+from pairwright.report import write_report
+from pairwright.responses.ledger import Spent
 from pairwright.runs.samples import choose, evenly, shares
+from pairwright.schemas.candidate import Comparison
 from pairwright.schemas.codec import encode, read_image
 from pairwright.schemas.errors import ParameterError, RunError
+from pairwright.schemas.judgement import Judgement
 from pairwright.schemas.reject import Reject
 from pairwright.thumbnails import SIDE, thumbnail
 
@@ -84,10 +89,10 @@ def test_the_difference_of_answers_is_marked(small_run):
 
 def test_each_chart_has_its_axis(small_run):
     page = write_report(small_run).read_text(encoding="utf-8")
-    assert page.count("<svg") == 4
-    for label in ("changed, %", "PSNR, dB", "SSIM", "entropy"):
+    assert page.count("<svg") == 4 + 2
+    for label in ("changed, %", "PSNR, dB", "SSIM", "entropy", "length, words"):
         assert f"<b>{label}</b>" in page
-    assert page.count('<div class="scale">') == 4
+    assert page.count('<div class="scale">') == 4 + 1
 
 
 def test_what_comes_from_outside_is_escaped(make_run, image_pair, text_pair):
@@ -236,6 +241,81 @@ def test_a_picture_that_cannot_be_read_says_so(small_run):
     made = thumbnail(b"no picture", 1000)
     assert made.uri == ""
     assert made.original.startswith("cannot be shown")
+
+
+def test_text_pairs_show_scores_reasons_and_who_wrote(judged_run):
+    page = write_report(judged_run).read_text(encoding="utf-8")
+    for told in (
+        '<span class="score">4.5</span>',
+        "by writer-b",
+        "margin 3.5",
+        "helpfulness <b>5 of 5</b> It says &#39;There is a cup of coffee",
+        "visual faithfulness <b>4 of 5</b> As far as can be seen.",
+        "judge-vlm (listwise, prompt listwise v1 #0c1d2e3f)",
+        "median 2.5, 5th to 95th percentile 1.07 to 3.5",
+        "Know before you train on it",
+        "2 candidates refused, 1 pair left out",
+        "candidates that were refused and pairs that were left out",
+    ):
+        assert told in page, told
+
+
+def test_candidates_stand_by_score_and_unscored_ones_last(make_judged_run, judged, candidate):
+    answers = [candidate("middling", 2.0), candidate("unheard", None), candidate("best", 4.0)]
+    page = write_report(make_judged_run([judged(answers)])).read_text(encoding="utf-8")
+    section = page[page.index('id="candidates"') :]
+    places = [section.index(f"<p>{text}</p>") for text in ("best", "middling", "unheard")]
+    assert places == sorted(places)
+    assert "no score" in section
+    assert "answer 3 · writer-a" in section
+
+
+def test_candidates_are_bounded_and_clipped(make_judged_run, judged, candidate):
+    results = [
+        judged(
+            [candidate("word " * 2000 + str(n), n / 4) for n in range(12)],
+            number=row,
+            comparisons=[Comparison(0, 1, "second", "judge-vlm", 2.0, "reason " * 500)] * 9,
+        )
+        for row in range(9)
+    ]
+    path = write_report(make_judged_run(results))
+    section = path.read_text(encoding="utf-8").split('id="candidates"')[1].split('id="rejects"')[0]
+    assert section.count('<article class="pair prompt">') == MOST_PROMPTS
+    assert section.count('<div class="who">') == MOST_PROMPTS * MOST_ANSWERS
+    assert "and 4 more" in section
+    assert "and 3 more" in section
+    assert "2 is much better than 1" in section
+    assert section.count("more characters)") == MOST_PROMPTS * (MOST_ANSWERS + 6)
+    assert path.stat().st_size < 500_000
+
+
+def test_what_models_and_judges_wrote_is_escaped(make_judged_run, judged, candidate):
+    said = (Judgement("candidate", HOSTILE, HOSTILE, 1.0, rationale=HOSTILE),)
+    answers = [
+        replace(candidate(HOSTILE + str(score), score), model=HOSTILE, answer=HOSTILE, judgements=said)
+        for score in (1.0, 2.0)
+    ]
+    built = judged(
+        answers,
+        question=HOSTILE,
+        comparisons=[Comparison(0, 1, "first", HOSTILE, rationale=HOSTILE)],
+        rejects=[Reject("a:0", "cannot_judge", "candidate", HOSTILE, HOSTILE)],
+        judged_by=[{"name": HOSTILE, "kind": HOSTILE, "prompt": HOSTILE}],
+    )
+    ledger = [Spent(HOSTILE, f"https://x.example.com/{HOSTILE}", "openai", calls=1)]
+    path = write_report(make_judged_run([built], ledger=ledger))
+    tags = parsed(path)
+    assert not {"script", "img"} & set(tags.tags)
+    assert tags.handlers == []
+    assert path.read_text(encoding="utf-8").count("&lt;script&gt;") > 10
+
+
+def test_no_key_is_told(judged_run):
+    page = write_report(judged_run).read_text(encoding="utf-8")
+    assert "https://api.judge.example.com/v1" in page
+    assert "pass-word-1" not in page
+    assert "sk-secret-2" not in page
 
 
 FLAGS = (

@@ -69,6 +69,37 @@ def test_json_holds_the_summary(small_run):
     assert told["rejects"][0]["reason"] == "image_missing"
 
 
+def test_it_tells_of_judged_answers(judged_run):
+    output = shown(judged_run)
+    for told in (
+        "warning: Chosen answers are 333 % longer",
+        "judge-vlm (listwise, prompt listwise v1 #0c1d2e3f)",
+        "median 10 chosen, 2.5 rejected",
+        "mean 3.18 of 1 to 5",
+        "79 %",
+        "48.2 k",
+        "0.0123",
+        "1 failed",
+        "3 from the store",
+        "cannot_judge (candidate)",
+        "length_ratio (pair)",
+    ):
+        assert " ".join(told.split()) in " ".join(output.split()), told
+    assert max(len(line) for line in output.splitlines()) <= 80
+    assert "pass-word-1" not in output
+    assert "sk-secret-2" not in output
+
+
+def test_json_holds_answers_and_ledger(judged_run):
+    output = shown(judged_run, "--json")
+    told = json.loads(output)
+    assert told["run"]["ledger"][0]["usd"] == 0.0123
+    assert told["run"]["ledger"][0]["endpoint"] == "https://api.judge.example.com/v1"
+    assert told["candidates"]["models"][1]["win_rate"] == pytest.approx(5.5 / 7)
+    assert told["text_pairs"]["margin"]["median"] == 2.5
+    assert "sk-secret-2" not in output
+
+
 def test_no_run_is_a_clear_error(tmp_path):
     with pytest.raises(RunError, match="no run folder"):
         CliRunner().invoke(show.command, [str(tmp_path)], catch_exceptions=False)

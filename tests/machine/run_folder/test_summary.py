@@ -178,7 +178,7 @@ def test_no_picture_is_read(small_run, monkeypatch):
     monkeypatch.setattr(pq.ParquetFile, "iter_batches", spy)
     summarize(small_run)
     assert asked
-    assert not {"images", "rejected_images", "prompt", "chosen_text"} & set(asked)
+    assert not {"images", "rejected_images", "prompt", "chosen"} & set(asked)
 
 
 def test_memory_does_not_follow_the_rows(small_run, tmp_path):
