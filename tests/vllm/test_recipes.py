@@ -1,0 +1,122 @@
+"""Every recipe that asks models, against a real vLLM: its server, and an engine in the building process."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+import pairwright
+from pairwright.builders import ModelBuilder
+from pairwright.recipe import load_recipe, packaged_names
+from pairwright.schemas.image import Image
+
+ROWS = 3
+RIGHT, WRONG = "I count them. Final answer: 7", "I guess. Final answer: 9"
+THOUGHT, GUESSED = "<think>I count.</think><answer>7</answer>", "<think>I guess.</think><answer>9</answer>"
+
+CHOICES = {
+    "mavis": (RIGHT, WRONG),
+    "mmpr_correctness": (RIGHT, WRONG, "I cannot tell."),
+    "verified_rollouts": (THOUGHT, GUESSED),
+}
+"""What the random model may say, where it must be something that a rule can check."""
+
+JUDGED = {"silkie": "listwise", "llava_hound": "pointwise", "ct_report": "pointwise"}
+
+
+@pytest.fixture(scope="session")
+def prompts(tmp_path_factory: pytest.TempPathFactory, image: Callable[..., Image]) -> Path:
+    """Prompts about pictures, each with a report, a description and a number that is the right answer."""
+    folder = tmp_path_factory.mktemp("prompts")
+    lines = []
+    for number in range(ROWS):
+        (folder / f"{number}.png").write_bytes(image(number).data)
+        row = {
+            "id": f"q{number}",
+            "question": "How many dots?",
+            "image": f"{number}.png",
+            "chosen": "There are seven. Final answer: 7",
+            "ground_truth": "7",
+            "evidence": "A sheet with seven dots.",
+        }
+        lines.append(json.dumps(row))
+    (folder / "prompts.jsonl").write_text("\n".join(lines) + "\n")
+    return folder / "prompts.jsonl"
+
+
+def overrides(name: str, server: str) -> list[str]:
+    told = [f"samplers.0.{key}" for key in ("model=tiny-vlm", f"base_url={server}", "max_tokens=24", "n=6")]
+    if name in JUDGED:
+        told += ["judge.model=tiny-vlm", f"judge.base_url={server}", "judge.params.rationale=0"]
+        told += ["judge.params.max_tokens=400", "truncated=keep"]
+    else:
+        choice = json.dumps({"structured_outputs": {"choice": CHOICES[name]}})
+        told += [f"samplers.0.options.extra_body={choice}", "samplers.0.n=12", "samplers.0.max_tokens=64"]
+    return told
+
+
+def test_every_recipe_with_a_model_is_tried() -> None:
+    asking = {name for name in packaged_names() if isinstance(load_recipe(name).builder, ModelBuilder)}
+    assert asking == {*JUDGED, *CHOICES, "interactive_cot"}
+
+
+@pytest.mark.parametrize("name", [*JUDGED, *CHOICES])
+def test_a_recipe_against_the_server(name: str, server: str, prompts: Path, tmp_path: Path) -> None:
+    recipe = load_recipe(name, overrides(name, server))
+    outcome = pairwright.build(recipe, source=prompts, out=tmp_path / "run")
+    counts = outcome.counts
+    assert counts.rows == ROWS == counts.paired + counts.rejected
+    assert counts.pairs["text"] > 0
+    assert pairwright.validate(tmp_path / "run") == []
+    assert all(spent.failed == spent.refused == 0 for spent in outcome.ledger)
+    pairs = pq.read_table(tmp_path / "run" / "data").to_pylist()
+    if name in JUDGED:
+        assert all(pair["score_chosen"] > pair["score_rejected"] for pair in pairs)
+    elif name == "mavis":
+        assert {pair["chosen_text"] for pair in pairs} == {"There are seven. Final answer: 7"}
+        assert {pair["rejected_text"] for pair in pairs} == {WRONG}
+    else:
+        right, *wrong = CHOICES[name]
+        assert {pair["chosen_text"] for pair in pairs} == {right}
+        assert {pair["rejected_text"] for pair in pairs} <= set(wrong)
+    again = pairwright.build(recipe, source=prompts, out=tmp_path / "run")
+    assert again.already_done
+
+
+def test_a_run_in_one_process_with_its_engine(tiny: str, prompts: Path, tmp_path: Path) -> None:
+    """Sampler and judge are the same engine; it is started once, and not at all for a replay."""
+    options = {
+        "dtype": "float32",
+        "enforce_eager": True,
+        "max_model_len": 8192,
+        "max_num_seqs": 32,
+        "max_num_batched_tokens": 8192,
+        "engine": {"kv_cache_memory_bytes": 256 << 20, "mm_processor_cache_gb": 0.25},
+    }
+    told = [f"{place}.{key}" for place in ("samplers.0", "judge") for key in
+            ("sampler=vllm", f"model={tiny}", f"options={json.dumps(options)}")]  # fmt: skip
+    told += ["samplers.0.max_tokens=24", "truncated=keep", "judge.params.rationale=0"]
+    told += [f"output.responses={tmp_path / 'answers.sqlite'}"]
+    command = [sys.executable, "-P", "-c", "from pairwright.cli import main; main()", "build", "silkie"]
+    command += ["--source", str(prompts), *(word for line in told for word in ("--set", line))]
+    first = _told([*command, "--out", str(tmp_path / "one")])
+    assert "3 source rows" in first
+    again = _told([*command, "--out", str(tmp_path / "two")])
+    assert "0 calls" in again
+    assert _files(tmp_path / "one") == _files(tmp_path / "two")
+
+
+def _told(command: list[str]) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout
+
+
+def _files(folder: Path) -> dict[str, Any]:
+    found = [path for name in ("data", "candidates", "rejects") for path in (folder / name).glob("*")]
+    return {path.name + path.parent.name: path.read_bytes() for path in found}
