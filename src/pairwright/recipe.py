@@ -210,7 +210,7 @@ def load_recipe(recipe: str | Path, overrides: Sequence[str] = ()) -> Recipe:
     if not isinstance(parsed, dict):
         raise RecipeError(shown, ["expected a mapping with name, builder and parameters at the top"])
     changed = [_override(parsed, override, shown) for override in overrides]
-    decisive = [key for key in changed if key.startswith(("parameters", "builder"))]
+    decisive = [key for key in changed if key.startswith(("parameters", "builder")) and decides_rows(key)]
     if decisive:  # card and report print `about`, which would speak of another recipe
         parsed["about"] = f"{parsed.get('about', '')} Changed for this run: {', '.join(decisive)}.".strip()
     return _parsed(parsed, shown)
