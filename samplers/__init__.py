@@ -5,17 +5,20 @@ An open model is anything with one method, ``sample``.
 """
 
 import json
+import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Annotated, Any, Generic, Protocol, TypeVar
+from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
+from pydantic_core import PydanticCustomError
 
 from pairwright.schemas.errors import ParameterError, RowError
 from pairwright.schemas.request import ModelId, Reply, Request
 from pairwright.schemas.room import Room, unknown
-from pairwright.schemas.settings import Settings
+from pairwright.schemas.settings import NOT_TOLD, Settings
 
 S = TypeVar("S", bound=Settings)
 
@@ -71,6 +74,29 @@ class Model(Settings):
     """Limits and patience."""
     prices: Prices | None = None
     """What it costs, where that is to be counted."""
+
+    @field_validator("base_url")
+    @classmethod
+    def _is_an_address(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        parts = urlsplit(value)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError("expected an address such as http://127.0.0.1:8000/v1")
+        if parts.username or parts.password or parts.query or parts.fragment:
+            told = (
+                "an address holds no user, password or query; name the variable with the key in api_key_env"
+            )
+            raise PydanticCustomError(NOT_TOLD, "{told}", {"told": told})
+        return value
+
+    @field_validator("api_key_env")
+    @classmethod
+    def _is_a_name(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", value):
+            told = "expected the name of an environment variable, not the key itself"
+            raise PydanticCustomError(NOT_TOLD, "{told}", {"told": told})
+        return value
 
 
 class Sampler(Protocol):

@@ -95,7 +95,8 @@ class _Counter:
     async def ask(self, request: Request) -> tuple[Answer, ...]:
         """Count a request; answer in the form that it wants, or else with texts that are all different."""
         key = request_key(self._id, request)
-        if key not in self._seen:  # two that are alike are paid once
+        # Two that are alike are paid once; and what is asked once more, for want of a usable answer, is no forecast.
+        if key not in self._seen and not request.first:
             self._seen.add(key)
             self._calls += 1
             self._prompt += prompt_tokens(request)

@@ -68,7 +68,7 @@ _PLACES = (
     *(("source", key) for key in ("path",)),
     *(("output", key) for key in ("path", "pretty_name", "responses")),
 )
-_OF_CALLS = frozenset({"base_url", "api_key_env", "calls", "prices"})
+_OF_CALLS = frozenset({"base_url", "endpoint", "api_key_env", "calls", "prices"})
 """Keys of a model that say how it is called and what it costs, not which rows come out."""
 
 
@@ -177,7 +177,8 @@ def decides_rows(key: str) -> bool:
 
 def _without_calls(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _without_calls(inner) for key, inner in value.items() if key not in _OF_CALLS}
+        left_out = _OF_CALLS if value.keys() >= _OF_CALLS else frozenset()  # only a model has them all
+        return {key: _without_calls(inner) for key, inner in value.items() if key not in left_out}
     return [_without_calls(inner) for inner in value] if isinstance(value, list) else value
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from pairwright.schemas.room import unknown
-from pairwright.schemas.settings import Settings
+from pairwright.schemas.settings import NOT_TOLD, Settings
 
 
 def problems_of(error: ValidationError, model: type[Settings], prefix: str) -> Iterator[str]:
@@ -25,6 +25,8 @@ def problems_of(error: ValidationError, model: type[Settings], prefix: str) -> I
         elif problem["type"] == "literal_error":
             allowed = re.findall(r"'([^']*)'", str(problem.get("ctx", {}).get("expected", "")))
             yield f"{where}: {unknown('values here', str(problem['input']), allowed)}"
+        elif problem["type"] == NOT_TOLD:
+            yield f"{where}: {problem['msg']}"
         else:
             expected = _EXPECTED.get(problem["type"]) or problem["msg"].removeprefix("Value error, ")
             yield f"{where}: {expected[:1].lower()}{expected[1:]}, got {problem['input']!r}"

@@ -105,4 +105,5 @@ def _quoted(folder: Path) -> str:
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
+    # As Ctrl-C does: asyncio then cancels the work in order, and calls under way are given time to end.
+    signal.raise_signal(signal.SIGINT)

@@ -100,5 +100,5 @@ def _tell_spending(forecast: Forecast) -> None:
         or "none; --set budget.usd=5 sets one"
     )
     click.echo(f"budget   {told}")
-    if forecast.recipe.responses().exists():
+    if forecast.recipe.responses().is_file():
         click.echo(f"stored   answers in {forecast.recipe.responses()} are not asked for again")

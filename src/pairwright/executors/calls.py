@@ -102,16 +102,23 @@ class _Run:
     async def work(self, name: str) -> None:
         """Build until nothing is left."""
         store, budget = self._job.recipe.responses(), self._job.recipe.file.budget
-        async with open_models(self._models, store=store, run=name, budget=budget) as models:
-            self._look(models, at_once=True)
-            async with asyncio.TaskGroup() as rows:
-                read = self._read()
-                while chunk := await asyncio.to_thread(lambda: list(islice(read, _ROWS_PER_READ))):
-                    for row in chunk:
-                        await self._unwritten.acquire()
-                        await self._under_way.acquire()
-                        rows.create_task(self._build(row, models))
-            self._look(models, at_once=True)
+        models: Models | None = None
+        try:
+            async with open_models(self._models, store=store, run=name, budget=budget) as models:
+                self._look(models, at_once=True)
+                await self._all_rows(models)
+        finally:
+            if models is not None:  # calls that were under way when it stopped have come back by now
+                self._look(models, at_once=True)
+
+    async def _all_rows(self, models: Models) -> None:
+        async with asyncio.TaskGroup() as rows:
+            read = self._read()
+            while chunk := await asyncio.to_thread(lambda: list(islice(read, _ROWS_PER_READ))):
+                for row in chunk:
+                    await self._unwritten.acquire()
+                    await self._under_way.acquire()
+                    rows.create_task(self._build(row, models))
 
     def _read(self) -> Iterator[_Row]:
         """Read and parse the rows of all shards that are left."""

@@ -146,7 +146,8 @@ def clean(folder: Path) -> None:
 def _differences(found: RunFile, recipe: Recipe, identity: Identity) -> list[str]:
     was, lines = found.identity, []
     if was.recipe != identity.recipe:
-        lines += _changed(found.recipe, recipe.resolved())
+        changed = _changed(found.recipe, recipe.resolved())
+        lines += changed or ["the recipe, or a file that it names, has changed"]
     if was.limit != identity.limit:
         lines.append(f"--limit was {was.limit or 'not given'}, is {identity.limit or 'not given'}")
     before = {mark.name: mark for mark in was.files}

@@ -121,6 +121,8 @@ def read(folder: Path) -> RunFile | None:
         return RunFile(identity, told["status"], told["recipe"], told["started"], told["name"], ledger)
     except FileNotFoundError:
         return None
+    except NotADirectoryError as error:
+        raise RunError(f"{folder} is a file: name the folder of a run") from error
     except (ValueError, KeyError, TypeError) as error:
         raise RunError(
             f"{path} is not a run file of pairwright ({error!r}); build into another folder"

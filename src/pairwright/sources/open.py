@@ -29,8 +29,12 @@ def open_source(settings: SourceSettings) -> Source:
         SourceError: nothing fits the path; the message says what was looked for and what to do.
         MissingExtraError: ``datasets`` is needed and not installed.
     """
-    source = _by_path(settings)
-    return source if settings.group_by is None else GroupedSource(source, settings.group_by)
+    if settings.group_by is None:
+        return _by_path(settings)
+    # In a group the column of answers holds candidates: what is left of a row has no such column.
+    columns = settings.columns.model_copy(update={"chosen": None})
+    source = _by_path(settings.model_copy(update={"columns": columns}))
+    return GroupedSource(source, settings.group_by, settings.columns.chosen)
 
 
 def _by_path(settings: SourceSettings) -> Source:

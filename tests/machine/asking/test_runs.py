@@ -1,6 +1,7 @@
 """Runs that ask models, against a real HTTP server: counted, continued, replayed, stopped, retried."""
 
 import hashlib
+import json
 import os
 import signal
 import subprocess
@@ -229,3 +230,65 @@ def test_memory_is_bounded_by_rows_under_way(prompts: Prompts, rated: RecipeFor,
     few = ["samplers.0.calls.concurrency=3", "judge.calls.concurrency=3"]
     pairwright.build(rated(prompts(40), "run", *few))
     assert 1 < double.stats()["most_under_way"] <= 6
+
+
+@pytest.mark.parametrize(
+    ("override", "told"),
+    [
+        ("judge.base_url=http://me:hunter2@127.0.0.1/v1", "holds no user, password or query"),
+        ("judge.base_url=http://127.0.0.1/v1?key=hunter2", "holds no user, password or query"),
+        ("judge.api_key_env=sk-hunter2", "not the key itself"),
+        ("judge.base_url=localhost:8000", "expected an address such as"),
+    ],
+)
+def test_a_secret_in_a_recipe_is_refused_and_not_told(
+    override: str, told: str, prompts: Prompts, rated: RecipeFor, tmp_path: Path
+) -> None:
+    with pytest.raises(RecipeError, match=told) as caught:
+        rated(prompts(2), "run", override)
+    assert "hunter2" not in str(caught.value)
+    assert not (tmp_path / "run").exists()
+
+
+def test_sigterm_keeps_the_answers_under_way(
+    prompts: Prompts, rated: RecipeFor, double: Any, tmp_path: Path
+) -> None:
+    double.faults(latency_ms=800)
+    recipe = rated(prompts(8), "run", "samplers.0.calls.concurrency=4", "judge.calls.concurrency=4")
+    path = tmp_path / "recipe.json"
+    path.write_text(recipe.file.model_dump_json())  # JSON is YAML
+    code = "from pairwright.cli import main; main()"
+    command = [sys.executable, "-P", "-c", code, "build", str(path)]
+    path.rename(path.with_suffix(".yaml"))
+    command[-1] = str(path.with_suffix(".yaml"))
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        while not double.stats()["most_under_way"]:
+            time.sleep(0.02)
+        process.terminate()
+        assert process.stderr is not None
+        assert "the same command goes on from there" in process.stderr.read()
+    assert process.returncode == 130
+    ledger = json.loads((tmp_path / "run" / "run.json").read_text())["ledger"]
+    calls = {one["model"]: one["calls"] for one in ledger}
+    assert calls["tiny"] == double.stats()["paid"] >= 1
+
+
+def test_a_moved_server_keeps_its_answers_under_a_name(
+    prompts: Prompts, rated: RecipeFor, double: Any
+) -> None:
+    source = prompts(6)
+    names = [f"{place}.endpoint=my-cluster" for place in ("samplers.0", "judge")]
+    with pytest.raises(BudgetError):
+        pairwright.build(rated(source, "run", *names, "budget.calls=12", "samplers.0.calls.concurrency=1",
+                               "judge.calls.concurrency=1"))  # fmt: skip
+    moved = double.url.replace("127.0.0.1", "localhost")
+    there = [f"{place}.base_url={moved}" for place in ("samplers.0", "judge")]
+    outcome = pairwright.build(rated(source, "run", *names, *there))
+    assert double.stats()["paid_most"] == 1
+    assert total(outcome, "calls") == 6 + 18
+
+
+def test_retry_of_what_is_no_run(tmp_path: Path) -> None:
+    (tmp_path / "rows.jsonl").write_text("{}\n")
+    with pytest.raises(RunError, match="is a file: name the folder of a run"):
+        pairwright.retry(tmp_path / "rows.jsonl")
