@@ -14,7 +14,13 @@ from pairwright.sources.columns import Columns, recognise, said
 from pairwright.sources.pictures import Pictures, picture_values
 from pairwright.sources.settings import SourceSettings
 from pairwright.sources.shared import shared_row
-from pairwright.sources.sides import check_sides, checked_prompt, other_images, with_markers
+from pairwright.sources.sides import (
+    check_sides,
+    checked_prompt,
+    in_order_of_markers,
+    other_images,
+    with_markers,
+)
 from pairwright.sources.turns import Dialogue, dialogue, is_messages, read_history, read_turns
 
 
@@ -86,12 +92,15 @@ def _general_row(raw: RawRow, row: Cells, columns: Columns, reading: Reading) ->
     asked = _asked(row, settings.question)
     chosen, rejected = _chosen(row, asked), _rejected(row, asked)
     license = row.text("license") or settings.license
-    images = _images(row, "images", asked.images, reading.pictures, raw.folder, license)
+    bare = Prompt(asked.question, (), asked.system, asked.history)
+    images, others = (
+        in_order_of_markers(bare, _images(row, field, inline, reading.pictures, raw.folder, license))
+        for field, inline in (("images", asked.images), ("rejected_images", ()))
+    )
     prompt = checked_prompt(
-        with_markers(Prompt(asked.question, images, asked.system, asked.history)),
+        with_markers(replace(bare, images=images)),
         {**columns.taken, "question": row.column(_asking_field(row))},
     )
-    others = _images(row, "rejected_images", (), reading.pictures, raw.folder, license)
     negatives = other_images(images, others, row.column("rejected_images"))
     check_sides(chosen, rejected, negatives, row.column("rejected"))
     return SourceRow(

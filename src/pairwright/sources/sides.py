@@ -28,20 +28,27 @@ def with_markers(prompt: Prompt) -> Prompt:
     return replace(prompt, history=((lead + user, assistant), *later))
 
 
-def _plain_markers(prompt: Prompt) -> Prompt:
-    """Write numbered markers, ``<image1>`` or ``<image 1>`` as in MMMU and MATH-V, as ``<image>``.
+def in_order_of_markers(prompt: Prompt, images: tuple[Image, ...]) -> tuple[Image, ...]:
+    """Return images in the order in which numbered markers, ``<image1>`` or ``<image 1>``, name them.
 
-    Trainers count plain markers only, so one left in a text would be words to them. Raises RowError for numbers that are not
-    1, 2, … in the order of the images.
+    MMMU and MATH-V write such markers, and MATH-V names one picture twice. Without them, or where there are no images, the
+    images come back as they are.
+
+    Raises:
+        RowError: a number that no image has, or an image that no number names.
     """
     texts = [user for user, _ in prompt.history] + [prompt.question]
     numbers = [int(number) for text in texts for number in _NUMBERED.findall(text)]
-    if not numbers:
-        return prompt
-    wanted = list(range(1, len(prompt.images) + 1))
-    if numbers != wanted:
-        message = f"numbered markers {numbers} in the texts; expected {wanted}, one for each image in order"
-        raise RowError("marker_mismatch", "question", message)
+    if not numbers or not images:
+        return images
+    if set(numbers) != set(range(1, len(images) + 1)):
+        told = f"numbered markers {numbers} in the texts; expected each of 1 to {len(images)}, one for each image"
+        raise RowError("marker_mismatch", "question", told)
+    return tuple(images[number - 1] for number in numbers)
+
+
+def _plain_markers(prompt: Prompt) -> Prompt:
+    """Write numbered markers as ``<image>``: trainers count plain ones only, so one left in a text would be words to them."""
     history = tuple((_NUMBERED.sub(MARKER, user), assistant) for user, assistant in prompt.history)
     return replace(prompt, question=_NUMBERED.sub(MARKER, prompt.question), history=history)
 

@@ -240,9 +240,7 @@ REJECTS: dict[str, tuple[dict[str, Any], str, str | None]] = {
     "too many markers": (QA | {"question": "<image><image>What?", "image": ONE}, "marker_mismatch", "image"),
     "a marker without an image": (QA | {"question": "<image>What?"}, "marker_mismatch", "images"),
     "too few markers": (QA | {"question": "<image>What?", "images": [ONE, TWO]}, "marker_mismatch", "images"),
-    "numbered markers out of order": (
-        QA | {"question": "<image2> or <image1>?", "images": [ONE, TWO]},
-        "marker_mismatch",
+    "marker_mismatch",
         "question",
     ),
     "a number too many": (
@@ -349,6 +347,13 @@ def test_blank_names_are_none(blank: str, parse: Parse) -> None:
 
 def test_a_hundred_levels_are_kept(parse: Parse) -> None:
     assert json.loads(parse(QA | {"deep": _nested(99)}).extra or "") == {"deep": _nested(99)}
+
+
+def test_numbered_markers_name_the_images(parse: Parse) -> None:
+    row = parse(QA | {"question": "Is <image2> like <image1>, or <image2>?", "images": [ONE, TWO]})
+    assert row.prompt.question == "Is <image> like <image>, or <image>?"
+    one, two = parse(QA | {"question": "Is <image> like <image>?", "images": [ONE, TWO]}).prompt.images
+    assert row.prompt.images == (two, one, two)
 
 
 def test_numbered_markers_become_plain_ones(parse: Parse) -> None:
