@@ -5,10 +5,10 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint compat trl wheel bench clean
+.PHONY: help demo test test-vllm lint compat trl wheel bench clean
 
 help: ## List the targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | column -t -s "$$(printf '\t')"
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | column -t -s "$$(printf '\t')"
 
 $(VENV)/.base: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("pairwright needs Python 3.11 or newer, this is " + sys.version.split()[0] + "; try make PYTHON=python3.12") if sys.version_info < (3, 11) else None'
@@ -31,6 +31,18 @@ demo: $(VENV)/.base ## Build image negatives from real photographs into demo-out
 test: $(VENV)/.dev ## Run the tests, docstring examples included
 	$(BIN)/python -P -m pytest --quiet tests
 	$(BIN)/python -P -m pytest --quiet --doctest-modules --pyargs pairwright
+
+# PIP_EXTRA: options for pip, where it does not find torch==2.13.0+cpu by itself; PyPI has no CPU-only builds:
+# make test-vllm PIP_EXTRA="--extra-index-url https://download.pytorch.org/whl/cpu"
+.venv-vllm/.ready: tests/vllm/requirements.txt pyproject.toml
+	[ -x .venv-vllm/bin/python ] || $(PYTHON) -m venv .venv-vllm
+	.venv-vllm/bin/python -m pip --disable-pip-version-check --quiet install $(PIP_EXTRA) --no-deps \
+	  --requirement tests/vllm/requirements.txt
+	.venv-vllm/bin/python -m pip --disable-pip-version-check --quiet install --no-deps --editable .
+	@touch $@
+
+test-vllm: .venv-vllm/.ready ## Run the tests against a real vLLM, on the CPU with a tiny model
+	.venv-vllm/bin/python -P -m pytest --quiet tests/vllm
 
 lint: $(VENV)/.dev ## Check format, style and types
 	$(BIN)/ruff format --check .

@@ -85,7 +85,7 @@ def _tokenizer() -> Any:
         eos_token=TURN_ENDS,
         pad_token=PAD,
         padding_side="left",
-        model_max_length=4096,
+        model_max_length=16384,
         extra_special_tokens={  # attributes that Idefics3's processor reads
             "image_token": IMAGE,
             "fake_image_token": AROUND_IMAGE,
@@ -109,7 +109,7 @@ def _config(tokenizer: Any) -> Any:
         num_attention_heads=2,  # 32 wide: vLLM's attention on CPUs knows few widths
         num_key_value_heads=1,
         head_dim=32,
-        max_position_embeddings=4096,
+        max_position_embeddings=16384,
         tie_word_embeddings=False,
         **ids,
     )
