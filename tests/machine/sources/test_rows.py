@@ -240,9 +240,6 @@ REJECTS: dict[str, tuple[dict[str, Any], str, str | None]] = {
     "too many markers": (QA | {"question": "<image><image>What?", "image": ONE}, "marker_mismatch", "image"),
     "a marker without an image": (QA | {"question": "<image>What?"}, "marker_mismatch", "images"),
     "too few markers": (QA | {"question": "<image>What?", "images": [ONE, TWO]}, "marker_mismatch", "images"),
-    "marker_mismatch",
-        "question",
-    ),
     "a number too many": (
         QA | {"question": "<image1> or <image2>?", "image": ONE},
         "marker_mismatch",
