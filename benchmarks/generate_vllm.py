@@ -13,6 +13,7 @@ import argparse
 import asyncio
 import io
 import json
+import os
 import statistics
 import sys
 import tempfile
@@ -30,6 +31,13 @@ from pairwright.schemas.codec import read_image
 from pairwright.schemas.image import Image
 from pairwright.schemas.request import SEED_SPACING, Message, Reply, Request, Sampling
 
+ENVIRONMENT = {
+    "OMP_NUM_THREADS": "1",  # on a CPU two engines share the cores, and threads that spin take them from each other
+    "VLLM_CPU_OMP_THREADS_BIND": "nobind",
+    "VLLM_LOGGING_LEVEL": "ERROR",
+}
+"""Set before vLLM is imported, where it is not set."""
+
 QUESTION = "What is in the picture?"
 
 
@@ -40,8 +48,8 @@ def main() -> None:
     )
     parser.add_argument("--model", help="folder of a model; without it a tiny random one is made")
     parser.add_argument("--dummy", action="store_true", help="random weights: needs no weight files")
-    parser.add_argument("--prompts", type=int, default=256, help="prompts in a round")
-    parser.add_argument("--rounds", type=int, default=5, help="rounds for each number of samples")
+    parser.add_argument("--prompts", type=int, default=128, help="prompts in a round; a quarter with n=8")
+    parser.add_argument("--rounds", type=int, default=15, help="rounds for each number of samples")
     parser.add_argument("--side", type=int, default=224, help="pixels along each side of a picture")
     parser.add_argument("--tokens", type=int, default=64, help="most tokens of an answer")
     parser.add_argument("--sequences", type=int, default=64, help="sequences computed at once")
@@ -51,6 +59,8 @@ def main() -> None:
     )
     parser.add_argument("--gpu-memory", type=float, help="part of the GPU for each of the two engines")
     chosen = parser.parse_args()
+    for name, value in ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
     with tempfile.TemporaryDirectory() as folder:
         model = _model(chosen, chosen.model or _tiny(Path(folder)))
         print(json.dumps(asyncio.run(_measure(model, chosen))))

@@ -9,6 +9,9 @@ What limits it with pictures: vLLM runs the model's image processor in one threa
 1000 × 1000 pixels, so some 50 pictures a second however fast the GPU is. ``max_image_side`` shrinks pictures before
 they get there. Beyond that, use one process per GPU, or a server with ``--api-server-count``.
 
+Of a model's ``calls`` only ``concurrency`` (the window) and ``retries`` mean something here: there is no server to be
+patient with. Without ``concurrency`` the window is twice what the engine computes at once.
+
 The engine runs in processes that are spawned: a script that opens this sampler needs the usual
 ``if __name__ == "__main__":``.
 """
@@ -137,10 +140,12 @@ class Vllm:
         async with self.slots:
             with self._translated():
                 params = sampling_params(request)
-                prompt = await self._rendered(request)
-                self._check_length(prompt, request)
                 for attempt in range(1, self.retries + 2):
                     begun = time.monotonic()
+                    prompt = await self._rendered(
+                        request
+                    )  # anew: the engine may have lost a picture from its cache
+                    self._check_length(prompt, request)
                     output = await self._generated(prompt, params)
                     if all(one.finish_reason != "error" for one in output.outputs):
                         return self._reply(output, request, attempt, time.monotonic() - begun)
@@ -148,18 +153,12 @@ class Vllm:
 
     async def _rendered(self, request: Request) -> Rendered:
         """Decode the pictures in other threads than the renderer's, which so finds them ready when their turn comes."""
-        images = {
-            part.sha256: part
-            for message in request.messages
-            for part in message.parts
-            if isinstance(part, Image)
-        }
         decoding = {
-            name: self.decoders.submit(picture, image, self.max_image_side) for name, image in images.items()
+            name: self.decoders.submit(picture, image, self.max_image_side)
+            for name, image in {image.sha256: image for image in _images(request)}.items()
         }
-        return await asyncio.get_running_loop().run_in_executor(
-            self.renderer, self._render, request, decoding
-        )
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self.renderer, self._render, request, decoding)
 
     def _render(self, request: Request, decoding: Mapping[str, Future[PIL.Image.Image]]) -> Rendered:
         """Apply chat template, tokenizer and image processor. All in one thread, as vLLM's caches want it.
@@ -179,7 +178,7 @@ class Vllm:
             renderer.default_chat_tok_params.with_kwargs(add_special_tokens=False),
         )
         made = rendered(prompt, self.image_token)
-        wanted = sum(isinstance(part, Image) for message in request.messages for part in message.parts)
+        wanted = len(_images(request))
         if made.images != wanted:
             raise RowError("call_refused", None, f"{made.images} of {wanted} images went into the prompt")
         return made
@@ -218,8 +217,12 @@ class Vllm:
         except Exception as error:
             if isinstance(error, EngineDeadError) or self.engine.client.errored:
                 raise ModelError(f"vLLM's engine died: {self.engine.last_words() or error}") from error
-            cause = error.__cause__ if isinstance(error, EngineGenerateError) else error
-            raise RowError("call_refused", None, str(cause)) from error
+            cause = error.__cause__ if isinstance(error, EngineGenerateError) else None
+            raise RowError("call_refused", None, str(cause or error)) from error
+
+
+def _images(request: Request) -> list[Image]:
+    return [part for message in request.messages for part in message.parts if isinstance(part, Image)]
 
 
 def window(calls: CallSettings, sequences: int) -> int:
@@ -246,16 +249,22 @@ async def opened(model: Model, options: Options) -> AsyncIterator[Vllm]:
     with decoders, ThreadPoolExecutor(1, "prompts") as renderer:
         async with started(engine_arguments(model, options)) as engine:
             client = engine.client
-            await (
-                client.reset_mm_cache()
-            )  # waits until vLLM has warmed up the image processor in a thread of its own
+            # Waits until vLLM has warmed up the image processor, which it does in a thread of its own.
+            await client.reset_mm_cache()
             room = window(model.calls, client.vllm_config.scheduler_config.max_num_seqs)
             config = client.model_config.hf_config
             token = getattr(config, "image_token_id", getattr(config, "image_token_index", None))
             sampler = Vllm(
-                engine, str(model.model), options.max_image_side, model.calls.retries, room, token, decoders, renderer,
-                asyncio.Semaphore(room),
-            )  # fmt: skip
+                engine=engine,
+                name=str(model.model),
+                max_image_side=options.max_image_side,
+                retries=model.calls.retries,
+                window=room,
+                image_token=token,
+                decoders=decoders,
+                renderer=renderer,
+                slots=asyncio.Semaphore(room),
+            )
             await _try_template(sampler)
             yield sampler
 

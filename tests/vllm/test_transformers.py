@@ -164,8 +164,8 @@ def test_a_schema_is_never_ignored(run: Any, white_box: Any, ask: Any) -> None:
 
 
 def test_what_cannot_be_answered_is_refused(run: Any, white_box: Any, ask: Any) -> None:
-    with pytest.raises(RowError, match="context of 4096") as refused:
-        run(white_box.sample(ask(1, max_tokens=4090)))
+    with pytest.raises(RowError, match="than the model's context") as refused:
+        run(white_box.sample(ask(1, max_tokens=1_000_000)))
     assert refused.value.reason == "call_refused"
     extra = dataclasses.replace(ask(1), messages=(Message("user", ("What is <image> here?",)),))
     with pytest.raises(RowError, match="own marker") as refused:

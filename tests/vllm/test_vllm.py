@@ -240,6 +240,26 @@ def test_what_it_took_is_counted(run: Any, sampler: Any, ask: Any) -> None:
     assert reply.seconds > 0
 
 
+def test_an_error_inside_the_engine_is_tried_again(
+    run: Any, sampler: Any, ask: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    generated, fails = module.Vllm._generated, [True, False, True]
+
+    async def unlucky(self: Any, prompt: Any, params: Any) -> Any:
+        output = await generated(self, prompt, params)
+        if fails.pop(0):
+            output.outputs[0].finish_reason = "error"
+        return output
+
+    wanted = texts(run(sampler.sample(ask(9))))
+    monkeypatch.setattr(module.Vllm, "_generated", unlucky)
+    reply = run(sampler.sample(ask(9)))
+    assert (texts(reply), reply.attempts) == (wanted, 2)
+    with pytest.raises(RowError) as failed:
+        run(dataclasses.replace(sampler, retries=0).sample(ask(9)))
+    assert failed.value.reason == "call_failed"
+
+
 def test_stop_texts_end_an_answer(run: Any, sampler: Any, ask: Any) -> None:
     whole = texts(run(sampler.sample(ask(8, n=4))))
     for sample, text in enumerate(whole):
