@@ -18,6 +18,9 @@ from pairwright.schemas.settings import Settings
 
 S = TypeVar("S", bound=Settings)
 
+Range = tuple[float | None, float | None]
+"""Smallest and largest value, None where there is no bound."""
+
 
 @dataclass(frozen=True, slots=True)
 class Case:
@@ -64,6 +67,10 @@ class Verifier(Generic[S]):
     high: float
     summary: str
     source: str
+    may_rank: bool = False
+    """Whether its values may be ranks, 1 the best. Everywhere else the higher value is the better one."""
+    runs_code: Callable[[S], str | None] | None = None
+    """Code of the user's that these settings run, as ``module:function``; None, or no such function, for none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,14 +111,20 @@ class Judge(Generic[S]):
     """What pairing can go by: ratings, of which scores are made, or comparisons."""
     summary: str
     source: str
+    aspects: Callable[[S], Mapping[str, Range]] | None = None
+    """What it rates an answer on, and on which scale, where that is known before anything is asked. With it, judges
+    that do not fit each other or the recipe's weights are an error beforehand, and not after they were paid."""
+    marks: Callable[[S], Mapping[str, str]] | None = None
+    """SHA-256 of each file that decides what it says, by the setting that names the file: a run is another one when
+    such a file changes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Measurer:
     """Compares a picture with another; used by builders, not named in recipes."""
 
-    ranges: Mapping[str, tuple[float | None, float | None]]
-    """Smallest and largest value by measure, None where there is no bound."""
+    ranges: Mapping[str, Range]
+    """Smallest and largest value by measure."""
     summary: str
     source: str
 

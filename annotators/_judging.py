@@ -79,6 +79,15 @@ def prepared(settings: Judging, judge: str, rules: dict[str, object]) -> ReadyPr
     return prompt
 
 
+def marks_of(judge: str, settings: Judging) -> dict[str, str]:
+    """Return the SHA-256 of the prompt file, by the setting that names it: ``Judge.marks`` of every judge here.
+
+    Raises:
+        ParameterError: the prompt cannot be read.
+    """
+    return {"prompt": read_prompt(settings.prompt or judge, judge).digest}
+
+
 def check_case(settings: Judging, case: Case) -> None:
     """Check that a case has what the judge goes by.
 

@@ -83,6 +83,9 @@ class PromptFile:
     mark: str
     """Name, version and hash, for provenance: ``listwise v1 #0c1d2e3f``."""
 
+    digest: str
+    """SHA-256 of the file, in full."""
+
 
 @dataclass(frozen=True, slots=True)
 class ReadyPrompt:
@@ -115,8 +118,8 @@ def read_prompt(where: str, judge: str) -> PromptFile:
     if head.judge != judge:
         raise ParameterError(f"{path}: this prompt is for the judge {head.judge}, not {judge}")
     system, user = _parts(path, text, first)
-    digest = sha256(text.encode()).hexdigest()[:8]
-    return PromptFile(path, head, system, user, f"{head.name} v{head.version} #{digest}")
+    digest = sha256(text.encode()).hexdigest()
+    return PromptFile(path, head, system, user, f"{head.name} v{head.version} #{digest[:8]}", digest)
 
 
 def ready_prompt(prompt: PromptFile, rules: Mapping[str, object]) -> ReadyPrompt:

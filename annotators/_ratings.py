@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
+from pairwright.annotators import Range
 from pairwright.annotators._judging import closed_object, reason_schema
 from pairwright.annotators._reading import Json, exact_keys, json_object, quoted, text_of, unusable
 from pairwright.schemas.errors import ParameterError
@@ -111,6 +112,12 @@ def rubric_of(aspects: tuple[Aspect, ...], scale: tuple[int, int], rationale: in
             told = f"{len(aspect.levels)} levels for the {high - low + 1} ratings from {low} to {high}"
             raise ParameterError(f"aspects: {aspect.name} has {told}")
     return Rubric(aspects, low, high, rationale)
+
+
+def scales_of(aspects: tuple[Aspect, ...], scale: tuple[int, int]) -> dict[str, Range]:
+    """Return aspects with their scale, as ``Judge.aspects`` tells them."""
+    low, high = map(float, scale)
+    return {aspect.name: (low, high) for aspect in aspects}
 
 
 def rules_of(rubric: Rubric) -> dict[str, object]:

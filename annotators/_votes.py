@@ -52,12 +52,33 @@ class Panel:
     agreement: Agreement
 
 
+_PANEL = "panel of "
+
+
+def panel_name(names: Sequence[str]) -> str:
+    """Return what several judges together are called."""
+    return _PANEL + ", ".join(names)
+
+
+def voices(scorers: Iterable[str]) -> tuple[str, ...]:
+    """Return the scorers that count: without those who sit on a panel that is one of the scorers itself.
+
+    What they said stands beside the panel's word, and to count both would count it twice.
+
+    >>> voices(["panel of ann, bob", "ann", "bob", "eve"])
+    ('panel of ann, bob', 'eve')
+    """
+    everyone = tuple(dict.fromkeys(scorers))
+    panels = [f", {one.removeprefix(_PANEL)}, " for one in everyone if one.startswith(_PANEL)]
+    return tuple(one for one in everyone if not any(f", {one}, " in members for members in panels))
+
+
 def panel_of(verdicts: Sequence[Verdict], *, scorer: str, rule: Rule = "majority") -> Panel:
     """Combine the verdicts of all judges on the same candidates into one of ``scorer``.
 
     With ``majority`` more than half of the judges must give a rating, or the same outcome; with ``unanimous`` all of
     them. Otherwise a rating is a judgement without a value, and a comparison is ``cannot_judge``. The ratings of single
-    judges are not in the result: a mean beside what it is the mean of would count twice.
+    judges are not in the result: who keeps them beside it counts :func:`voices` only.
 
     Raises:
         ParameterError: some judges rate and others compare, or two rate the same aspect on different scales.
@@ -91,7 +112,8 @@ def agreement(verdicts: Sequence[Verdict]) -> Agreement:
     return Agreement(agreed, compared)
 
 
-def _enough(votes: int, judges: int, rule: Rule) -> bool:
+def enough(votes: int, judges: int, rule: Rule) -> bool:
+    """Tell whether so many of all judges decide."""
     return votes == judges if rule == "unanimous" else 2 * votes > judges
 
 
@@ -126,7 +148,7 @@ def _mean(judgements: Sequence[Judgement], scorer: str, judges: int, rule: Rule)
             f"judges: {first.aspect} is rated on different scales {scales}; give all the same scale"
         )
     values = [one.value for one in judgements if one.value is not None]
-    value = fmean(values) if values and _enough(len(values), judges, rule) else None
+    value = fmean(values) if values and enough(len(values), judges, rule) else None
     return Judgement("candidate", scorer, first.aspect, value, first.low, first.high)
 
 
@@ -160,7 +182,7 @@ def _majority(comparisons: Sequence[Comparison], scorer: str, judges: int, rule:
     (outcome, votes), *_ = Counter(one.outcome for one in comparisons).most_common(1)
     first, second = comparisons[0].first, comparisons[0].second
     counted = ", ".join(f"{one.scorer}: {one.outcome}" for one in comparisons)
-    if outcome == "cannot_judge" or not _enough(votes, judges, rule):
+    if outcome == "cannot_judge" or not enough(votes, judges, rule):
         return Comparison(
             first, second, "cannot_judge", scorer, 0.0, f"no {rule} of {judges} judges ({counted})"
         )

@@ -2,7 +2,8 @@
 
 The function is named ``module:function`` and called as ``function(question, answer, reference)`` with three texts (the
 reference may be None); it returns a number, or None where it cannot judge. It must be pure, as every check: the same
-three texts, the same number, in any thread.
+three texts, the same number, in any thread. Its module is imported when a recipe that names it is read, be it to build, to
+check or to retry: such a recipe runs code, so read it before you use it.
 """
 
 import math
@@ -29,7 +30,7 @@ class ExternalSettings(Settings):
     scorer: str | None = None
     """Who must have given that judgement, where several did."""
     function: str | None = None
-    """A function to call, as ``module:function``. It is your code and runs as such."""
+    """A function to call, as ``module:function``. It is your code, and is imported when the recipe is read."""
     low: float | None = None
     """Smallest number possible; a smaller one is an error."""
     high: float | None = None
@@ -152,4 +153,6 @@ PART = Verifier(
     high=math.inf,
     summary="takes a number that came with the answer, or calls a function of yours",
     source="scores as LLaVA-Hound (arXiv 2404.01258) and MM-RLHF (arXiv 2502.10391) publish them beside their answers",
+    may_rank=True,
+    runs_code=lambda settings: settings.function,
 )

@@ -16,6 +16,7 @@ from pairwright.annotators._judging import (
     closed_object,
     failure,
     labels_for,
+    marks_of,
     prepared,
     request_for,
     shuffled,
@@ -30,6 +31,7 @@ from pairwright.annotators._ratings import (
     read_ratings,
     rubric_of,
     rules_of,
+    scales_of,
     unrated,
 )
 from pairwright.schemas.errors import RowError
@@ -131,4 +133,6 @@ PART = Judge(
     gives="scores",
     summary="rates all answers of a prompt in one call, on several aspects, with reasons",
     source="Silkie / VLFeedback (arXiv 2312.10665): three aspects, 1 to 5, four answers per call",
+    aspects=lambda settings: scales_of(settings.aspects, settings.scale),
+    marks=partial(marks_of, "listwise"),
 )

@@ -18,6 +18,7 @@ from pairwright.annotators._judging import (
     Judging,
     check_case,
     failure,
+    marks_of,
     prepared,
     request_for,
     shuffled,
@@ -160,4 +161,5 @@ PART = Judge(
     gives="comparisons",
     summary="compares answers two by two, in both orders, and wants the same verdict both times",
     source="SIMA (arXiv 2405.15973), which shows one order only; WildVision (arXiv 2406.11069): five levels in brackets",
+    marks=partial(marks_of, "pairwise"),
 )

@@ -17,13 +17,23 @@ from pairwright.annotators._judging import (
     check_case,
     failure,
     labels_for,
+    marks_of,
     prepared,
     request_for,
     together,
     verdict_of,
 )
 from pairwright.annotators._prompts import ReadyPrompt
-from pairwright.annotators._ratings import Aspect, Aspects, Rubric, Scale, rubric_of, rules_of, unrated
+from pairwright.annotators._ratings import (
+    Aspect,
+    Aspects,
+    Rubric,
+    Scale,
+    rubric_of,
+    rules_of,
+    scales_of,
+    unrated,
+)
 from pairwright.annotators._reading import json_object
 from pairwright.schemas.errors import RowError
 from pairwright.schemas.image import digest
@@ -107,4 +117,6 @@ PART = Judge(
     summary="rates each answer in a call of its own, by the pictures or by a text in their place",
     source="LLaVA-Hound (arXiv 2404.01258): caption for the picture, 1 to 5; 3D-CT-GPT++: four aspects against a report; "
     "ImageDPO (arXiv 2501.00569): 0 to 5, additive",
+    aspects=lambda settings: scales_of(settings.aspects, settings.scale),
+    marks=partial(marks_of, "pointwise"),
 )

@@ -31,8 +31,10 @@ Form = Callable[[Sequence[Candidate], Sequence[Comparison]], tuple[Chosen, ...]]
 ``chosen`` is never rejected, one of side ``rejected`` never chosen. Rules that go by scores make no pair of a candidate
 without one."""
 
-Basis = Literal["scores", "comparisons", "sides"]
-"""What a rule goes by. ``comparisons`` come from a pairwise judge only; ``sides`` from samplers that write for one."""
+Basis = Literal["scores", "ranks", "comparisons", "sides"]
+"""What a rule goes by. Of ``scores`` the higher one is better, as judges and verifiers give them; ``ranks`` are scores too,
+1 the best, and come from people or from elsewhere. ``comparisons`` come from a pairwise judge only; ``sides`` from samplers
+that write for one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,8 @@ class Pairing(Generic[S]):
     source: str
     basis: Basis = "scores"
     """What must be known of the candidates before the rule can form a pair."""
+    scores_by: Callable[[S], str | None] | None = None
+    """The parameter by which a rule of another basis wants scores as well, where these settings set it."""
 
 
 ROOM: Room[Pairing[Any]] = Room(__name__, __path__, (Pairing,))

@@ -65,6 +65,7 @@ def _by_sides(candidates: Sequence[Candidate], comparisons: Sequence[Comparison]
 
 _BY_BASIS: dict[Basis, Callable[[Sequence[Candidate], Sequence[Comparison], str], Why]] = {
     "scores": _by_scores,
+    "ranks": _by_scores,
     "comparisons": _by_comparisons,
     "sides": _by_sides,
 }

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, FiniteFloat, ValidationError
 from pydantic_core import ErrorDetails
 
-from pairwright.pairings import ROOM, Chosen, Pairing
+from pairwright.pairings import ROOM, Basis, Chosen, Pairing
 from pairwright.pairings._explaining import why_none
 from pairwright.pairings._lengths import length, ratio
 from pairwright.pairings._similarity import contains, repeats
@@ -106,6 +106,17 @@ def prepare(settings: PairingSettings) -> FormPairs:
         return _filtered(pairs, dropped, candidates, settings=settings, rng=rng)
 
     return form_pairs
+
+
+def goes_by(settings: PairingSettings) -> dict[Basis, str]:
+    """Return what the rule goes by, each with the key that makes it so; for settings that ``prepare`` took.
+
+    >>> goes_by(PairingSettings(rule="sides", params={"min_margin": 1}))
+    {'sides': 'rule', 'scores': 'params.min_margin'}
+    """
+    part = _rule(settings.rule)
+    key = part.scores_by(_parsed(part, settings)) if part.scores_by else None
+    return {part.basis: "rule"} | ({"scores": f"params.{key}"} if key else {})
 
 
 def distinct(candidates: Sequence[Candidate], at_least: float) -> tuple[tuple[int, ...], tuple[Dropped, ...]]:

@@ -1,6 +1,7 @@
 """Ranks: every two answers of different rank, where scores are ranks: 1 is the best, and equal ranks are ties.
 
-For people's rankings and listwise judges. A margin is a difference of ranks.
+For people's rankings. Judges and verifiers give the better answer the higher number, so that this rule would turn their
+preferences over: builders refuse it with them. A margin is a difference of ranks.
 """
 
 from collections.abc import Sequence
@@ -35,4 +36,5 @@ PART = Pairing(
     prepare=prepare,
     summary="every two answers of different rank, 1 being the best",
     source="MM-RLHF (arXiv 2502.10391): people rank 3 to 5 answers, ties allowed",
+    basis="ranks",
 )

@@ -53,4 +53,5 @@ PART = Pairing(
     source="STIC (arXiv 2405.19716): a step-by-step prompt over a misleading prompt or a spoilt picture; "
     "SQuBa (OpenReview zOMa82W1HV): the gold answer over the model's own",
     basis="sides",
+    scores_by=lambda settings: None if settings.min_margin is None else "min_margin",
 )

@@ -74,6 +74,25 @@ def test_settings_have_defaults_and_are_closed(name: str) -> None:
         part.settings.model_validate({"tolerence": 1})
 
 
+@pytest.mark.parametrize("name", [name for name in EVERY if isinstance(ROOM.get(name), Judge)])
+def test_judges_tell_aspects_and_files_beforehand(name: str) -> None:
+    part = ROOM.get(name)
+    assert (part.aspects is not None) == (part.gives == "scores")
+    if part.aspects:
+        chosen = part.settings.model_validate(
+            {"scale": [0, 7], "aspects": [{"name": "x", "description": "y"}]}
+        )
+        assert part.aspects(chosen) == {"x": (0.0, 7.0)}
+        assert len(part.aspects(part.settings())) > 1
+    assert part.marks is not None
+    assert set(part.marks(part.settings())) == {"prompt"}
+
+
+def test_only_scores_from_elsewhere_may_be_ranks_or_run_code() -> None:
+    assert [name for name in VERIFIERS if ROOM.get(name).may_rank] == ["external"]
+    assert [name for name in VERIFIERS if ROOM.get(name).runs_code] == ["external"]
+
+
 @pytest.mark.parametrize("text", ["", "  \n\t", "<think>"])
 @pytest.mark.parametrize("name", VERIFIERS)
 def test_an_empty_text_is_unparsable(name: str, text: str) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from pairwright.annotators import Failure, Verdict
-from pairwright.annotators._votes import Agreement, agreement, panel_of
+from pairwright.annotators._votes import Agreement, agreement, panel_name, panel_of, voices
 from pairwright.schemas.candidate import Comparison, Outcome
 from pairwright.schemas.errors import ParameterError
 from pairwright.schemas.judgement import Judgement
@@ -84,6 +84,13 @@ def test_agreement_of_ratings_is_that_of_their_order() -> None:
     assert agreement([rates(5, 3, 1), rates(4, 3, 2)]) == Agreement(3, 3)
     assert agreement([rates(5, 3, 3), rates(4, 3, 2)]) == Agreement(2, 3)
     assert agreement([rates(5, None, 3), rates(4, 3, 2)]) == Agreement(1, 1)
+
+
+@pytest.mark.parametrize("names", [["a", "b"], ["a", "a, b", "b"], ["m (judge)", "m (jury.0)"]])
+def test_the_members_of_a_panel_have_no_voice_beside_it(names: list[str]) -> None:
+    panel = panel_name(names)
+    assert voices([*names, panel, "eve", panel]) == (panel, "eve")
+    assert voices([*names, "eve"]) == (*names, "eve")
 
 
 def test_scales_and_kinds_must_be_the_same() -> None:

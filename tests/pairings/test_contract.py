@@ -13,7 +13,7 @@ from pairwright.schemas.candidate import Candidate, Comparison, Outcome, Side
 
 unhurried = settings(max_examples=50, deadline=None)
 EVERY = ROOM.names()
-BY_SCORE = [name for name in EVERY if ROOM.get(name).basis == "scores"]
+BY_SCORE = [name for name in EVERY if ROOM.get(name).basis in ("scores", "ranks")]
 SIDES: list[Side] = ["any", "chosen", "rejected"]
 OUTCOMES: list[Outcome] = ["first", "second", "tie", "cannot_judge"]
 SCORES = st.sampled_from([None, math.nan, math.inf]) | st.integers(0, 5).map(float) | st.floats(-10, 10)
@@ -48,7 +48,7 @@ def paired_texts(pairs: Sequence[Chosen], candidates: Sequence[Candidate]) -> li
 
 def test_the_room_has_its_rules() -> None:
     assert len(EVERY) >= 9
-    assert {ROOM.get(name).basis for name in EVERY} == {"scores", "comparisons", "sides"}
+    assert {ROOM.get(name).basis for name in EVERY} == {"scores", "ranks", "comparisons", "sides"}
 
 
 @pytest.mark.parametrize("name", EVERY)
@@ -74,7 +74,7 @@ def test_rules_by_score_pair_only_different_scores(name: str, given_answers: Ans
         high, low = candidates[pair.chosen].score, candidates[pair.rejected].score
         assert high is not None
         assert low is not None
-        better = high < low if name == "ranks" else high > low
+        better = high < low if ROOM.get(name).basis == "ranks" else high > low
         assert better
         assert pair.margin is not None
         assert pair.margin == pytest.approx(abs(high - low), rel=1e-6, abs=1e-6)
