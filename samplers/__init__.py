@@ -9,13 +9,13 @@ import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Annotated, Any, Generic, Protocol, TypeVar
+from typing import Annotated, Any, Generic, Protocol, TypeVar, runtime_checkable
 from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError, field_validator
 from pydantic_core import PydanticCustomError
 
-from pairwright.schemas.errors import ParameterError, RowError
+from pairwright.schemas.errors import ParameterError, RowError, UnknownPartError
 from pairwright.schemas.request import ModelId, Reply, Request
 from pairwright.schemas.room import Room, unknown
 from pairwright.schemas.settings import NOT_TOLD, Settings
@@ -99,16 +99,47 @@ class Model(Settings):
         return value
 
 
+class FailedCall(RowError):  # noqa: N818 - what came of a call, not how it went wrong
+    """A request that failed at every try, some of which may have been answered, and paid for, all the same.
+
+    >>> FailedCall("no text in it, three times", attempts=3, prompt_tokens=30).reason
+    'call_failed'
+    """
+
+    def __init__(
+        self, message: str, *, attempts: int, prompt_tokens: int = 0, completion_tokens: int = 0
+    ) -> None:
+        """The tokens are those of all tries together, as far as the server told them."""
+        super().__init__("call_failed", None, message)
+        self.attempts = attempts
+        self.prompt_tokens = prompt_tokens
+        self.completion_tokens = completion_tokens
+
+
 class Sampler(Protocol):
     """An open model."""
 
     async def sample(self, request: Request) -> Reply:
         """Answer a request; any number may be under way at once.
 
+        The reply may hold fewer answers than ``request.n``, at least one: the first ones, where the others failed. They
+        are stored, and the others are asked for again by a request of their own.
+
         Raises:
-            RowError: ``call_refused`` for a request that the model will never take, ``call_failed`` for one that
+            RowError: ``call_refused`` for a request that the model will never take; :class:`FailedCall` for one that
                 failed at every try.
             ModelError: the model cannot be used at all, now or for any request.
+        """
+
+
+@runtime_checkable
+class Stoppable(Protocol):
+    """What a sampler that holds requests back has besides, so that a run that ends sends and pays for none of them."""
+
+    def stop(self) -> None:
+        """Send nothing more, no further try either.
+
+        Requests that wait fail at once with ModelError; what is on the wire is let finish. May be called twice.
         """
 
 
@@ -178,7 +209,10 @@ def checked(model: Model) -> Settings:
         UnknownPartError: there is no such sampler.
         ParameterError: the model has no name, no address, or an option that the sampler does not know.
     """
-    part = ROOM.get(model.sampler)
+    try:
+        part = ROOM.get(model.sampler)
+    except UnknownPartError as error:
+        raise UnknownPartError(f"sampler: {error}") from error
     if not model.model:
         raise ParameterError("model: missing; name the model that is to be asked")
     if model.base_url is not None and not part.remote:

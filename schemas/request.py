@@ -85,7 +85,7 @@ class Reply:
     """All answers to a request, and what they took."""
 
     answers: tuple[Answer, ...]
-    """``request.n`` answers, sample ``first`` first."""
+    """``request.n`` answers, sample ``first`` first; fewer, at least one, where the others failed."""
     model: str
     """Model that answered, in the server's own words."""
     prompt_tokens: int
