@@ -6,21 +6,22 @@ given, and opens no model at all.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from pairwright.responses.batches import Batched, Rhythm
 from pairwright.responses.calls import Direct, Way
+from pairwright.responses.ending import Ending
 from pairwright.responses.ledger import Account, Ledger, Spent, account_of
 from pairwright.responses.opening import Lazily
+from pairwright.responses.refusals import put_told
 from pairwright.responses.settings import Budget
 from pairwright.responses.store import Question, Store, gaps, open_store, question
 from pairwright.samplers import ROOM, Model, Prices, checked, model_id, opened
-from pairwright.schemas.errors import ParameterError, RowError, RunError
+from pairwright.schemas.errors import ParameterError, RowError, RunError, UnknownPartError
 from pairwright.schemas.request import Answer, Ask, ModelId, Request
 
 _GRACE_S = 10.0
@@ -56,8 +57,9 @@ async def open_models(
 ) -> AsyncIterator[Models]:
     """Make models ready to be asked; each is opened by the first request that the store cannot answer.
 
-    Leaving lets calls under way finish and be stored: all of them at the end and after a budget stop, for ten seconds
-    after anything else.
+    Leaving sends nothing more, and lets calls that are with a model finish and be stored: all of them at the end and
+    after a budget stop, for ten seconds after anything else. A budget stop still hands in what was gathered for a
+    batch: all of that is within the budget.
 
     Args:
         models: by the builder's names. Equal ones are opened once.
@@ -67,22 +69,19 @@ async def open_models(
         rhythm: when batch files are handed in and looked at.
 
     Raises:
-        ParameterError: settings of a model, or of the budget, that cannot be.
-        UnknownPartError: there is no such sampler.
+        ParameterError, UnknownPartError: as :func:`check_models`.
         RunError: the store cannot be used.
     """
-    prices = _prices(models, budget or Budget())
-    for name, model in models.items():
-        _check(name, model)
+    check_models(models, budget)
     with open_store(store) as answers:
-        ledger = Ledger(answers, run, budget or Budget(), prices)
-        desk = _Desk(answers, ledger)
+        ledger = Ledger(answers, run, budget or Budget(), _prices(models, budget or Budget()))
+        desk = _Desk(answers, ledger, run)
         ways: dict[str, Way] = {}
         asks = {}
         for name, model in models.items():
             engine = _engine(model)
             if engine not in ways:
-                ways[engine] = _way(model, answers, ledger=ledger, run=run, rhythm=rhythm or Rhythm())
+                ways[engine] = _way(model, desk, run=run, rhythm=rhythm or Rhythm())
             asks[name] = desk.ask_through(ways[engine], model_id(model))
         whole = False
         try:
@@ -90,10 +89,31 @@ async def open_models(
             whole = True
         finally:
             try:
-                await desk.close(None if whole or ledger.stopped else _GRACE_S)
+                await desk.close(ways.values(), None if whole or ledger.stopped else _GRACE_S)
             finally:
-                await asyncio.gather(*(way.close() for way in ways.values()))
                 ledger.close()
+
+
+def check_models(models: Mapping[str, Model], budget: Budget | None = None) -> None:
+    """Check what can be checked without opening anything.
+
+    Args:
+        models: by the builder's names, which errors tell.
+        budget: what the run may spend.
+
+    Raises:
+        ParameterError: settings of a model, or of the budget, that cannot be: a limit on dollars without prices, two
+            prices of one model, an unknown option, batch files that the sampler does not have.
+        UnknownPartError: there is no such sampler.
+    """
+    for name, model in models.items():
+        try:
+            checked(model)
+        except (ParameterError, UnknownPartError) as error:
+            raise type(error)(f"{name}.{error}") from error
+        if model.calls.batch and ROOM.get(model.sampler).batches is None:
+            raise ParameterError(f"{name}.calls.batch: {model.sampler} has no batch files")
+    _prices(models, budget or Budget())
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,9 +127,11 @@ class _Flight:
 class _Desk:
     """Answers from the store, and sends for what is missing; one question per request at a time."""
 
-    def __init__(self, store: Store, ledger: Ledger) -> None:
-        self._store = store
-        self._ledger = ledger
+    def __init__(self, store: Store, ledger: Ledger, run: str) -> None:
+        self.store = store
+        self.ledger = ledger
+        self.ending = Ending()
+        self._run = run
         self._flights: dict[str, _Flight] = {}
 
     def ask_through(self, way: Way, model: ModelId) -> Ask:
@@ -117,26 +139,29 @@ class _Desk:
 
         async def ask(request: Request) -> tuple[Answer, ...]:
             asked = question(model, request)
-            paid = 0
-            found = self._store.answers(asked.key, asked.samples)
+            paid = await self._fetch(way, asked) if self._missing(asked) else 0
+            found = await self.store.answers(asked.key, asked.samples)
             if len(found) < request.n:
-                paid = await self._fetch(way, asked)
-                found = self._store.answers(asked.key, asked.samples)
-                if len(found) < request.n:
-                    raise RunError(f"{self._store.path} lost answers that it had: was it changed by hand?")
-            self._ledger.replayed(model, request.n - paid)
+                raise RunError(f"{self.store.path} lost answers that it had: was it changed by hand?")
+            self.ledger.replayed(model, request.n - paid)
             return tuple(found.values())
 
         return ask
 
-    async def close(self, grace_s: float | None) -> None:
-        """Let what is under way finish, for so long, then break it off."""
-        tasks = [flight.task for flight in self._flights.values()]
-        if tasks:
-            _, late = await asyncio.wait(tasks, timeout=grace_s)
-            for task in late:
-                task.cancel()
-            await asyncio.gather(*late, return_exceptions=True)
+    async def close(self, ways: Collection[Way], grace_s: float | None) -> None:
+        """Send nothing more; let what was sent finish, for so long, then break it off and close the models."""
+        self.ending.begin()
+        for way in ways:
+            way.stop()
+        try:
+            tasks = [flight.task for flight in self._flights.values()]
+            if tasks:
+                _, late = await asyncio.wait(tasks, timeout=grace_s)
+                for task in late:
+                    task.cancel()
+                await asyncio.gather(*late, return_exceptions=True)
+        finally:
+            await asyncio.gather(*(way.close() for way in ways))
 
     async def _fetch(self, way: Way, asked: Question) -> int:
         """Bring the missing samples into the store; return how many of them this asker pays for."""
@@ -165,26 +190,28 @@ class _Desk:
         paid = 0
         try:
             while missing := self._missing(asked):
-                refusal = self._store.refusal(asked.key, missing[0])
+                refusal = self.store.refusal(asked.key, missing[0])
                 if refusal is not None:
+                    await put_told(self.store, self._run, asked.key)
                     raise refusal
                 paid += await way.ask(_part(asked, missing[0]))
         finally:
-            self._store.claims.free(asked.key)
+            self.store.claims.free(asked.key)
         return paid
 
     async def _claim(self, asked: Question) -> bool:
         """Wait until nobody else asks this; False when the store has all of it by then."""
         wait = _FIRST_LOOK_S
-        while not self._store.claims.take(asked.key):
-            await asyncio.sleep(wait)
+        while not self.store.claims.take(asked.key):
+            with self.ending.breaks_off():
+                await asyncio.sleep(wait)
             wait = min(1.5 * wait, _LONGEST_LOOK_S)
             if not self._missing(asked):
                 return False
         return True
 
     def _missing(self, asked: Question) -> list[range]:
-        return gaps(asked.samples, list(self._store.answers(asked.key, asked.samples)))
+        return gaps(asked.samples, self.store.samples(asked.key, asked.samples))
 
 
 def _within(inner: range, outer: range) -> bool:
@@ -197,18 +224,26 @@ def _part(asked: Question, samples: range) -> Question:
     return replace(asked, request=replace(asked.request, first=samples.start, n=len(samples)))
 
 
-def _way(model: Model, store: Store, *, ledger: Ledger, run: str, rhythm: Rhythm) -> Way:
+def _way(model: Model, desk: _Desk, *, run: str, rhythm: Rhythm) -> Way:
     open_batches = ROOM.get(model.sampler).batches
     if not model.calls.batch or open_batches is None:
-        return Direct(Lazily(lambda: opened(model)), store=store, ledger=ledger, run=run)
+        return Direct(
+            Lazily(lambda: opened(model)),
+            at_once=model.calls.concurrency,
+            store=desk.store,
+            ledger=desk.ledger,
+            run=run,
+            ending=desk.ending,
+        )
     return Batched(
         Lazily(lambda: open_batches(model, checked(model))),
         model=model_id(model),
         calls=model.calls,
-        store=store,
-        ledger=ledger,
+        store=desk.store,
+        ledger=desk.ledger,
         run=run,
         rhythm=rhythm,
+        ending=desk.ending,
     )
 
 
@@ -220,18 +255,8 @@ def _engine(model: Model) -> str:
     return model.model_dump_json(exclude=leave_out)
 
 
-def _check(name: str, model: Model) -> None:
-    if model.calls.batch and ROOM.get(model.sampler).batches is None:
-        raise ParameterError(f"{name}.calls.batch: {model.sampler} has no batch files")
-    if "@" in urlsplit(model.base_url or "").netloc:
-        raise ParameterError(
-            f"{name}.base_url: it holds a user or password, which would be stored with every request; "
-            "name an environment variable in api_key_env"
-        )
-
-
 def _prices(models: Mapping[str, Model], budget: Budget) -> dict[Account, Prices | None]:
-    """Return the price of every account. Raises as :func:`open_models` does."""
+    """Return the price of every account. Raises as :func:`check_models` does."""
     prices: dict[Account, Prices | None] = {}
     for name, model in models.items():
         account = account_of(model_id(model))

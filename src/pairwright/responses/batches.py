@@ -12,7 +12,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from uuid import uuid4
 
-from pairwright.responses.calls import call_of_error, call_of_reply, wrong_number
+from pairwright.responses.calls import call_of, wrong_number
+from pairwright.responses.ending import Ending
 from pairwright.responses.ledger import Ledger
 from pairwright.responses.opening import Lazily
 from pairwright.responses.plans import Place, place_of, places_left, plan_of, put_end, put_id, put_plan
@@ -78,6 +79,7 @@ class Batched:
         ledger: Ledger,
         run: str,
         rhythm: Rhythm,
+        ending: Ending,
     ) -> None:
         """``batches`` is opened when the first batch is handed in or looked for."""
         self._batches = batches
@@ -87,6 +89,7 @@ class Batched:
         self._ledger = ledger
         self._run = run
         self._rhythm = rhythm
+        self._ending = ending
         self._gathering = _Gathering()
         self._items: dict[str, dict[str, _Item]] = {}
         """Questions of this process by tag and name."""
@@ -96,16 +99,34 @@ class Batched:
         """See :class:`pairwright.responses.calls.Way`."""
         place = place_of(self._store, question.key, question.samples)
         if place is not None:
-            return await self._joined(place, question.samples)
-        if self._store.answers(question.key, question.samples) or self._store.refusal(
+            return await self._joined(place, question)
+        if self._store.samples(question.key, question.samples) or self._store.refusal(
             question.key, question.samples
         ):
             return 0  # collected just now, between the caller's look and ours
         tries = self._calls.retries + 1
         for _ in range(tries):
             if await self._add(question):
-                return question.request.n
+                return len(self._store.samples(question.key, question.samples))
         raise RowError("call_failed", None, f"{tries} batches ended without an answer to it")
+
+    def stop(self) -> None:
+        """See :class:`pairwright.responses.calls.Way`.
+
+        What was gathered is within the budget, so a budget stop hands it in: a run whose budget is smaller than a
+        batch would otherwise never get anywhere. An error or an interrupt drops it.
+        """
+        if not self._gathering.items:
+            return
+        if self._ledger.stopped:
+            self._hand_in()
+            return
+        gathering, self._gathering = self._gathering, _Gathering()
+        if gathering.timer is not None:
+            gathering.timer.cancel()
+        for item in gathering.items.values():
+            self._ledger.end(self._model)
+            item.done.cancel()
 
     async def close(self) -> None:
         """See :class:`pairwright.responses.calls.Way`. What was handed in is collected by the next go."""
@@ -118,6 +139,7 @@ class Batched:
 
     def _add(self, question: Question) -> "asyncio.Future[bool]":
         """Put a question into the batch that is being gathered."""
+        self._ending.check()
         size = _size(question)
         if self._gathering.items and self._gathering.bytes + size > self._rhythm.most_bytes:
             self._hand_in()
@@ -134,17 +156,18 @@ class Batched:
             self._hand_in()
         return item.done
 
-    async def _joined(self, place: Place, samples: range) -> int:
+    async def _joined(self, place: Place, question: Question) -> int:
         """Wait for a batch that holds some of the samples; return how many of them it brought at this run's cost."""
-        wanted = set(place.samples) & set(samples)
+        wanted = set(place.samples) & set(question.samples)
         paid = plan_of(self._store, place.tag).run == self._run
         try:
             stored = await self._join(place)
         except RowError:
-            if wanted == set(samples):
+            if wanted == set(question.samples):
                 raise
             return 0  # it speaks of another range; ours is asked by itself
-        return len(wanted) if stored and paid else 0
+        brought = wanted.intersection(self._store.samples(question.key, question.samples))
+        return len(brought) if stored and paid else 0
 
     def _join(self, place: Place) -> "asyncio.Future[bool]":
         """Wait for a request in a batch that is recorded already."""
@@ -246,16 +269,15 @@ class Batched:
             await asyncio.gather(*(self._store_outcome(place, one, run) for place, one in known))
 
     async def _store_outcome(self, place: Place, outcome: Outcome, run: str) -> None:
-        about = (run, self._model, place.key, place.samples)
+        call = call_of(run, self._model, place.key, place.samples, outcome, batch=place.tag)
+        self._ledger.count(call)
         told: Exception | None
         if isinstance(outcome, RowError):
-            call, told = call_of_error(*about, outcome, batch=place.tag), outcome
+            told = outcome
             await self._store.put_error(call, None, outcome)
         else:
-            call = call_of_reply(*about, outcome, batch=place.tag)
             told = wrong_number(call)
             await self._store.put_reply(call, None, outcome)
-        self._ledger.count(call)
         self._settle(place.tag, place.name, told)
 
 

@@ -20,7 +20,9 @@ A store is one SQLite file; ``sqlite3 responses.sqlite`` reads it while a run wr
     ``received``, UTC.
 ``refusals``
     What a model will never answer: ``key``, ``first``, ``n``, ``field`` and ``message`` of the reject, ``call``. A stored
-    refusal is not asked again; delete its row to do so.
+    refusal is not asked again; ``refusals.forget_refusals`` deletes a run's.
+``refusals_told``
+    The ``run`` that was told a refusal of ``key``, stored by itself or by another run.
 ``batches``, ``batch_requests``
     Batch files handed in: ``tag``; ``run``; ``id``, the provider's, null while it may not have been handed in; ``ended``;
     ``created``, UTC; and of each the requests by ``name``, with ``done`` once the outcome is stored.
@@ -43,7 +45,7 @@ NAME = "responses.sqlite"
 
 LOCK_SUFFIX = ".lock"
 
-VERSION = 1
+VERSION = 2
 """Of the tables; stands in ``PRAGMA user_version``."""
 
 _APPLICATION = int.from_bytes(b"pwrs")
@@ -70,6 +72,7 @@ CREATE INDEX calls_of_run ON calls (run);
 CREATE TABLE refusals (
     key TEXT NOT NULL, first INTEGER NOT NULL, n INTEGER NOT NULL, field TEXT, message TEXT NOT NULL,
     call INTEGER NOT NULL, PRIMARY KEY (key, first, n));
+CREATE TABLE refusals_told (run TEXT NOT NULL, key TEXT NOT NULL, PRIMARY KEY (run, key)) WITHOUT ROWID;
 CREATE TABLE batches (
     tag TEXT PRIMARY KEY, run TEXT NOT NULL, id TEXT, ended INTEGER NOT NULL DEFAULT 0, created TEXT NOT NULL);
 CREATE TABLE batch_requests (

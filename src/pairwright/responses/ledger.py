@@ -38,7 +38,7 @@ class Spent:
     cached_tokens: int = 0
     """Prompt tokens, among those above, that the server had cached."""
     attempts: int = 0
-    """Tries; failed requests count once, for how often they were tried is not known."""
+    """Tries, those of failed requests too."""
     seconds: float = 0.0
     usd: float | None = None
     """US dollars by the recipe's prices; None where it has none. For batch files, give the prices of batch files."""
@@ -135,7 +135,7 @@ class Ledger:
         self._under_way[account_of(model)] -= 1
 
     def count(self, call: Call) -> None:
-        """Count a call that is in the store."""
+        """Count a call that was made; it goes to the store at once."""
         if call.run != self._run:
             return
         sums = self._own[account_of(call.model)]

@@ -31,6 +31,10 @@ class Lazily(Generic[T]):
             return self._ready.result()
         return await asyncio.shield(self._ready)
 
+    def opened(self) -> T | None:
+        """Return it if it is open."""
+        return self._ready.result() if self._ready is not None and self._opened() else None
+
     async def close(self) -> None:
         """Close it, if it was opened. Raises what closing it raises."""
         self._no_longer_needed.set()

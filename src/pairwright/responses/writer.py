@@ -5,6 +5,7 @@ go in many at a time: a thread that steps through SQLite row by row asks for the
 beside a busy event loop it waits 5 ms for each.
 """
 
+import json
 import sqlite3
 from asyncio import AbstractEventLoop, Future
 from collections.abc import Iterable, Sequence
@@ -16,8 +17,12 @@ from threading import Thread
 
 from pairwright.responses.layout import cannot
 from pairwright.schemas.errors import RunError
+from pairwright.schemas.request import Token
 
 Row = tuple[str | int | float | None, ...]
+
+Told = tuple[str, int, str, str, Sequence[Token] | None]
+"""A row of ``answers`` without ``call``; its tokens become JSON in the writer's thread."""
 
 _MOST_ROWS = 128
 """Rows per INSERT: below SQLite's limit of 32766 values, and few enough for a prepared statement of each size."""
@@ -31,8 +36,8 @@ class Change:
     """Rows of ``requests``; what is there already stays."""
     call: Row | None = None
     """A row of ``calls`` without its ``id``."""
-    answers: tuple[Row, ...] = ()
-    """Rows of ``answers`` without ``call``, all brought by ``call``; what is there already stays."""
+    answers: tuple[Told, ...] = ()
+    """All brought by ``call``; what is there already stays."""
     refusals: tuple[Row, ...] = ()
     """Rows of ``refusals`` without ``call``."""
     statements: tuple[tuple[str, tuple[Row, ...]], ...] = ()
@@ -111,18 +116,19 @@ def _tell(outcomes: Iterable[tuple["Future[None]", RunError | None]]) -> None:
 
 
 def _write(connection: sqlite3.Connection, changes: Sequence[Change]) -> None:
+    told = [[(*row[:4], _json(row[4])) for row in change.answers] for change in changes]
     connection.execute("BEGIN IMMEDIATE")
     last = connection.execute("SELECT coalesce(max(id), 0) FROM calls").fetchone()[0]
     requests: list[Row] = []
     calls: list[Row] = []
     answers: list[Row] = []
     refusals: list[Row] = []
-    for change in changes:
+    for change, brought in zip(changes, told, strict=True):
         requests += change.requests
         if change.call is not None:
             last += 1
             calls.append((last, *change.call))
-        answers += [(*row, last) for row in change.answers]
+        answers += [(*row, last) for row in brought]
         refusals += [(*row, last) for row in change.refusals]
     for table, rows in (
         ("requests", requests),
@@ -134,6 +140,13 @@ def _write(connection: sqlite3.Connection, changes: Sequence[Change]) -> None:
     for statement, values in (one for change in changes for one in change.statements):
         connection.executemany(statement, values)
     connection.execute("COMMIT")
+
+
+def _json(tokens: Sequence[Token] | None) -> str | None:
+    """Return log-probabilities as JSON, token by token: all at once would keep the interpreter from everybody else."""
+    if tokens is None:
+        return None
+    return f"[{', '.join(json.dumps([token.text, token.logprob, token.alternatives]) for token in tokens)}]"
 
 
 def _insert(connection: sqlite3.Connection, table: str, rows: Sequence[Row]) -> None:

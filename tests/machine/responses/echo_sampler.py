@@ -1,6 +1,9 @@
 """A sampler that other packages would bring: it answers at once, and writes down in a folder what it was asked.
 
-The texts of requests say what happens: ``refuse`` and ``fail`` raise, ``few`` gives an answer too few, ``dead`` ends all.
+The texts of requests say what happens: ``refuse`` and ``fail`` raise, ``costly`` fails after three tries that were
+paid, ``few`` and ``many`` give an answer too few and too many, ``half`` gives half of the answers, ``lame`` gives half of
+them once and then fails, ``dead`` ends all. ``hold`` is answered when there is a file ``go``, and so is the model ``slow``
+opened; ``queue`` is never sent.
 Its batch files lie in the same folder, so that they outlive the process; ``die`` names the point at which it is killed.
 """
 
@@ -12,7 +15,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from pairwright.samplers import BatchStatus, Model, SamplerPart
+from pairwright.samplers import BatchStatus, FailedCall, Model, SamplerPart
 from pairwright.schemas.errors import ModelError, RowError
 from pairwright.schemas.request import Answer, Reply, Request, Token
 from pairwright.schemas.settings import Settings
@@ -35,6 +38,11 @@ def die_at(folder: str, point: str) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
+async def gone(folder: str) -> None:
+    while not (Path(folder) / "go").exists():
+        await asyncio.sleep(0.01)
+
+
 def text_of(request: Request) -> str:
     return "".join(str(part) for part in request.messages[-1].parts)
 
@@ -43,11 +51,14 @@ def reply(request: Request) -> Reply:
     text = text_of(request)
     if "refuse" in text:
         raise RowError("call_refused", "prompt", "too long")
-    if "fail" in text:
+    if "costly" in text:
+        raise FailedCall("no text in it", attempts=3, prompt_tokens=30, completion_tokens=6)
+    if "fail" in text or ("lame" in text and request.first):
         raise RowError("call_failed", None, "500 at every try")
     if "dead" in text:
         raise ModelError("the engine is dead")
-    numbers = range(request.first, request.first + request.n - ("few" in text))
+    given = (request.n + 1) // 2 if "half" in text or "lame" in text else request.n
+    numbers = range(request.first, request.first + given - ("few" in text) + ("many" in text))
     tokens = (
         None if request.sampling.logprobs is None else (Token("a", -0.1, (("a", -0.1), ("b\ud83d", -2.5))),)
     )
@@ -60,13 +71,20 @@ def reply(request: Request) -> Reply:
 class Echo:
     def __init__(self, folder: str) -> None:
         self.folder = folder
+        self.stopped = asyncio.Event()
+
+    def stop(self) -> None:
+        self.stopped.set()
 
     async def sample(self, request: Request) -> Reply:
         text = text_of(request)
+        if "queue" in text:
+            note(self.folder, "queued")
+            await self.stopped.wait()
+            raise ModelError("stopped before it was sent")
         note(self.folder, f"asked {request.first} {request.n} {text}")
         if "hold" in text:
-            while not (Path(self.folder) / "go").exists():
-                await asyncio.sleep(0.01)
+            await gone(self.folder)
         else:
             await asyncio.sleep(0)
         die_at(self.folder, "sample")
@@ -76,6 +94,8 @@ class Echo:
 @asynccontextmanager
 async def open_model(model: Model, options: Options) -> AsyncIterator[Echo]:
     note(options.folder, "opened")
+    if model.model == "slow":
+        await gone(options.folder)
     if model.model == "broken":
         raise ModelError("no such model")
     yield Echo(options.folder)

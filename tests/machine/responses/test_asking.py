@@ -1,16 +1,20 @@
 """Asking through the store: what is paid for, what is replayed, and what is kept when things break off."""
 
 import asyncio
+import json
 import signal
 import sqlite3
+import threading
 import time
 from collections.abc import Callable
 
 import pytest
 
-from pairwright.responses.asking import open_models
-from pairwright.samplers import CallSettings, Model
-from pairwright.schemas.errors import ModelError, ParameterError, RowError
+from pairwright.responses.asking import check_models, open_models
+from pairwright.responses.refusals import forget_refusals
+from pairwright.responses.settings import Budget
+from pairwright.samplers import Model
+from pairwright.schemas.errors import ModelError, ParameterError, RowError, UnknownPartError
 from pairwright.schemas.request import Answer, Request, Token
 
 
@@ -19,7 +23,7 @@ def asked(world, *requests: Request, **opening) -> list[tuple[Answer, ...] | Bas
 
     async def work():
         models = opening.pop("models", {"m": world.model()})
-        async with open_models(models, store=world.store, run="run", **opening) as opened:
+        async with open_models(models, **{"store": world.store, "run": "run"} | opening) as opened:
             ask = opened.asks[next(iter(models))]
             return await asyncio.gather(*map(ask, requests), return_exceptions=True)
 
@@ -116,13 +120,35 @@ def test_a_model_that_cannot_be_opened_is_tried_once(world, request_of):
     assert world.log("opened") == [""]
 
 
-def test_too_few_answers_stop_the_run_and_are_kept(world, request_of):
-    [error] = asked(world, request_of("few", n=3))
+@pytest.mark.parametrize(
+    ("text", "n", "told"), [("few", 1, "0 answers to a request for 1"), ("many", 2, "3 answers")]
+)
+def test_no_answer_or_too_many_stop_the_run(world, request_of, text, n, told):
+    [error] = asked(world, request_of(text, n=n))
     assert isinstance(error, ModelError)
-    assert "gave 2 answers to a request for 3" in str(error)
-    [kept] = asked(world, request_of("few", n=2))
-    assert [answer.text for answer in kept] == ["few 0", "few 1"]
+    assert f"gave {told}" in str(error)
+
+
+def test_too_many_answers_are_kept_as_far_as_they_were_asked_for(world, request_of):
+    asked(world, request_of("many", n=2))
+    [kept] = asked(world, request_of("many", n=2))
+    assert [answer.text for answer in kept] == ["many 0", "many 1"]
     assert len(world.log()) == 1
+
+
+def test_a_reply_with_some_of_the_answers_is_kept_and_the_others_are_asked_for(world, request_of):
+    [answers] = asked(world, request_of("half", n=5, first=3))
+    assert [answer.text for answer in answers] == [f"half {number}" for number in range(3, 8)]
+    assert world.log() == ["3 5 half", "6 2 half", "7 1 half"]
+
+
+def test_what_came_before_a_failure_is_kept(world, request_of):
+    [error] = asked(world, request_of("lame", n=4))
+    assert isinstance(error, RowError)
+    assert error.reason == "call_failed"
+    [kept] = asked(world, request_of("lame", n=2))
+    assert [answer.text for answer in kept] == ["lame 0", "lame 1"]
+    assert world.log() == ["0 4 lame", "2 2 lame"]
 
 
 @pytest.mark.parametrize(
@@ -198,15 +224,51 @@ def test_no_picture_and_no_key_is_stored(world, request_of, monkeypatch):
     assert b"cat 0" in content
 
 
-def test_a_password_in_an_address_is_refused(world):
-    with pytest.raises(ParameterError, match=r"m\.base_url: it holds a user or password"):
-        asked(world, models={"m": world.model(base_url="http://me:secret@host/v1")})
+@pytest.mark.parametrize(
+    ("settings", "budget", "told"),
+    [
+        ({"sampler": "engine", "calls": {"batch": True}}, {}, r"m\.calls\.batch: engine has no batch files"),
+        ({"options": {"folder": 1}}, {}, r"m\.options\.folder: .*got 1"),
+        ({"model": None}, {}, r"m\.model: missing"),
+        ({"sampler": "ehco"}, {}, r"m\.sampler: .*ehco"),
+        ({}, {"usd": 1}, r"budget\.usd: what m \(m\) costs is not known; give m\.prices"),
+    ],
+)
+def test_settings_that_cannot_be_are_told_before_anything_is_opened(world, settings, budget, told):
+    models = {"m": world.model(**settings)}
+    with pytest.raises((ParameterError, UnknownPartError), match=told):
+        check_models(models, Budget(**budget))
+    with pytest.raises((ParameterError, UnknownPartError), match=told):
+        asked(world, models=models, budget=Budget(**budget))
     assert not world.store.exists()
 
 
-def test_batches_of_a_sampler_without_any(world):
-    with pytest.raises(ParameterError, match=r"m\.calls\.batch: engine has no batch files"):
-        asked(world, models={"m": world.model(sampler="engine", calls=CallSettings(batch=True))})
+@pytest.mark.parametrize("by", ["the run itself", "another run"])
+def test_a_forgotten_refusal_is_asked_again(world, request_of, by):
+    requests = [request_of("refuse 1", n=2), request_of("refuse 2"), request_of("cat")]
+    asked(world, *requests, run="run" if by == "the run itself" else "another")
+    asked(world, *requests)
+    asked(world, request_of("refuse 3"), run="a third")
+    assert len(world.log()) == 4
+    assert forget_refusals(world.store, "run") == 2
+    asked(world, *requests, request_of("refuse 3"))
+    assert sorted(world.log()[4:]) == ["0 1 refuse 2", "0 2 refuse 1"]
+    assert forget_refusals(world.store, "nobody") == 0
+
+
+def test_there_is_nothing_to_forget_without_a_store(world):
+    assert forget_refusals(world.store, "run") == 0
+    assert not world.store.exists()
+
+
+def test_log_probabilities_are_read_once_and_off_the_event_loop(world, request_of, monkeypatch):
+    asked(world, request_of("cat", n=4, logprobs=2))
+    threads = []
+    loads = json.loads
+    monkeypatch.setattr(json, "loads", lambda text: threads.append(threading.current_thread()) or loads(text))
+    asked(world, request_of("cat", n=4, logprobs=2), request_of("dog", n=1))
+    reading = [thread for thread in threads if thread is not threading.main_thread()]
+    assert len(reading) == 4
 
 
 def test_the_store_is_read_with_plain_sql(world, request_of):

@@ -143,6 +143,33 @@ def test_two_processes_that_share_a_batch_collect_it_once(world, batched, answer
     assert world.log("submitted") == ["4"]
 
 
+def test_the_answers_that_a_batch_left_out_are_asked_for_in_the_next(world, batched, request_of):
+    [answers], spent = asked(world, batched, [request_of("half", n=5)])
+    assert [answer.text for answer in answers] == [f"half {number}" for number in range(5)]
+    assert world.log("submitted") == ["1"] * 3
+    assert (spent.calls, spent.answers, spent.replayed) == (3, 5, 0)
+
+
+@pytest.mark.parametrize(("error", "submitted"), [(BudgetError("spent"), ["3"]), (KeyError("broken"), [])])
+def test_what_was_gathered_goes_out_after_a_budget_stop_alone(world, batched, request_of, error, submitted):
+    async def work():
+        opening = {"store": world.store, "run": "run", "budget": Budget(calls=3)}
+        rhythm = Rhythm(quiet_s=3600, first_look_s=0.02, longest_look_s=0.05)
+        async with open_models({"m": batched}, rhythm=rhythm, **opening) as opened:
+            asks = [
+                asyncio.create_task(opened.asks["m"](request_of(f"text {number}"))) for number in range(3)
+            ]
+            await asyncio.sleep(0.05)
+            if isinstance(error, BudgetError):
+                await opened.asks["m"](request_of("one more"))
+            raise error
+        del asks
+
+    with pytest.raises(type(error)):
+        asyncio.run(asyncio.wait_for(work(), 30))
+    assert world.log("submitted") == submitted
+
+
 def test_a_budget_stop_hands_in_what_was_gathered(world, batched, request_of):
     requests = [request_of(f"text {number}") for number in range(5)]
     outcomes, _ = asked(world, batched, requests, budget=Budget(calls=3))

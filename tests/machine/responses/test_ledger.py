@@ -54,6 +54,20 @@ def test_what_a_run_took(world, priced, request_of):
     assert (other.calls, other.replayed, other.usd) == (0, 2, 0)
 
 
+def test_what_failed_tries_took_is_counted_and_kept_within_the_budget(world, priced, request_of):
+    for _ in range(2):  # from the calls themselves, and from the store
+        outcomes, spent = went(world, priced, [request_of("costly"), request_of("a")], tokens=36)
+        assert [type(outcome) for outcome in outcomes][-1] is BudgetError
+        assert (spent.calls, spent.failed, spent.attempts) == (1, 1, 3)
+        assert (spent.prompt_tokens, spent.completion_tokens) == (30, 6)
+        assert spent.usd == pytest.approx((30 * 1.0 + 6 * 10.0) / 1e6)
+
+
+def test_answers_that_come_in_parts_are_paid_once_each(world, priced, request_of):
+    spent = went(world, priced, [request_of("half", n=5)])[1]
+    assert (spent.calls, spent.answers, spent.replayed) == (3, 5, 0)
+
+
 def test_without_prices_there_are_no_dollars(world, request_of):
     assert went(world, world.model(), [request_of("a")])[1].usd is None
 
@@ -113,11 +127,6 @@ def test_many_at_once_do_not_pass_a_limit_on_calls_and_what_is_under_way_is_stor
     assert len(asked) == 5
     _, spent = went(world, world.model(), [request_of(f"hold {number}") for number in asked])
     assert (spent.calls, spent.replayed) == (5, 5)
-
-
-def test_a_limit_on_dollars_needs_prices(world):
-    with pytest.raises(ParameterError, match=r"budget\.usd: what m \(m\) costs is not known; give m\.prices"):
-        went(world, world.model(), [], usd=1)
 
 
 def test_two_prices_of_one_model(world, priced):

@@ -7,6 +7,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 from itertools import pairwise
 from pathlib import Path
 
@@ -65,7 +66,10 @@ def kept(path: Path, *replies: tuple[Answer, ...]) -> list[dict[int, Answer]]:
 
     async def read():
         with open_store(path) as store:
-            return [store.answers(str(number), range(len(answers))) for number, answers in enumerate(replies)]
+            return [
+                await store.answers(str(number), range(len(answers)))
+                for number, answers in enumerate(replies)
+            ]
 
     asyncio.run(put())
     return asyncio.run(read())
@@ -91,6 +95,20 @@ def test_a_text_with_half_a_surrogate_pair_is_kept_with_a_replacement_character(
     assert [answer.text for answer in found.values()] == ["ab\ufffd", "\x00c"]
 
 
+def test_log_probabilities_are_made_text_by_the_writer(tmp_path):
+    threads = []
+
+    class Told(tuple):
+        __slots__ = ()
+
+        def __iter__(self):
+            threads.append(threading.current_thread())
+            return super().__iter__()
+
+    kept(tmp_path / "s", (Answer("a", "stop", Told((Token("a", -0.1),))),))
+    assert [thread is threading.main_thread() for thread in threads] == [False]
+
+
 def test_more_answers_than_one_insert_holds(tmp_path):
     replies = [(Answer(str(number), "stop"),) for number in range(700)]
     assert [found[0].text for found in kept(tmp_path / "s", *replies)] == [str(n) for n in range(700)]
@@ -104,7 +122,7 @@ def test_a_call_that_cannot_be_written_fails_alone(tmp_path):
             outcomes = await asyncio.gather(
                 *(store.put_reply(call, "{}", reply) for call in calls), return_exceptions=True
             )
-            return outcomes, [store.answers(str(number), range(1)) for number in range(3)]
+            return outcomes, [store.samples(str(number), range(1)) for number in range(3)]
 
     outcomes, found = asyncio.run(put())
     assert [type(outcome) for outcome in outcomes] == [type(None), RunError, type(None)]
@@ -136,7 +154,7 @@ def test_what_put_returned_for_survives_a_kill(tmp_path):
 
     async def missing():
         with open_store(path) as store:
-            return [key for key in keys if not store.answers(key, range(1))]
+            return [key for key in keys if not store.samples(key, range(1))]
 
     assert asyncio.run(missing()) == []
 
