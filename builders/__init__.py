@@ -96,6 +96,12 @@ class ModelBuilder(Generic[S]):
     source: str
     settle: Callable[[S], Settle | None] | None = None
     """What is decided over a whole shard, if anything."""
+    marks: Callable[[S], Mapping[str, str]] | None = None
+    """SHA-256 of each file that decides rows beside the recipe, by the key that names the file: ``judge.params.prompt``.
+    They belong to the identity of a run as the recipe does. Raises ParameterError for a file that cannot be read."""
+    runs_code: Callable[[S], Mapping[str, str]] | None = None
+    """Code of the user's that ``prepare`` imports and rows run, as ``module:function``, by who runs it: ``judge``,
+    ``verifiers.0``. Imports nothing itself."""
 
 
 ROOM: Room[Builder[Any] | ModelBuilder[Any]] = Room(__name__, __path__, (Builder, ModelBuilder))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from pairwright.annotators import Case, Check, Checked, Failure, Verdict, Verifier
+from pairwright.annotators import Case, Check, Checked, Failure, Range, Verdict, Verifier
 from pairwright.builders._parts import annotator, prepared, settings_of
 from pairwright.schemas.candidate import Candidate
 from pairwright.schemas.errors import ParameterError, RowError
@@ -48,8 +48,14 @@ def prepare_checker(kind: str, params: dict[str, Any], place: str) -> Checker:
 def checker_of(part: Verifier[Any], params: dict[str, Any], kind: str, place: str) -> Checker:
     """Return a verifier, checked once; raises as :func:`prepare_checker` does."""
     check = prepared(partial(part.prepare, settings_of(part, params, kind, place)), place)
-    low, high = (bound if math.isfinite(bound) else None for bound in (part.low, part.high))
+    low, high = bounds_of(part)
     return Checker(kind, low, high, check)
+
+
+def bounds_of(part: Verifier[Any]) -> Range:
+    """Return smallest and largest value of a verifier, None where there is no bound."""
+    low, high = (bound if math.isfinite(bound) else None for bound in (part.low, part.high))
+    return low, high
 
 
 def checked_all(checker: Checker, case: Case) -> tuple[Checked, ...]:

@@ -1,21 +1,22 @@
 """Judges at work: one or several, each a model or a verifier, and one verdict of all."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 
-from pairwright.annotators import Case, Verdict, Verifier
+from pairwright.annotators import Case, Judge, Verdict, Verifier
 from pairwright.annotators._judging import Judging, check_case
-from pairwright.annotators._votes import panel_of
+from pairwright.annotators._votes import Agreement, Rule, panel_name, panel_of
 from pairwright.builders import Asks
+from pairwright.builders._at_once import at_once
 from pairwright.builders._checking import checked_all, checker_of, verdict_of
 from pairwright.builders._parts import annotator, prepared, settings_of
-from pairwright.builders._together import together
 from pairwright.samplers import Model
+from pairwright.schemas.candidate import Comparison
 from pairwright.schemas.errors import ParameterError, RowError
-
-Vote = Literal["majority", "unanimous"]
+from pairwright.schemas.judgement import Judgement
 
 
 class JudgeSettings(Model):
@@ -32,8 +33,22 @@ class Ruling:
     """What all judges together say of the candidates of a case."""
 
     verdict: Verdict
+    """What counts: the word of the only judge, or that of the panel."""
     judged_by: tuple[Mapping[str, str], ...]
     """Name, kind and prompt of each judge."""
+    own: tuple[Verdict, ...] = ()
+    """What each judge says, where there are several."""
+    agreement: Agreement | None = None
+    """How far they agree, where there are several."""
+
+    def judgements(self, number: int) -> tuple[Judgement, ...]:
+        """Return all that was said of a candidate alone, first what counts."""
+        everyone = (self.verdict, *self.own)
+        return tuple(one for said in everyone for rated in said.ratings[number : number + 1] for one in rated)
+
+    def comparisons(self) -> tuple[Comparison, ...]:
+        """Return all that was said of two candidates side by side, first what counts."""
+        return tuple(one for said in (self.verdict, *self.own) for one in said.comparisons)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +70,7 @@ class _Seat:
     decide: Callable[[Case, Asks], Awaitable[Verdict]]
 
 
-def prepare_jury(judges: Mapping[str, JudgeSettings], vote: Vote) -> Jury:
+def prepare_jury(judges: Mapping[str, JudgeSettings], vote: Rule) -> Jury:
     """Check the judges once.
 
     Args:
@@ -75,12 +90,15 @@ def prepare_jury(judges: Mapping[str, JudgeSettings], vote: Vote) -> Jury:
 
     async def rule(case: Case, asks: Asks) -> Ruling:
         verdicts = []
-        for outcome in await together(partial(seat.decide, case, asks) for seat in seats):
+        for outcome in await at_once(partial(seat.decide, case, asks) for seat in seats):
             if isinstance(outcome, RowError):
                 raise outcome  # the others' verdict would be another one when the row is tried again
             verdicts.append(outcome)
         told = tuple(_told(seat, verdict) for seat, verdict in zip(seats, verdicts, strict=True))
-        return Ruling(_one_of(verdicts, [seat.name for seat in seats], vote), told)
+        if len(verdicts) == 1:
+            return Ruling(verdicts[0], told)
+        panel = panel_of(verdicts, scorer=panel_name([seat.name for seat in seats]), rule=vote)
+        return Ruling(panel.verdict, told, tuple(verdicts), panel.agreement)
 
     return Jury(check, rule)
 
@@ -94,10 +112,20 @@ def judge_models(judges: Mapping[str, JudgeSettings]) -> dict[str, Model]:
     }
 
 
-def _one_of(verdicts: Sequence[Verdict], names: Sequence[str], vote: Vote) -> Verdict:
-    if len(verdicts) == 1:
-        return verdicts[0]
-    return panel_of(verdicts, scorer=f"panel of {', '.join(names)}", rule=vote).verdict
+def judge_marks(judges: Mapping[str, JudgeSettings]) -> dict[str, str]:
+    """Return the SHA-256 of each file that decides what the judges say, by the key that names it.
+
+    Raises:
+        ParameterError: such a file cannot be read.
+    """
+    marks: dict[str, str] = {}
+    for place, settings in judges.items():
+        part = annotator(settings.kind, place)
+        if isinstance(part, Judge) and part.marks:
+            parsed = settings_of(part, settings.params, settings.kind, place)
+            found = prepared(partial(part.marks, parsed), place)
+            marks |= {f"{place}.params.{key}": digest for key, digest in found.items()}
+    return marks
 
 
 def _told(seat: _Seat, verdict: Verdict) -> dict[str, str]:
@@ -120,7 +148,7 @@ def _seat(place: str, settings: JudgeSettings, name: str) -> _Seat:
         checker = replace(checker_of(part, settings.params, settings.kind, place), kind=name)
 
         async def verify(case: Case, asks: Asks) -> Verdict:
-            return verdict_of(checker, checked_all(checker, case))
+            return verdict_of(checker, await asyncio.to_thread(checked_all, checker, case))
 
         return _Seat(name, settings.kind, lambda case: None, verify)
     parsed = settings_of(part, settings.params, settings.kind, place)

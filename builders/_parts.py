@@ -51,6 +51,18 @@ def settings_of(part: Judge[Any] | Verifier[Any], params: dict[str, Any], kind: 
     return parsed
 
 
+def code_of(kind: str, params: dict[str, Any], place: str) -> str | None:
+    """Return the user's code that a verifier would run, as ``module:function``; nothing is imported.
+
+    Raises:
+        ParameterError: there is no such annotator, or its parameters do not fit.
+    """
+    part = annotator(kind, place)
+    if not isinstance(part, Verifier) or part.runs_code is None:
+        return None
+    return part.runs_code(settings_of(part, params, kind, place))
+
+
 def prepared(prepare: Callable[[], T], place: str) -> T:
     """Prepare a part; what it complains of names its place.
 

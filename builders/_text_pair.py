@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from pairwright.annotators._votes import Agreement
 from pairwright.builders import Built, Run, Settle
 from pairwright.builders._candidates import Line
 from pairwright.pairings import Chosen
@@ -51,6 +52,8 @@ class Judged:
     comparisons: tuple[Comparison, ...] = ()
     judged_by: tuple[Mapping[str, str], ...] = ()
     """Who judged, for provenance."""
+    agreement: Agreement | None = None
+    """How far several judges agree about the row's answers, for provenance."""
 
     def source_row(self) -> SourceRow:
         """Return the row as it goes to the config ``candidates``."""
@@ -147,14 +150,20 @@ def _left(one: Built, kept: Sequence[bool]) -> Built:
         return one
     pairs = tuple(pair for pair, stays in zip(one.pairs, kept, strict=True) if stays)
     gone = [pair for pair, stays in zip(one.pairs, kept, strict=True) if not stays]
-    rejects = [_unbalanced(pair) for pair in gone]
+    rejects = [_unbalanced(pair, _record_id(one)) for pair in gone]
     if not pairs:
         rejects.append(replace(rejects[0], scope="row", message=f"all {len(gone)} pairs of the row"))
     return replace(one, pairs=pairs, rejects=(*one.rejects, *rejects))
 
 
-def _unbalanced(pair: Pair) -> Reject:
-    record_id = str(json.loads(pair.provenance or "{}")["record_id"])
+def _record_id(one: Built) -> str:
+    """Return the record id of a row that gave pairs of candidates, and so has them."""
+    if one.candidates is None:
+        raise AssertionError("pairs of candidates without the candidates")
+    return one.candidates.record_id
+
+
+def _unbalanced(pair: Pair, record_id: str) -> Reject:
     sides = f"{length(pair.chosen)} words over {length(pair.rejected)}"
     return Reject(record_id, "length_balance", "pair", "pairing", f"{pair.id}: {sides}", pair.source_id)
 
@@ -206,6 +215,8 @@ def _provenance(making: Making, judged: Judged, chosen: Chosen, group: Group) ->
     told["rejected"] = _side(judged.candidates[chosen.rejected])
     if judged.judged_by:
         told["judged_by"] = [dict(one) for one in judged.judged_by]
+    if judged.agreement:
+        told["agreement"] = {"agreed": judged.agreement.agreed, "compared": judged.agreement.compared}
     if judged.row.provenance:
         told["of_source"] = judged.row.provenance
     return json.dumps(told, ensure_ascii=False)

@@ -9,8 +9,8 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from pairwright.builders import Asks, Run
+from pairwright.builders._at_once import at_once
 from pairwright.builders._changed import Changed, Seen, changed_aside, prepare_change, without_images
-from pairwright.builders._together import together
 from pairwright.samplers import Model, model_id
 from pairwright.schemas.candidate import Candidate, Side
 from pairwright.schemas.errors import RowError
@@ -119,7 +119,7 @@ def prepare_writers(settings: Written, run: Run) -> Write:
 
     async def write(row: SourceRow, asks: Asks) -> Wrote:
         at_work = _picked(pens, settings.pick, run.seed, row.record_id)
-        wrote = await together(partial(_written, pen, row, asks, run.seed) for pen in at_work)
+        wrote = await at_once(partial(_written, pen, row, asks, run.seed) for pen in at_work)
         candidates: list[Candidate] = []
         rejects: list[Reject] = []
         for pen, one in zip(at_work, wrote, strict=True):
@@ -165,7 +165,7 @@ async def _written(pen: _Pen, row: SourceRow, asks: Asks, seed: int) -> Wrote:
     seen = await pen.see(row)
     temperatures = pen.writer.temperatures
     requests = [_request(pen, one, seen.prompt, _seed(pen, one, row, seed)) for one in temperatures]
-    replies = await together(partial(asks[pen.place], request) for request in requests)
+    replies = await at_once(partial(asks[pen.place], request) for request in requests)
     candidates: list[Candidate] = []
     rejects: list[Reject] = []
     for request, reply in zip(requests, replies, strict=True):

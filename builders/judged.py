@@ -4,20 +4,21 @@ Steps: have candidates written, set aside what can be on no side of a pair, judg
 aspects, form pairs. Everything that was written and said goes to the config ``candidates``.
 """
 
+import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, TypeVar
 
-from pairwright.annotators import Case, Failure, Judge, Verdict
+from pairwright.annotators import Case, Failure, Verdict
+from pairwright.annotators._votes import Rule
 from pairwright.builders import Asks, Built, ConstructAsking, ModelBuilder, Run, Settle
 from pairwright.builders._candidates import Line, candidate_reject, gold_of, in_line, why_too_few
-from pairwright.builders._jury import JudgeSettings, Jury, Ruling, Vote, judge_models, prepare_jury
-from pairwright.builders._parts import annotator
+from pairwright.builders._fitting import check_judges, check_rule, check_sides, giving_of
+from pairwright.builders._jury import JudgeSettings, Jury, Ruling, judge_marks, judge_models, prepare_jury
+from pairwright.builders._parts import code_of
 from pairwright.builders._scoring import Scoring, scores_of
 from pairwright.builders._text_pair import Group, Judged, Making, built, refused, row_reject, settle_by_length
 from pairwright.builders._writers import Write, Written, prepare_writers, writer_models
-from pairwright.pairings import ROOM as PAIRINGS
-from pairwright.pairings import Basis
 from pairwright.pairings._forming import FormPairs, PairingSettings
 from pairwright.pairings._forming import prepare as prepare_forming
 from pairwright.samplers import Model
@@ -27,6 +28,8 @@ from pairwright.schemas.judgement import Judgement
 from pairwright.schemas.reject import Reject
 from pairwright.schemas.seeds import generator
 from pairwright.schemas.source_row import SourceRow
+
+Said = TypeVar("Said", bound=Judgement | Comparison)
 
 
 class JudgedAnswers(Written):
@@ -38,7 +41,7 @@ class JudgedAnswers(Written):
     """Who judges."""
     jury: tuple[JudgeSettings, ...] = ()
     """Further judges of the same kind. A rating is then the mean of all; a verdict is what enough of them say."""
-    vote: Vote = "majority"
+    vote: Rule = "majority"
     """How many of several judges must give a rating, or the same verdict: more than half, or all (``unanimous``)."""
     score: Scoring = Scoring()
     """How the aspects become the score that pairing goes by."""
@@ -63,7 +66,7 @@ def prepare(settings: JudgedAnswers, run: Run) -> ConstructAsking:
         form = prepare_forming(settings.pairing)
     except ParameterError as error:
         raise ParameterError(f"pairing.{error}") from error
-    _check_rule(settings)
+    _check_fit(settings)
     bench = _Bench(settings, run, write, jury, form)
 
     async def construct(row: SourceRow, asks: Asks) -> Built:
@@ -91,7 +94,8 @@ class _Bench:
 async def _construct(bench: _Bench, row: SourceRow, asks: Asks, gold: tuple[Candidate, ...]) -> Built:
     settings = bench.settings
     wrote = await bench.write(row, asks)
-    line = in_line(
+    line = await asyncio.to_thread(  # to compare many answers word by word takes long
+        in_line,
         row,
         gold=gold,
         written=wrote.candidates,
@@ -100,18 +104,20 @@ async def _construct(bench: _Bench, row: SourceRow, asks: Asks, gold: tuple[Cand
     )
     rejects = [*wrote.rejects, *line.rejects]
     if line.different < 2:
-        judged, why = Judged(row, line, _unjudged(line)), why_too_few(line, wrote.rejects)
-        return _formed(bench, judged, (), rejects, why)
+        judged = Judged(row, line, _unjudged(line), line.comparisons)
+        why = why_too_few(line, wrote.rejects)
+        return await asyncio.to_thread(_formed, bench, judged, (), rejects, why)
     case = _case(bench, row, line.candidates[: line.different])
     try:
         ruling = await bench.jury.rule(case, asks)
     except RowError as error:
-        return refused(Judged(row, line, _unjudged(line)), error, rejects)
+        return refused(Judged(row, line, _unjudged(line), line.comparisons), error, rejects)
     verdict = ruling.verdict
     judged = _judged(row, line, ruling, settings.score)
     failures = _failures(verdict, judged.candidates[: line.different])
     rejects += _not_judged(row, verdict, failures, line.different)
-    return _formed(bench, judged, verdict.comparisons, rejects, _why_not_judged(verdict, failures, judged))
+    why = _why_not_judged(verdict, failures, judged)
+    return await asyncio.to_thread(_formed, bench, judged, verdict.comparisons, rejects, why)
 
 
 def _formed(
@@ -139,17 +145,24 @@ def _unjudged(line: Line) -> tuple[Candidate, ...]:
 
 def _judged(row: SourceRow, line: Line, ruling: Ruling, scoring: Scoring) -> Judged:
     """Return the candidates with what was said of them. Answers that repeat another one were not judged."""
-    verdict, judged = ruling.verdict, []
-    ratings = verdict.ratings or ((),) * line.different
-    for one, said, score in zip(line.candidates, ratings, scores_of(ratings, scoring, "score"), strict=False):
-        judged.append(replace(one, score=score, judgements=_with(one.judgements, said)))
-    candidates = (*judged, *_unjudged(line)[line.different :])
-    comparisons = line.comparisons if verdict.ratings else verdict.comparisons
-    return Judged(row, line, candidates, comparisons, ruling.judged_by)
+    ratings = ruling.verdict.ratings or ((),) * line.different
+    scores = scores_of(ratings, scoring, "score")
+    judged = tuple(
+        replace(one, score=scores[number], judgements=_with(one.judgements, ruling.judgements(number)))
+        for number, one in enumerate(line.candidates[: line.different])
+    )
+    return Judged(
+        row=row,
+        line=line,
+        candidates=(*judged, *_unjudged(line)[line.different :]),
+        comparisons=_with(line.comparisons, ruling.comparisons()),
+        judged_by=ruling.judged_by,
+        agreement=ruling.agreement,
+    )
 
 
-def _with(before: Sequence[Judgement], said: Sequence[Judgement]) -> tuple[Judgement, ...]:
-    """Return earlier judgements with new ones, which take the place of their scorer's earlier ones."""
+def _with(before: Sequence[Said], said: Sequence[Said]) -> tuple[Said, ...]:
+    """Return what was said before with what is new, which takes the place of its scorers' earlier words."""
     scorers = {one.scorer for one in said}
     return (*(one for one in before if one.scorer not in scorers), *said)
 
@@ -187,22 +200,12 @@ def _why_not_judged(verdict: Verdict, failures: Sequence[Failure], judged: Judge
     return RowError(failures[0].reason, "judge", "; ".join(messages))
 
 
-def _check_rule(settings: JudgedAnswers) -> None:
-    """Raise ParameterError where the rule goes by what a judge never says: no row would ever give a pair."""
-    rule = settings.pairing.rule
-    basis: Basis = PAIRINGS.get(rule).basis
-    for place, judge in _judges(settings).items():
-        part = annotator(judge.kind, place)
-        gives = part.gives if isinstance(part, Judge) else "scores"
-        if basis == "scores" and gives == "comparisons":
-            raise ParameterError(
-                f"pairing.rule: {rule} goes by scores, and {place}.kind {judge.kind} compares; take preferences"
-            )
-        if basis == "comparisons" and gives == "scores":
-            raise ParameterError(
-                f"pairing.rule: {rule} goes by comparisons, and {place}.kind {judge.kind} rates; "
-                "take best_worst or another rule that goes by scores"
-            )
+def _check_fit(settings: JudgedAnswers) -> None:
+    """Raise ParameterError where judges, weights and pairing rule do not fit, so that no row would ever give a pair."""
+    judges = [giving_of(one.kind, one.params, place) for place, one in _judges(settings).items()]
+    check_judges(judges, settings.vote, settings.score.weights)
+    check_rule(settings.pairing, judges)
+    check_sides(settings.pairing, [one.side for one in settings.samplers])
 
 
 def _judges(settings: JudgedAnswers) -> dict[str, JudgeSettings]:
@@ -211,6 +214,15 @@ def _judges(settings: JudgedAnswers) -> dict[str, JudgeSettings]:
 
 def _models(settings: JudgedAnswers) -> Mapping[str, Model]:
     return {**writer_models(settings), **judge_models(_judges(settings))}
+
+
+def _marks(settings: JudgedAnswers) -> Mapping[str, str]:
+    return judge_marks(_judges(settings))
+
+
+def _runs_code(settings: JudgedAnswers) -> Mapping[str, str]:
+    named = {place: code_of(one.kind, one.params, place) for place, one in _judges(settings).items()}
+    return {place: code for place, code in named.items() if code}
 
 
 def _settle(settings: JudgedAnswers) -> Settle | None:
@@ -224,4 +236,6 @@ PART = ModelBuilder(
     summary="models write answers, a judge rates or compares them, pairs are formed by what it says",
     source="Silkie (arXiv 2312.10665), LLaVA-Hound (2404.01258), SIMA (2405.15973), 3D-CT-GPT++, INTERACTIVECOT",
     settle=_settle,
+    marks=_marks,
+    runs_code=_runs_code,
 )

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from statistics import fmean
 
+from pairwright.annotators._votes import voices
 from pairwright.builders import Builder, Built, Construct, Neighbours, Run, Settle
 from pairwright.builders._candidates import Line, candidate_reject, in_line, why_too_few
 from pairwright.builders._scoring import Scoring, scores_of
@@ -28,7 +29,8 @@ class Rescoring(Scoring):
     """How a new score is made of the judgements that candidates have."""
 
     scorer: str | None = None
-    """Whose judgements; if not given, the mean of the scores that each scorer's judgements make."""
+    """Whose judgements, and whose comparisons; if not given, the mean of the scores that each scorer's judgements make. Of
+    several judges that voted, their common word counts, and a single one's only where it is named here."""
 
 
 class PairedAnswers(Settings):
@@ -51,7 +53,7 @@ def prepare(settings: PairedAnswers, run: Run) -> Construct:
     except ParameterError as error:
         raise ParameterError(f"pairing.{error}") from error
     making = Making("paired", settings.pairing.rule, run)
-    by_scores = PAIRINGS.get(settings.pairing.rule).basis == "scores"
+    by_scores = PAIRINGS.get(settings.pairing.rule).basis in ("scores", "ranks")
 
     def construct(row: SourceRow, neighbours: Neighbours) -> Built:
         line = in_line(row)
@@ -60,7 +62,7 @@ def prepare(settings: PairedAnswers, run: Run) -> Construct:
         except RowError as error:
             return Built(rejects=(*line.rejects, row_reject(row, error)), candidates=row)
         rng = generator(run.seed, row.record_id, "pairing")
-        group = Group(form(candidates, _running(line), rng))
+        group = Group(form(candidates, _running(line, settings.score), rng))
         rejects = [*line.rejects, *(_unscored(row, candidates, group.formed) if by_scores else ())]
         judged = Judged(row, line, candidates, line.comparisons)
         why = why_too_few(line, ()) if line.usable < 2 else None
@@ -69,9 +71,13 @@ def prepare(settings: PairedAnswers, run: Run) -> Construct:
     return construct
 
 
-def _running(line: Line) -> tuple[Comparison, ...]:
-    """Return the comparisons of two usable candidates."""
-    return tuple(one for one in line.comparisons if max(one.first, one.second) < line.usable)
+def _running(line: Line, rescoring: Rescoring | None) -> tuple[Comparison, ...]:
+    """Return the comparisons that count, of two usable candidates."""
+    named = rescoring.scorer if rescoring else None
+    counted = voices(one.scorer for one in line.comparisons) if named is None else (named,)
+    return tuple(
+        one for one in line.comparisons if one.scorer in counted and max(one.first, one.second) < line.usable
+    )
 
 
 def _unscored(row: SourceRow, candidates: Sequence[Candidate], formed: Formed) -> Iterator[Reject]:
@@ -87,11 +93,12 @@ def _scored(line: Line, rescoring: Rescoring | None) -> tuple[Candidate, ...]:
     usable = line.candidates[: line.usable]
     if rescoring is None:
         return usable
-    scorers = dict.fromkeys(one.scorer for candidate in usable for one in candidate.judgements)
-    if rescoring.scorer is not None and scorers and rescoring.scorer not in scorers:
-        told = f"{rescoring.scorer} judged none of the answers; there are judgements of {', '.join(scorers)}"
+    raters = list(dict.fromkeys(one.scorer for candidate in usable for one in candidate.judgements))
+    known = dict.fromkeys([*raters, *(one.scorer for one in line.comparisons)])
+    if rescoring.scorer is not None and known and rescoring.scorer not in known:
+        told = f"{rescoring.scorer} judged none of the answers; there are judgements of {', '.join(known)}"
         raise RowError("no_score", "score.scorer", told)
-    taken = [rescoring.scorer] if rescoring.scorer is not None else list(scorers)
+    taken = [rescoring.scorer] if rescoring.scorer is not None else voices(raters)
     try:
         columns = [scores_of([_by(one, scorer) for one in usable], rescoring, "score") for scorer in taken]
     except ParameterError as error:  # here what was judged is the row's affair, not the recipe's

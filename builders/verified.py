@@ -5,6 +5,7 @@ pairs. Prompts of which every answer is right, or every one wrong, give no pair;
 MMPR, and stand in the config ``candidates`` with all that was written.
 """
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal
@@ -15,6 +16,8 @@ from pairwright.annotators import Case, Checked
 from pairwright.builders import Asks, Built, ConstructAsking, ModelBuilder, Run, Settle
 from pairwright.builders._candidates import Line, candidate_reject, gold_of, in_line, why_too_few
 from pairwright.builders._checking import Checker, checked_all, prepare_checker
+from pairwright.builders._fitting import check_rule, check_sides, giving_of
+from pairwright.builders._parts import code_of
 from pairwright.builders._text_pair import Group, Judged, Making, built, row_reject, settle_by_length
 from pairwright.builders._writers import Write, Written, prepare_writers, writer_models
 from pairwright.pairings._forming import Formed, FormPairs, PairingSettings
@@ -112,6 +115,7 @@ def prepare(settings: VerifiedAnswers, run: Run) -> ConstructAsking:
         form = prepare_forming(_pairing(settings))
     except ParameterError as error:
         raise ParameterError(f"pairing.{error}") from error
+    _check_fit(settings)
     bench = _Bench(settings, run, prepare_writers(settings, run), checkers, form)
 
     async def construct(row: SourceRow, asks: Asks) -> Built:
@@ -129,7 +133,10 @@ def prepare(settings: VerifiedAnswers, run: Run) -> ConstructAsking:
             written=[replace(one, side="rejected") if gold else one for one in wrote.candidates],
             truncated=settings.truncated,
         )
-        return _built(bench, row, line, wrote.rejects, checker=checker, reference=reference)
+        # Checking takes long, and other rows' answers arrive meanwhile.
+        return await asyncio.to_thread(
+            _built, bench, row, line, wrote.rejects, checker=checker, reference=reference
+        )
 
     return construct
 
@@ -140,6 +147,15 @@ def _pairing(settings: VerifiedAnswers) -> PairingSettings:
     if pairing.rule != "product" or "cut" in pairing.params:
         return pairing
     return pairing.model_copy(update={"params": {**pairing.params, "cut": settings.right_at}})
+
+
+def _check_fit(settings: VerifiedAnswers) -> None:
+    """Raise ParameterError where the rule goes by what verifiers never say: no row would ever give a pair."""
+    givings = [giving_of(one.kind, one.params, f"verifiers.{n}") for n, one in enumerate(settings.verifiers)]
+    # `right_at` wants the higher number to be the better one, whichever verifier it comes from.
+    check_rule(settings.pairing, [replace(one, may_rank=False) for one in givings])
+    if settings.gold == "none":
+        check_sides(settings.pairing, [one.side for one in settings.samplers])
 
 
 def _reference(settings: VerifiedAnswers, row: SourceRow) -> str | None:
@@ -238,6 +254,12 @@ def _models(settings: VerifiedAnswers) -> Mapping[str, Model]:
     return writer_models(settings)
 
 
+def _runs_code(settings: VerifiedAnswers) -> Mapping[str, str]:
+    places = {f"verifiers.{number}": one for number, one in enumerate(settings.verifiers)}
+    named = {place: code_of(one.kind, one.params, place) for place, one in places.items()}
+    return {place: code for place, code in named.items() if code}
+
+
 def _settle(settings: VerifiedAnswers) -> Settle | None:
     return settle_by_length(settings.pairing.balance_length)
 
@@ -249,4 +271,5 @@ PART = ModelBuilder(
     summary="models write answers, a rule checks the final answers, right ones stand over wrong ones",
     source="MMPR (arXiv 2411.10442), MAVIS (2407.08739), LMM-R1 (2503.07536), VLM-R1 (2504.07615)",
     settle=_settle,
+    runs_code=_runs_code,
 )

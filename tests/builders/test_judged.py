@@ -2,14 +2,17 @@
 
 import asyncio
 import json
+import threading
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from pairwright.builders import ROOM, Built, Run
+from pairwright.pairings._forming import prepare as prepare_forming
 from pairwright.samplers import model_id
-from pairwright.schemas.candidate import Candidate
+from pairwright.schemas.candidate import Candidate, Comparison
 from pairwright.schemas.errors import ModelError, ParameterError, RowError
 from pairwright.schemas.judgement import Judgement
 from pairwright.schemas.request import Answer, Request, request_key
@@ -195,8 +198,48 @@ def test_a_jury_gives_the_mean_of_its_ratings(build: Build, row: Rows, model: An
     built = build("judged", parameters, row(), asks)
     [pair] = built.pairs
     assert (pair.score_chosen, pair.score_rejected) == (4.5, 1.5)
-    assert {one.scorer for one in pair.scores} == {"panel of judge, second"}
-    assert [one["name"] for one in json.loads(pair.provenance or "")["judged_by"]] == ["judge", "second"]
+    told = json.loads(pair.provenance or "")
+    assert [one["name"] for one in told["judged_by"]] == ["judge", "second"]
+    assert told["agreement"] == {"agreed": 1, "compared": 1}
+    assert [(one.target, one.scorer, one.value) for one in pair.scores] == [
+        ("chosen", "panel of judge, second", 4.5),
+        ("chosen", "judge", 5.0),
+        ("chosen", "second", 4.0),
+        ("rejected", "panel of judge, second", 1.5),
+        ("rejected", "judge", 2.0),
+        ("rejected", "second", 1.0),
+    ]
+    assert built.candidates is not None
+    kept = built.candidates.candidates[0].judgements
+    assert [(one.scorer, one.value, one.rationale) for one in kept] == [
+        ("panel of judge, second", 4.5, None),
+        ("judge", 5.0, "truth of it"),
+        ("second", 4.0, "truth of it"),
+    ]
+
+
+def test_each_judge_of_a_jury_keeps_its_comparisons(
+    build: Build, row: Rows, model: Any, comparing_judge: Any
+) -> None:
+    asks = {"samplers.0": model([CUP, DOG])}
+    for place, order in (("judge", [CUP, DOG]), ("jury.0", [CUP, DOG]), ("jury.1", [DOG, CUP])):
+        asks[place] = comparing_judge(order)
+    judges = [{"kind": "pairwise", "model": name} for name in "abc"]
+    parameters = {
+        "samplers": [{"model": "w", "n": 2}],
+        "judge": judges[0],
+        "jury": judges[1:],
+        "pairing": {"rule": "preferences"},
+    }
+    built = build("judged", parameters, row(), asks)
+    assert _said(built) == [(CUP, DOG)]
+    wanted = [("panel of a, b, c", 1.0), ("a", 1.0), ("b", 1.0), ("c", -1.0)]
+    assert [(one.scorer, one.value) for one in built.pairs[0].scores] == wanted
+    assert json.loads(built.pairs[0].provenance or "")["agreement"] == {"agreed": 1, "compared": 3}
+    again = build("paired", {"pairing": {"rule": "preferences"}}, built.candidates, {})
+    assert _said(again) == [(CUP, DOG)]  # by the panel; all four verdicts would not be unanimous
+    by_c = {"pairing": {"rule": "preferences"}, "score": {"scorer": "c"}}
+    assert _said(build("paired", by_c, built.candidates, {})) == [(DOG, CUP)]
 
 
 def test_jurors_of_the_same_model_are_told_apart(
@@ -262,7 +305,9 @@ def test_a_weight_for_nothing_stops_the_run(build: Build, row: Rows, model: Any,
         "judge": LISTWISE,
         "score": {"weights": {"helpful": 1}},
     }
-    with pytest.raises(ParameterError, match="no aspect 'helpful' was judged"):
+    with pytest.raises(
+        ParameterError, match=r"no 'helpful' among aspects that are judged\. Did you mean 'helpfulness'"
+    ):
         build("judged", parameters, row(), asks)
 
 
@@ -392,6 +437,59 @@ def test_a_judge_without_a_verdict_is_the_rows_reason(build: Build, row: Rows, m
     assert len(asks["judge"].requests) == 2  # asked again
 
 
+@pytest.mark.parametrize("fault", ["no verdict", "refused", "one answer"])
+def test_what_the_source_compared_stays_where_nobody_could_judge(
+    build: Build, row: Rows, model: Any, fault: str
+) -> None:
+    def says(request: Request) -> list[str]:
+        if fault == "refused":
+            raise RowError("call_failed", None, "timed out")
+        return ["I would rather not say."]
+
+    earlier = Comparison(0, 1, "second", "ann", 2.0, "seen")
+    texts = (CUP, CUP) if fault == "one answer" else (CUP, DOG)
+    given = row(candidates=tuple(map(Candidate, texts)), comparisons=(earlier,))
+    built = build("judged", {"judge": LISTWISE}, given, {"judge": model(says)})
+    assert built.pairs == ()
+    assert built.candidates is not None
+    assert built.candidates.comparisons == (earlier,)
+
+
+def test_a_judge_takes_the_place_of_its_own_earlier_comparisons_only(
+    build: Build, row: Rows, comparing_judge: Any
+) -> None:
+    ann, old = Comparison(0, 1, "second", "ann"), Comparison(0, 1, "second", "judge")
+    given = row(candidates=(Candidate(CUP), Candidate(DOG)), comparisons=(old, ann))
+    parameters = {"judge": {"kind": "pairwise", "model": "judge"}, "pairing": {"rule": "preferences"}}
+    built = build("judged", parameters, given, {"judge": comparing_judge([CUP, DOG])})
+    assert _said(built) == [(CUP, DOG)]
+    assert built.candidates is not None
+    kept = [(one.scorer, one.outcome) for one in built.candidates.comparisons]
+    assert kept == [("ann", "second"), ("judge", "first")]
+
+
+def test_forming_leaves_the_loop_to_other_rows(
+    build: Build, row: Rows, model: Any, rating_judge: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads = []
+
+    def prepare(settings: Any) -> Any:
+        form = prepare_forming(settings)
+
+        def formed(*given: Any) -> Any:
+            threads.append(threading.current_thread())
+            return form(*given)
+
+        return formed
+
+    monkeypatch.setattr("pairwright.builders.judged.prepare_forming", prepare)
+    for said in ([CUP, DOG], [CUP, CUP]):
+        asks = {"samplers.0": model(said), "judge": rating_judge(RATED)}
+        build("judged", {"samplers": [{"model": "w", "n": 2}], "judge": LISTWISE}, row(), asks)
+    assert len(threads) == 2
+    assert threading.main_thread() not in threads
+
+
 def test_equal_answers_are_a_tie(build: Build, row: Rows, model: Any, rating_judge: Any) -> None:
     asks = {"samplers.0": model([CUP, DOG]), "judge": rating_judge(_truth(cup=3, dog=3))}
     built = build("judged", {"samplers": [{"model": "w", "n": 2}], "judge": POINT}, row(), asks)
@@ -475,6 +573,7 @@ def test_lengths_are_balanced_over_a_shard(build: Build, row: Rows, model: Any, 
     assert part.settle is not None
     settle = part.settle(part.settings.model_validate(parameters))
     assert settle is not None
+    shard = [replace(one, pairs=tuple(replace(pair, provenance=None) for pair in one.pairs)) for one in shard]
     settled = settle(shard)
     assert [len(one.pairs) for one in settled] == [1, 1, 0]
     assert [(one.scope, one.reason, one.record_id) for one in settled[2].rejects] == [

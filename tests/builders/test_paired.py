@@ -94,6 +94,28 @@ def test_several_scorers_count_alike(build: Build, row: Rows) -> None:
     assert _said(build("paired", by_ann, row(candidates=candidates), {})) == [("A", "B"), ("A", "C")]
 
 
+def test_a_panels_word_counts_once(build: Build, row: Rows) -> None:
+    """Its members' own judgements stand beside it, and somebody else's count as before."""
+
+    def said(text: str, panel: float, ann: float, bob: float, eve: float) -> Candidate:
+        by = {"panel of ann, bob": panel, "ann": ann, "bob": bob, "eve": eve}
+        judgements = tuple(Judgement("candidate", name, "good", value) for name, value in by.items())
+        return Candidate(text, judgements=judgements)
+
+    given = row(candidates=(said("A", 4, 5, 3, 2), said("B", 1, 1, 1, 3)))
+    [pair] = build("paired", {"score": {}}, given, {}).pairs
+    assert (pair.score_chosen, pair.score_rejected) == (3.0, 2.0)
+    [pair] = build("paired", {"score": {"scorer": "ann"}}, given, {}).pairs
+    assert (pair.score_chosen, pair.score_rejected) == (5.0, 1.0)
+
+
+def test_ranks_of_the_source_make_pairs(build: Build, row: Rows) -> None:
+    given = row(candidates=(Candidate("A", score=2), Candidate("B", score=1), Candidate("C")))
+    built = build("paired", {"pairing": {"rule": "ranks"}}, given, {})
+    assert _said(built) == [("B", "A")]
+    assert _reasons(built) == [("candidate", "no_score")]
+
+
 @pytest.mark.parametrize("score", [{"scorer": "eve"}, {"weights": {"truth": 1}}])
 def test_judgements_that_a_row_lacks_reject_it(build: Build, row: Rows, score: Any) -> None:
     built = build("paired", {"score": score}, row(candidates=THREE), {})

@@ -1,6 +1,9 @@
 """The verified builder, row by row."""
 
 import json
+import sys
+import threading
+import types
 from collections.abc import Callable
 from typing import Any
 
@@ -226,6 +229,28 @@ def test_what_a_verifier_cannot_take_costs_one_answer(build: Build, row: Rows, m
     built = build("verified", parameters, given, {})
     assert _said(built) == [("Step 0", "Step 1")]
     assert _reasons(built) == [("candidate", "no_score")]
+
+
+@pytest.mark.parametrize("builder", ["verified", "judged"])
+def test_checking_leaves_the_loop_to_other_rows(
+    build: Build, row: Rows, monkeypatch: pytest.MonkeyPatch, builder: str
+) -> None:
+    threads = []
+
+    def score(question: str, answer: str, reference: str | None) -> float:
+        threads.append(threading.current_thread())
+        return float(len(answer))
+
+    module = types.ModuleType("scoring_of_this_test")
+    module.score = score  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    external = {"kind": "external", "params": {"function": f"{module.__name__}:score"}}
+    asked: dict[str, Any] = {"judge": external} if builder == "judged" else {"verifiers": [external]}
+    given = row(candidates=(Candidate("A"), Candidate("A cup")), ground_truth="cup")
+    built = build(builder, asked | {"pairing": {"rule": "margin"}}, given, {})
+    assert _said(built) == [("A cup", "A")]
+    assert len(threads) == 2
+    assert threading.main_thread() not in threads
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from pairwright.schemas.errors import RowError
 T = TypeVar("T")
 
 
-async def together(asked: Iterable[Callable[[], Awaitable[T]]]) -> list[T | RowError]:
+async def at_once(asked: Iterable[Callable[[], Awaitable[T]]]) -> list[T | RowError]:
     """Call and await all at the same time; return results in order, a RowError in the place of what failed with one.
 
     Any other exception ends the rest and is raised as it is. Where several failed in the same moment, the first is
