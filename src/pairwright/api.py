@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pairwright.responses.ledger import Spent
     from pairwright.runs.manifest import Counts
     from pairwright.runs.run_file import Identity, RunFile
+    from pairwright.schemas.reasons import Reason
     from pairwright.schemas.validate import Problem
     from pairwright.sources import Source
 
@@ -75,11 +76,15 @@ def build(
     ready = (recipe if isinstance(recipe, Recipe) else load_recipe(recipe)).placed(
         source=source, out=out, seed=seed
     )
-    return _build(ready, limit=limit, workers=workers, watch=watch, again=False)
+    return _build(ready, limit=limit, workers=workers, watch=watch)
 
 
 def retry(
-    folder: str | Path, *, overrides: Sequence[str] = (), watch: "Callable[[Progress], None] | None" = None
+    folder: str | Path,
+    *,
+    overrides: Sequence[str] = (),
+    refused: bool = False,
+    watch: "Callable[[Progress], None] | None" = None,
 ) -> Outcome:
     """Build those shards of a run again that hold rejects which may succeed now; answers that are stored are not asked for.
 
@@ -87,6 +92,7 @@ def retry(
         folder: folder of the run.
         overrides: ``key=value`` lines as for :func:`pairwright.recipe.load_recipe`, for example another
             ``judge.base_url``. Only keys that do not decide which rows come out may change.
+        refused: also ask again what the models refused, for example after a server was set up wrongly.
         watch: called with the progress.
 
     Raises:
@@ -96,13 +102,15 @@ def retry(
     from pairwright.recipe import stored_recipe
     from pairwright.runs import run_file
     from pairwright.schemas.errors import RunError
+    from pairwright.schemas.reasons import MAY_SUCCEED_LATER
 
     place = Path(folder)
     run = run_file.read(place)
     if run is None:
         raise RunError(f"{place} holds no run: there is no {run_file.NAME} in it")
     ready = stored_recipe(run.recipe, overrides).placed(source=None, out=place, seed=None)
-    return _build(ready, limit=run.identity.limit, workers=None, watch=watch, again=True)
+    again: tuple[Reason, ...] = (*MAY_SUCCEED_LATER, *(("call_refused",) if refused else ()))
+    return _build(ready, limit=run.identity.limit, workers=None, watch=watch, again=again)
 
 
 def pair(
@@ -132,7 +140,7 @@ def pair(
 
     _at_least_one("workers", workers)
     ready = pairing_recipe(Path(folder), rule, overrides).placed(source=None, out=out, seed=None)
-    return _build(ready, limit=None, workers=workers, watch=watch, again=False)
+    return _build(ready, limit=None, workers=workers, watch=watch)
 
 
 def _build(
@@ -141,11 +149,12 @@ def _build(
     limit: int | None,
     workers: int | None,
     watch: "Callable[[Progress], None] | None",
-    again: bool,
+    again: "Collection[Reason]" = (),
 ) -> Outcome:
-    """Build what is missing of a run; with ``again`` also the shards whose rejects may succeed now."""
+    """Build what is missing of a run, and the shards with rejects of the reasons ``again``."""
     from pairwright.card import write_card
     from pairwright.executors import Job
+    from pairwright.responses.refusals import forget_refusals
     from pairwright.runs import folder as run_folder
     from pairwright.runs import manifest
     from pairwright.runs.run_file import Identity, versions
@@ -158,13 +167,15 @@ def _build(
     run_folder.refuse_strangers(folder)
     with run_folder.locked(folder) as lock:
         damaged = run_folder.damaged(folder)
-        retried = run_folder.may_succeed_now(folder) if again else ()
+        retried = run_folder.with_rejects(folder, again)
         earlier = run_folder.earlier(folder, ready, identity, whole=not (damaged or retried))
         finished = earlier is not None and earlier.status == "finished" and not (damaged or retried)
         if not finished:
             manifest.begin(folder)
             record = _Record(folder, ready, identity, earlier)
             record.write("running")
+            if "call_refused" in again:
+                forget_refusals(ready.responses(), record.name)
             manifest.drop(folder, (*damaged, *retried))
             run_folder.clean(folder)
             job = Job(folder.absolute(), ready, limit, identity.files)

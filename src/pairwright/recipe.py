@@ -20,6 +20,7 @@ from pairwright.builders import Builder, Construct, ConstructAsking, ModelBuilde
 from pairwright.pairings._forming import PairingSettings
 from pairwright.recipe_problems import problems_of
 from pairwright.recipes import packaged
+from pairwright.responses.asking import check_models
 from pairwright.responses.settings import Budget
 from pairwright.samplers import Model
 from pairwright.samplers import checked as checked_model
@@ -127,7 +128,8 @@ class Recipe:
         """Return the models that will be asked, by the name under which they stand in ``parameters``.
 
         Raises:
-            RecipeError: one of them cannot be asked: it has no name, or an option that its sampler does not know.
+            RecipeError: one of them cannot be asked: it has no name, or an option that its sampler does not know; or the
+                budget does not fit them.
         """
         if not isinstance(self.builder, ModelBuilder):
             return {}
@@ -135,7 +137,16 @@ class Recipe:
         problems = [problem for name, model in models.items() if (problem := _model_problem(name, model))]
         if problems:
             raise RecipeError(self.name, problems)
+        try:
+            check_models(models, self.file.budget)
+        except ParameterError as error:
+            raise RecipeError(self.name, [str(error)]) from error
         return models
+
+    def runs_code(self) -> Mapping[str, str]:
+        """Return the user's own functions that are run, as ``module:function``, by where the parameters name them."""
+        asks = self.builder.runs_code if isinstance(self.builder, ModelBuilder) else None
+        return asks(self.parameters) if asks else {}
 
     def responses(self) -> Path:
         """Return the file of the response store."""
@@ -158,6 +169,8 @@ class Recipe:
         for key in ("about", "budget"):
             plain.pop(key)
         plain["parameters"] = _without_calls(plain["parameters"])
+        if isinstance(self.builder, ModelBuilder) and self.builder.marks:
+            plain["marks"] = dict(self.builder.marks(self.parameters))
         for block, key in _PLACES:
             plain[block].pop(key, None)
         return sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()

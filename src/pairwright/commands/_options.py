@@ -1,9 +1,12 @@
 """What `build` and `check` are called with: one list, so that either's command line is good for the other."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from pairwright.recipe import Recipe
 
 _ARGUMENTS: tuple[Callable[[Callable[..., Any]], Callable[..., Any]], ...] = (
     click.argument("recipe"),
@@ -33,3 +36,9 @@ def build_arguments(command: Callable[..., Any]) -> Callable[..., Any]:
     for argument in reversed(_ARGUMENTS):
         command = argument(command)
     return command
+
+
+def tell_code(recipe: "Recipe") -> None:
+    """Say which functions of the user's a recipe runs: whoever builds somebody else's recipe must know."""
+    for place, function in recipe.runs_code().items():
+        click.echo(f"pairwright: {place} runs your code: {function}", err=True)

@@ -12,7 +12,12 @@ import click
     multiple=True,
     help="Change a key that does not decide which rows come out, such as judge.base_url or judge.calls.timeout_s.",
 )
-def command(folder: str, overrides: tuple[str, ...]) -> None:
+@click.option(
+    "--refused",
+    is_flag=True,
+    help="Also ask again what the models refused, for example after a server was set up wrongly.",
+)
+def command(folder: str, overrides: tuple[str, ...], refused: bool) -> None:
     """Try again what failed in DIR for a reason that may be gone: calls that failed, pictures that were missing.
 
     Answers that are stored are not asked for again, and nothing else changes.
@@ -23,4 +28,4 @@ def command(folder: str, overrides: tuple[str, ...]) -> None:
     from pairwright.api import retry
     from pairwright.commands._running import run_and_tell
 
-    run_and_tell(folder, lambda watch: retry(folder, overrides=overrides, watch=watch))
+    run_and_tell(folder, lambda watch: retry(folder, overrides=overrides, refused=refused, watch=watch))

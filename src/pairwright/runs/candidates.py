@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 import pyarrow as pa
 
+from pairwright.annotators._votes import voices
 from pairwright.builders._checking import CORRECT
 from pairwright.runs.spread import Axis, Spread, Tally, axis_of
 
@@ -303,6 +304,8 @@ def _sides(answers: Sequence[Row], said: Row) -> tuple[Row, Row] | None:
 def _add_agreement(counts: Candidates, answers: Sequence[Row], comparisons: Sequence[Row]) -> None:
     preferred = _preferences(answers, comparisons)
     for one, other in combinations(sorted(preferred), 2):
+        if len(voices((one, other))) == 1:
+            continue  # a panel and one who sits on it
         shared = preferred[one].keys() & preferred[other].keys()
         said = _kept(counts.agreeing, (one, other), Counter[bool]()) if shared else None
         if said is not None:

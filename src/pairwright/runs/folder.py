@@ -4,7 +4,7 @@ import fcntl
 import json
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
@@ -16,7 +16,7 @@ from pairwright.runs.run_file import Identity, RunFile
 from pairwright.schemas.candidate_table import FOLDER as CANDIDATES
 from pairwright.schemas.errors import RunError
 from pairwright.schemas.pair import FOLDERS
-from pairwright.schemas.reasons import MAY_SUCCEED_LATER
+from pairwright.schemas.reasons import Reason
 
 REJECTS = "rejects"
 WRITTEN = (*dict.fromkeys(FOLDERS.values()), CANDIDATES, REJECTS)
@@ -111,12 +111,12 @@ def damaged(folder: Path) -> tuple[ShardEntry, ...]:
     )
 
 
-def may_succeed_now(folder: Path) -> tuple[ShardEntry, ...]:
-    """Return the shards of the manifest with rejects whose cause may be gone by now."""
+def with_rejects(folder: Path, reasons: Collection[Reason]) -> tuple[ShardEntry, ...]:
+    """Return the shards of the manifest with rejects of some of these reasons."""
     return tuple(
         entry
-        for entry in manifest.read(folder)
-        if any(MAY_SUCCEED_LATER & reasons.keys() for reasons in entry.counts.rejects.values())
+        for entry in (manifest.read(folder) if reasons else ())
+        if any(reason in found for found in entry.counts.rejects.values() for reason in reasons)
     )
 
 

@@ -292,3 +292,52 @@ def test_retry_of_what_is_no_run(tmp_path: Path) -> None:
     (tmp_path / "rows.jsonl").write_text("{}\n")
     with pytest.raises(RunError, match="is a file: name the folder of a run"):
         pairwright.retry(tmp_path / "rows.jsonl")
+
+
+def test_an_edited_prompt_is_another_run(
+    prompts: Prompts, rated: RecipeFor, double: Any, tmp_path: Path
+) -> None:
+    from pairwright.annotators import _prompts
+
+    own = tmp_path / "judge.md"
+    own.write_text((Path(_prompts.__file__).parent / "prompts" / "pointwise.md").read_text())
+    source, mine = prompts(4), f"judge.params.prompt={own}"
+    pairwright.build(rated(source, "run", mine))
+    assert pairwright.build(rated(source, "run", mine)).already_done
+    own.write_text(own.read_text() + "\nBe strict.\n")
+    with pytest.raises(RunError, match="a file that it names, has changed"):
+        pairwright.build(rated(source, "run", mine))
+
+
+def test_code_of_the_user_is_told(prompts: Prompts, tmp_path: Path) -> None:
+    recipe = tmp_path / "own.yaml"
+    recipe.write_text(
+        "name: own\nbuilder: judged\nparameters:\n"
+        "  judge: {kind: external, params: {function: 'operator:length_hint'}}\n"
+        "  pairing: {rule: margin}\n"
+    )
+    source = prompts(2, candidates=lambda number: ["a", "bb"])
+    code = "from pairwright.cli import main; main()"
+    command = [sys.executable, "-P", "-c", code, "check", str(recipe), "--source", str(source)]
+    told = subprocess.run(command, capture_output=True, text=True, check=False).stderr
+    assert "judge runs your code: operator:length_hint" in told
+
+
+def test_a_budget_in_dollars_needs_prices(prompts: Prompts, rated: RecipeFor, tmp_path: Path) -> None:
+    for verb in (pairwright.check, pairwright.build):
+        with pytest.raises(RecipeError, match="prices"):
+            verb(rated(prompts(2), "run", "budget.usd=1"))
+    assert not (tmp_path / "run").exists()
+
+
+def test_what_was_refused_is_asked_again_when_told_so(
+    prompts: Prompts, rated: RecipeFor, double: Any, tmp_path: Path
+) -> None:
+    double.faults(by_text=[{"contains": "picture 2?", "fault": "bad_request"}])
+    refused = pairwright.build(rated(prompts(6)))
+    assert refused.counts.rejects["row"]["call_refused"] == 1
+    double.faults(by_text=[])
+    assert pairwright.retry(tmp_path / "run").already_done
+    outcome = pairwright.retry(tmp_path / "run", refused=True)
+    assert (outcome.retried, "call_refused" in outcome.counts.rejects.get("row", {})) == (1, False)
+    assert double.stats()["paid_most"] == 1
