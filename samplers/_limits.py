@@ -11,7 +11,8 @@ What is decided here, for every call:
 - *Whose fault*: a request is given up as ``call_failed`` after ``retries`` tries, if others got through meanwhile. If
   nobody did, the server itself is tried with a canary, a request that every server answers: only if that is answered is
   the request at fault. Tries while the breaker is open do not count, and four that a rate limit refused count as one.
-  Where nothing succeeds for ``give_up_after_s``, the model is given up, and no request is blamed.
+  Where nothing succeeds for ``give_up_after_s``, the model is given up, and no request is blamed. Refusals before the
+  first answer are held back until it is known whose fault they are (``_refusals``).
 """
 
 import asyncio
@@ -20,12 +21,14 @@ import math
 import random
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
-from typing import Generic, NoReturn, TypeVar
+from dataclasses import dataclass, field
+from typing import Generic, Literal, NoReturn, TypeVar
 
-from pairwright.samplers import CallSettings
+from pairwright.samplers import CallSettings, FailedCall
 from pairwright.samplers._breaker import Breaker, Kind
 from pairwright.samplers._pace import Bucket, number_of
+from pairwright.samplers._refusals import MOST, Refusals, blamed
+from pairwright.samplers._wire import Usage
 from pairwright.schemas.errors import ModelError, RowError
 
 T = TypeVar("T")
@@ -53,10 +56,21 @@ class TryError(Exception):
     """One try failed, and another may succeed."""
 
     def __init__(
-        self, message: str, kind: Kind, *, overloaded: bool = False, wait: float | None = None
+        self,
+        message: str,
+        kind: Kind,
+        *,
+        overloaded: bool = False,
+        wait: float | None = None,
+        lost: Usage = Usage(),  # noqa: B008 (frozen)
     ) -> None:
-        """``wait``: seconds that the server asks for. ``overloaded``: it asks for fewer calls at once."""
+        """Note how it failed.
+
+        ``wait``: seconds that the server asks for. ``overloaded``: it asks for fewer calls at once. ``lost``: tokens
+        that it took all the same.
+        """
         self.kind = kind
+        self.lost = lost
         self.overloaded = overloaded or kind == "limited"
         self.wait = wait
         super().__init__(message)
@@ -70,6 +84,8 @@ class Done(Generic[T]):
     attempts: int
     seconds: float
     """From the last try to the answer."""
+    lost: Usage
+    """Tokens of the tries that failed."""
 
 
 @dataclass(slots=True)
@@ -83,6 +99,7 @@ class _Tries:
     failed: int = 0
     """Tries that the server's state does not explain."""
     limited: int = 0
+    lost: Usage = field(default_factory=Usage)
 
 
 class Limits:
@@ -108,6 +125,9 @@ class Limits:
         self._numbers = itertools.count()
         self._door = asyncio.Lock()
         self._changed = asyncio.Event()
+        self._resting: set[asyncio.Future[None]] = set()
+        self._refusals = Refusals()
+        self._doubt = asyncio.Lock()
         self._active = 0
         self._width = float(calls.concurrency)
         self._heard = False
@@ -120,6 +140,11 @@ class Limits:
         """How many calls may be under way at once, by now."""
         return int(self._width) if self._heard else min(_AT_FIRST, int(self._width))
 
+    @property
+    def answered(self) -> bool:
+        """Whether the model has answered a call."""
+        return self._refusals.answered
+
     async def call(
         self, attempt: Callable[[], Awaitable[T]], *, tokens: float, used: Callable[[T], float]
     ) -> Done[T]:
@@ -128,10 +153,36 @@ class Limits:
         ``attempt`` raises TryError for what may succeed later; every other error is passed on.
 
         Raises:
-            RowError: ``call_failed`` when this request failed too often.
-            ModelError: nothing succeeds any more, or an attempt raised it.
+            FailedCall: this request failed too often.
+            ModelError: nothing succeeds any more, everything is refused, or an attempt raised it.
         """
         tries = _Tries(next(self._numbers), self._breaker.successes)
+        self._refusals.begin(tries.number)
+        try:
+            done = await self._answer(tries, attempt, tokens=tokens, used=used)
+        except FailedCall:
+            raise
+        except RowError as error:
+            await self._believe(tries.number, error)
+            raise
+        else:
+            self._refusals.answer()
+            return done
+        finally:
+            self._refusals.end(tries.number)
+
+    def stop(self) -> None:
+        """Send nothing more: what waits fails at once with ModelError, what is on the wire is let finish."""
+        self._end(f"{self._name}: not asked, the run has ended")
+
+    async def _answer(
+        self,
+        tries: _Tries,
+        attempt: Callable[[], Awaitable[T]],
+        *,
+        tokens: float,
+        used: Callable[[T], float],
+    ) -> Done[T]:
         while True:
             await self._admit(tries.number, tokens)
             tries.attempts += 1
@@ -139,12 +190,13 @@ class Limits:
             try:
                 value = await self._once(attempt, tries.number, started)
             except TryError as error:
-                self._tokens.put_back(tokens)
+                self._tokens.put_back(tokens - error.lost.prompt_tokens - error.lost.completion_tokens)
+                tries.lost += error.lost
                 wait = await self._after_failure(tries, error, started)
             else:
                 self._tokens.put_back(tokens - used(value))
-                return Done(value, tries.attempts, self._clock.now() - started)
-            await self._clock.sleep(wait)
+                return Done(value, tries.attempts, self._clock.now() - started, tries.lost)
+            await self._rest(wait)
 
     def learn(self, headers: Mapping[str, str]) -> None:
         """Take over what an answer's headers tell of the server's limits."""
@@ -167,7 +219,7 @@ class Limits:
                 now = self._clock.now()
                 wait = self._wait(tokens, now)
                 if wait > 0:
-                    await self._clock.sleep(wait)
+                    await self._rest(wait)
                 elif not self._breaker.open or self._canary is None:
                     break
                 else:
@@ -176,6 +228,18 @@ class Limits:
             self._tokens.take(tokens, now=now)
             self._breaker.admitted(number)
             self._active += 1
+
+    async def _rest(self, seconds: float) -> None:
+        """Sleep, but not beyond the model's end."""
+        if self._dead is not None:
+            return
+        sleep = asyncio.ensure_future(self._clock.sleep(seconds))
+        self._resting.add(sleep)
+        try:
+            await asyncio.wait({sleep})
+        finally:
+            sleep.cancel()
+            self._resting.discard(sleep)
 
     def _wait(self, tokens: float, now: float) -> float:
         paused = max(self._paused_until - now, self._breaker.wait(now=now))
@@ -197,7 +261,7 @@ class Limits:
             self._succeeded()
             raise
         except ModelError as error:
-            self._dead = str(error)
+            self._end(str(error))
             raise
         except BaseException:
             self._breaker.abandoned(number)
@@ -220,6 +284,8 @@ class Limits:
 
     async def _after_failure(self, tries: _Tries, error: TryError, started: float) -> float:
         """Return the seconds to wait before the next try; raises where there is none."""
+        if self._dead is not None:
+            raise ModelError(self._dead) from error
         now = self._clock.now()
         if error.overloaded and started > self._narrowed:  # calls under way at the last time say nothing new
             self._width, self._narrowed = max(1.0, self._width / 2), now
@@ -238,35 +304,74 @@ class Limits:
         exhausted = tries.failed + tries.limited // _LIMITED_TRIES > self._calls.retries
         if exhausted and (others_get_through or await self._at_fault(error)):
             told = f"{self._name}: failed {tries.attempts} times; last: {error}"
-            raise RowError("call_failed", None, told) from error
+            raise FailedCall(
+                told,
+                attempts=tries.attempts,
+                prompt_tokens=tries.lost.prompt_tokens,
+                completion_tokens=tries.lost.completion_tokens,
+            ) from error
         return self._backoff(tries.attempts, error.wait)
 
     async def _at_fault(self, error: TryError) -> bool:
         """Return whether a request that failed too often is at fault, while nobody else gets through."""
         return error.kind == "answered" if self._canary is None else await self._alive(self._canary)
 
+    async def _believe(self, number: int, error: RowError) -> None:
+        """Return when a refusal is known to be about its request. Raises ModelError where the server refuses all."""
+        place = self._refusals.refuse(number)
+        while not self._refusals.is_believed(place):
+            if self._dead is not None:
+                raise ModelError(self._dead) from error
+            if self._refusals.all_refused():
+                why = f"refused the first {MOST} requests, and answered none"
+                self._fail(blamed(self._name, why, error))
+            if self._refusals.undecided:
+                await self._refusals.change()
+            else:
+                await self._decide(place, error)
+
+    async def _decide(self, place: int, error: RowError) -> None:
+        """Try the server itself, once for all that wait: nobody else is there to tell whose fault it is."""
+        async with self._doubt:
+            if self._dead is not None or self._refusals.is_believed(place) or self._refusals.undecided:
+                return
+            said = "answers" if self._canary is None else await self._said(self._canary)
+            if said == "answers":
+                self._refusals.believe()
+            elif said == "refuses":
+                self._fail(blamed(self._name, "refuses even the shortest request", error))
+            else:
+                await self._rest(self._breaker.wait(now=self._clock.now()))
+
     async def _alive(self, canary: Callable[[], Awaitable[object]]) -> bool:
-        """Try the server itself; return whether it answers."""
+        """Try the server itself; return whether it answers, if only to refuse."""
+        return await self._said(canary) != "nothing"
+
+    async def _said(
+        self, canary: Callable[[], Awaitable[object]]
+    ) -> Literal["answers", "refuses", "nothing"]:
+        """Try the server itself."""
+        said: Literal["answers", "refuses"] = "answers"
         try:
             async with asyncio.timeout(self._calls.timeout_s):
                 await canary()
         except (TryError, TimeoutError) as error:
             self._breaker.trip(now=self._clock.now())
             self._check_patience(error)
-            return False
-        except RowError:  # even this, but it answers
-            pass
+            return "nothing"
+        except RowError:
+            said = "refuses"
         except ModelError as error:
-            self._dead = str(error)
+            self._end(str(error))
             raise
         self._succeeded()
-        return True
+        return said
 
     def _check_patience(self, error: Exception) -> None:
         failing = self._breaker.failing_for(now=self._clock.now())
         if failing >= self._calls.give_up_after_s:
             self._give_up(
-                f"nothing has succeeded for {failing:.0f} s; last: {str(error) or 'no answer in time'}"
+                f"nothing has succeeded for {failing:.0f} s; last: {str(error).rstrip(' .') or 'no answer in time'}"
             )
 
     def _backoff(self, attempts: int, wait: float | None) -> float:
@@ -276,7 +381,16 @@ class Limits:
         return longest * self._clock.chance()
 
     def _give_up(self, why: str) -> NoReturn:
-        self._dead = (
-            f"{self._name}: {why}. Start the run again when the server is back: it goes on from here."
-        )
-        raise ModelError(self._dead)
+        self._fail(f"{self._name}: {why}. Start the run again when the server is back: it goes on from here.")
+
+    def _fail(self, why: str) -> NoReturn:
+        self._end(why)
+        raise ModelError(why)
+
+    def _end(self, why: str) -> None:
+        """Note that the model is not to be asked any more, and wake all who wait for it."""
+        self._dead = self._dead or why
+        for sleep in self._resting:
+            sleep.cancel()
+        self._changed.set()
+        self._refusals.changed.set()

@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from typing import IO, Any, TypeVar
 
-from pairwright.samplers import BatchStatus, Model
+from pairwright.samplers import BatchStatus, FailedCall, Model
 from pairwright.samplers._limits import Limits, TryError
 from pairwright.samplers._openai_link import Link, error_of
 from pairwright.samplers._wire import DataUris, Dialect, Json, NonsenseError, body_of, reply_of
@@ -166,7 +166,10 @@ def _outcome(link: Link, entry: Json) -> Reply | RowError | None:
         told = f"{error.get('code')}: {link.place.scrubbed(str(error.get('message')))}"
         return None if error.get("code") in _UNANSWERED else RowError("call_failed", None, told)
     if response["status_code"] != 200:
-        failed = error_of(link.place, response["status_code"], json.dumps(response["body"]), {})
+        body = json.dumps(response["body"])
+        failed = error_of(
+            link.place, response["status_code"], body, {}, answered=True
+        )  # the key made the batch
         if isinstance(failed, TryError):
             return RowError("call_failed", None, f"{link.place.name}: {failed}")
         if isinstance(failed, RowError):
@@ -175,4 +178,9 @@ def _outcome(link: Link, entry: Json) -> Reply | RowError | None:
     try:
         return reply_of(response["body"])
     except NonsenseError as error:
-        return RowError("call_failed", None, f"{link.place.name}: {link.place.scrubbed(str(error))}")
+        return FailedCall(
+            f"{link.place.name}: {link.place.scrubbed(str(error))}",
+            attempts=1,
+            prompt_tokens=error.usage.prompt_tokens,
+            completion_tokens=error.usage.completion_tokens,
+        )

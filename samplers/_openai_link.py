@@ -3,6 +3,7 @@
 import itertools
 import json
 import os
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -34,6 +35,12 @@ _LATER = frozenset({408, 409, 425, 429})
 _NO_MONEY = frozenset({"insufficient_quota", "billing_hard_limit_reached", "billing_not_active"})
 _OF_THE_RECIPE = frozenset({"unsupported_parameter", "unknown_parameter", "unsupported_value"})
 """Codes of a 400 that every request would get."""
+_MODERATED = re.compile(r"moderat|flagged|polic|safety|content.?filter", re.IGNORECASE)
+"""Words of a 403 that is about a request: OpenRouter and others answer so to moderated input."""
+_ABOUT_ACCESS = re.compile(r"\bkeys?\b|quota|credit|billing|balance|limit|permission|auth", re.IGNORECASE)
+"""Words of a 403 that is about the account, also after others got through: a key can run out."""
+_VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]{0,63}")
+"""Names of environment variables that errors repeat. Another one may be a key in the wrong place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,21 +72,42 @@ def place_of(model: Model) -> Place:
     Raises:
         ModelError: no address, or no key where one is needed.
     """
-    at_openai = model.base_url is None or _is_openai(model.base_url)
-    if urlsplit(model.base_url or OPENAI).scheme not in {"http", "https"}:
-        raise ModelError("base_url: begins with http:// or https://, for example http://127.0.0.1:8000/v1")
+    at_openai = is_openai(model.base_url)
     name = model.api_key_env or (KEY if at_openai else None)
     key = os.environ.get(name, "").strip() if name else "none"
     if not key and model.api_key_env:
-        raise ModelError(f"api_key_env: the environment variable {name} is not set; set it to the key")
+        raise ModelError(_unset(model.api_key_env))
     if not key and model.base_url is None:
         raise ModelError(f"base_url: missing; name the server, or set {KEY} to ask api.openai.com")
     if not key:
         raise ModelError(f"api.openai.com needs a key: set {KEY}, or name another variable in api_key_env")
-    return Place(model.base_url or OPENAI, key, name or "api_key_env", model.model or "")
+    shown = (
+        "api_key_env"
+        if name is None
+        else name
+        if _VARIABLE.fullmatch(name)
+        else "the variable of api_key_env"
+    )
+    return Place(model.base_url or OPENAI, key, shown, model.model or "")
 
 
-def _is_openai(base_url: str) -> bool:
+def _unset(name: str) -> str:
+    if _VARIABLE.fullmatch(name):
+        return f"api_key_env: the environment variable {name} is not set; set it to the key"
+    return (
+        "api_key_env: no environment variable has the name that stands there; put the key into a variable and name "
+        f"that, for example {KEY}"
+    )
+
+
+def is_openai(base_url: str | None) -> bool:
+    """Return whether a model is at OpenAI itself, where one without an address is.
+
+    >>> is_openai(None), is_openai("https://eu.api.openai.com/v1"), is_openai("http://openai.com.example.org/v1")
+    (True, True, False)
+    """
+    if base_url is None:
+        return True
     host = urlsplit(base_url).hostname or ""
     return host == "openai.com" or host.endswith(".openai.com")
 
@@ -96,14 +124,17 @@ class Link:
     """What a client returns when it is asked for the plain HTTP answer."""
     turn: "itertools.cycle[Any]"
 
-    async def post(self, path: str, body: Mapping[str, Json], *, heard: Heard) -> Any:
+    async def post(self, path: str, body: Mapping[str, Json], *, heard: Heard, answered: bool) -> Any:
         """Return the plain HTTP answer; ``heard`` gets its headers. Raises as :meth:`told` does."""
-        response = await self.told(next(self.turn).post(path, cast_to=self.response, body=body), heard=heard)
+        call = next(self.turn).post(path, cast_to=self.response, body=body)
+        response = await self.told(call, heard=heard, answered=answered)
         heard(response.headers)
         return response
 
-    async def told(self, call: Awaitable[T], *, heard: Heard | None = None) -> T:
+    async def told(self, call: Awaitable[T], *, heard: Heard | None = None, answered: bool = False) -> T:
         """Await a call to the SDK; ``heard`` gets the headers of an answer that is an error.
+
+        ``answered``: the model has answered other requests.
 
         Raises:
             TryError: it may succeed later.
@@ -116,7 +147,9 @@ class Link:
             response = error.response
             if heard is not None:
                 heard(response.headers)
-            raise error_of(self.place, response.status_code, response.text, response.headers) from None
+            raise error_of(
+                self.place, response.status_code, response.text, response.headers, answered=answered
+            ) from None
         except self.sdk.APITimeoutError:
             raise TryError(f"no connection within {_CONNECT_S:g} s", "unreached") from None
         except self.sdk.APIConnectionError as error:
@@ -126,11 +159,13 @@ class Link:
             raise TryError(self.place.scrubbed(f"no usable answer: {error}"), "answered") from None
 
 
-def error_of(place: Place, status: int, text: str, headers: Mapping[str, str]) -> Exception:
+def error_of(
+    place: Place, status: int, text: str, headers: Mapping[str, str], *, answered: bool = False
+) -> Exception:
     """Return the error for an HTTP answer that is none: TryError, RowError or ModelError (see :meth:`Link.told`)."""
     words, code = _words(text)
-    told = f"{status} {place.scrubbed(words)}".strip()
-    if status == 401 or status == 403:
+    told = f"{status} {place.scrubbed(words)}".rstrip(" .")
+    if status == 401 or (status == 403 and not _forbids_one(text, answered=answered)):
         return ModelError(
             f"{place.name} refuses the key: {told}. Set {place.key_from} to a key that it knows."
         )
@@ -142,12 +177,17 @@ def error_of(place: Place, status: int, text: str, headers: Mapping[str, str]) -
         return ModelError(
             f"{place.name}: {told}. Set options.leave_out, max_tokens_field or structured_output."
         )
-    if status in _REFUSED:
+    if status in _REFUSED or status == 403:
         return RowError("call_refused", None, f"{place.name}: {told}")
     if status in _LATER or status >= 500:
         kind = "limited" if status == 429 else "answered"
         return TryError(told, kind, overloaded=status in {503, 529}, wait=asked_wait(headers))  # type: ignore[arg-type]
     return ModelError(f"{place.name}: {told}. Is base_url the address of an OpenAI-compatible server?")
+
+
+def _forbids_one(text: str, *, answered: bool) -> bool:
+    """Return whether a 403 is about one request, not about the key."""
+    return bool(_MODERATED.search(text)) or (answered and not _ABOUT_ACCESS.search(text))
 
 
 def _words(text: str) -> tuple[str, str]:

@@ -19,6 +19,7 @@ Json: TypeAlias = Any
 
 FINISHES: Mapping[str, Finish] = {
     "stop": "stop",
+    "complete": "stop",
     "eos": "stop",
     "eos_token": "stop",
     "stop_sequence": "stop",
@@ -26,19 +27,46 @@ FINISHES: Mapping[str, Finish] = {
     "length": "length",
     "max_tokens": "length",
     "model_length": "length",
+    "model_context_window_exceeded": "length",
     "content_filter": "filtered",
     "safety": "filtered",
+    "recitation": "filtered",
+    "blocklist": "filtered",
+    "prohibited_content": "filtered",
+    "sensitive": "filtered",
+    "refusal": "filtered",
     "repetition": "repetition",
 }
-"""What servers' words for an answer's end mean; a word that is not here means an answer cut off for another reason."""
+"""What servers' words for an answer's end mean. Another word (abort, error) means that something went wrong: no answer."""
 
 _TOKENS_OF_AN_IMAGE = 1000
 """Estimate, for limits only: 765 for a large square at OpenAI, up to 1,600 elsewhere."""
 _CHARACTERS_OF_A_TOKEN = 4
 
 
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens that a call took, as the server counts them; 0 where it does not."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cached_tokens: int = 0
+
+    def __add__(self, other: "Usage") -> "Usage":
+        return Usage(
+            self.prompt_tokens + other.prompt_tokens,
+            self.completion_tokens + other.completion_tokens,
+            self.cached_tokens + other.cached_tokens,
+        )
+
+
 class NonsenseError(Exception):
-    """An answer that is no answer: not JSON, or without what the protocol promises."""
+    """An answer that is no answer: not JSON, without what the protocol promises, or broken off."""
+
+    def __init__(self, message: str, usage: Usage = Usage()) -> None:
+        """``usage``: it may be paid all the same."""
+        self.usage = usage
+        super().__init__(message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,28 +140,28 @@ def body_of(model: str, request: Request, dialect: Dialect, uris: DataUris) -> d
 def reply_of(body: Json, *, attempts: int = 1, seconds: float = 0.0) -> Reply:
     """Return the answers of a chat completion's body, as far as they are usable, first sample first.
 
-    There may be fewer than were asked for, but there is at least one. Tokens that the server does not count are 0.
+    There may be fewer than were asked for, but there is at least one.
 
     Raises:
         NonsenseError: there is no usable answer.
     """
+    usage = _usage(body)
     choices = body.get("choices") if isinstance(body, dict) else None
     if not isinstance(choices, list) or not choices:
-        raise NonsenseError(f"no choices in it: {excerpt(json.dumps(body))}")
+        raise NonsenseError(f"no choices in it: {excerpt(json.dumps(body))}", usage)
     answers: list[Answer] = []
     try:
         for choice in sorted(choices, key=lambda choice: choice.get("index") or 0):
             answers.append(_answer(choice))  # noqa: PERF401  (those before a bad one are kept)
     except (NonsenseError, KeyError, TypeError, AttributeError, ValueError) as error:
         if not answers:
-            raise NonsenseError(f"{error}: {excerpt(json.dumps(body))}") from error
-    usage = body.get("usage")
+            raise NonsenseError(f"{error}: {excerpt(json.dumps(body))}", usage) from error
     return Reply(
         answers=tuple(answers),
         model=str(body.get("model") or ""),
-        prompt_tokens=_count(usage, "prompt_tokens"),
-        completion_tokens=_count(usage, "completion_tokens"),
-        cached_tokens=_count(usage, "prompt_tokens_details", "cached_tokens"),
+        prompt_tokens=usage.prompt_tokens,
+        completion_tokens=usage.completion_tokens,
+        cached_tokens=usage.cached_tokens,
         attempts=attempts,
         seconds=seconds,
     )
@@ -191,13 +219,13 @@ def _answer(choice: Json) -> Answer:
     reason = choice.get("finish_reason")
     if not isinstance(reason, str):
         raise NonsenseError("an answer without finish_reason")
-    finish = FINISHES.get(reason.lower(), "aborted")
+    finish = FINISHES.get(reason.lower())
+    if finish is None:
+        raise NonsenseError(f"an answer that ended by {reason!r}")
     message = choice["message"]
     text = _text(message.get("content"))
     if text is None and message.get("refusal"):
         return Answer(str(message["refusal"]), "filtered")
-    if text is None and finish == "stop":
-        raise NonsenseError("an answer without content")
     content = (choice.get("logprobs") or {}).get("content")
     tokens = None if content is None else tuple(_token(entry) for entry in content)
     return Answer(text or "", finish, tokens)
@@ -214,6 +242,15 @@ def _token(entry: Json) -> Token:
     others = [(str(other["token"]), float(other["logprob"])) for other in entry.get("top_logprobs") or ()]
     likeliest = sorted(others, key=lambda other: -other[1])
     return Token(str(entry["token"]), float(entry["logprob"]), tuple(likeliest))
+
+
+def _usage(body: Json) -> Usage:
+    told = body.get("usage") if isinstance(body, dict) else None
+    return Usage(
+        _count(told, "prompt_tokens"),
+        _count(told, "completion_tokens"),
+        _count(told, "prompt_tokens_details", "cached_tokens"),
+    )
 
 
 def _count(usage: Json, *path: str) -> int:

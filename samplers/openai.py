@@ -1,10 +1,10 @@
 """Any server that speaks the OpenAI chat protocol: OpenAI itself, vLLM, SGLang, Ollama and many more.
 
 Pictures travel as data URIs with their own bytes. Sample ``k`` is drawn with the request's seed + ``k``, whether the
-server draws all ``n`` at once (vLLM gives the k-th the seed + k) or is asked for one at a time.
+server draws all ``n`` at once (vLLM gives the k-th the seed + k) or is asked for one at a time: one after the other, each handed over before the next, so that a failed answer costs none
+of its siblings. The rows under way keep the server busy meanwhile.
 """
 
-import asyncio
 import json
 import re
 from collections.abc import AsyncIterator
@@ -17,7 +17,7 @@ from pydantic import AfterValidator
 from pairwright.samplers import Batches, Model, Sampler, SamplerPart
 from pairwright.samplers._limits import Clock, Limits, TryError
 from pairwright.samplers._openai_batches import BatchFiles
-from pairwright.samplers._openai_link import Link, linked, place_of
+from pairwright.samplers._openai_link import Link, is_openai, linked
 from pairwright.samplers._wire import (
     DataUris,
     Dialect,
@@ -27,20 +27,25 @@ from pairwright.samplers._wire import (
     expected_tokens,
     reply_of,
 )
+from pairwright.schemas.errors import ParameterError
 from pairwright.schemas.request import Message, Reply, Request, Sampling
 from pairwright.schemas.settings import Settings
 
 _IGNORED = 3
 """Calls in a row for several answers that brought one, after which a server is known to ignore n."""
-_GREETING = Request((Message("user", ("Hi",)),), Sampling(max_tokens=1))
-_SECRET = re.compile(r"authorization|cookie|api[-_]?key|token|secret", re.IGNORECASE)
+_GREETING = Request((Message("user", ("Hi",)),), Sampling(max_tokens=16))
+"""A request that every server answers; some take no fewer than 16 tokens."""
+_SECRET = re.compile(r"key|auth|token|secret|pass|credential|cookie", re.IGNORECASE)
 
 
-def _harmless(headers: dict[str, str]) -> dict[str, str]:
-    for name in headers:
-        if _SECRET.search(name):
-            raise ValueError(f"{name} looks like a secret; keys stay in the environment (model.api_key_env)")
-    return headers
+def _harmless(name: str) -> str:
+    if _SECRET.search(name):
+        raise ValueError(f"{name} looks like a secret; keys stay in the environment (model.api_key_env)")
+    return name
+
+
+HeaderName = Annotated[str, AfterValidator(_harmless)]
+"""Checked by itself, so that no error repeats the value."""
 
 
 def _sorted(fields: tuple[str, ...]) -> tuple[str, ...]:
@@ -69,7 +74,7 @@ class Options(Settings):
     """How a JSON answer is asked for, where one is wanted: by its schema, as any JSON object, or by words alone."""
     n: Literal["auto", "one"] = "auto"
     """``auto``: all answers in one call, and those that a server leaves out in further ones. ``one``: one answer per
-    call, for a server that ignores n or does not take it; it pays for the prompt each time."""
+    call, for a server that ignores n or does not take it; it pays for the prompt each time. Not with calls.batch."""
     detail: Literal["auto", "low", "high"] | None = None
     """How closely the server looks at pictures, where it can be told."""
     leave_out: Annotated[tuple[str, ...], AfterValidator(_sorted)] = ()
@@ -77,7 +82,7 @@ class Options(Settings):
     extra_body: Annotated[dict[str, Any], AfterValidator(_plain)] = {}
     """Further fields of every request, for example ``{top_k: -1}`` for a vLLM server that would take top_k from the
     model's own generation_config.json."""
-    headers: Annotated[dict[str, str], AfterValidator(_harmless)] = {}
+    headers: dict[HeaderName, str] = {}
     """Further HTTP headers. No secrets: keys stay in the environment."""
 
 
@@ -89,36 +94,24 @@ class OpenAIServer:
         self._link = link
         self._model = model.model or ""
         self._dialect = dialect_of(model, options)
-        self._one_by_one = options.n == "one" or "n" in self._dialect.leave_out
+        self._one_by_one = _single(options) is not None
         self._cut_to_one = 0
         """Calls in a row for several answers that brought one."""
         self._limits = Limits(link.place.name, model.calls, canary=self._greet, clock=clock)
         self._uris = DataUris()
 
     async def sample(self, request: Request) -> Reply:
-        """Answer a request (see ``pairwright.samplers.Sampler``)."""
-        if self._one_by_one and request.n > 1:
-            return await self._in_parallel(request)
+        """Answer a request with what one call brings (see ``pairwright.samplers.Sampler``)."""
+        if self._one_by_one or request.n == 1:
+            return await self._ask(replace(request, n=1))
         reply = await self._ask(request)
-        have, missing = len(reply.answers), request.n - len(reply.answers)
-        if missing == 0:
-            self._cut_to_one = 0
-            return reply
-        rest = replace(request, first=request.first + have, n=missing)
-        if have > 1:
-            return _joined([reply, await self.sample(rest)])
-        self._cut_to_one += 1
-        self._one_by_one = self._cut_to_one >= _IGNORED
-        return _joined([reply, await self._in_parallel(rest)])
+        self._cut_to_one = self._cut_to_one + 1 if len(reply.answers) == 1 else 0
+        self._one_by_one = self._one_by_one or self._cut_to_one >= _IGNORED
+        return reply
 
-    async def _in_parallel(self, request: Request) -> Reply:
-        """One call per answer. All are waited for, so that none is still under way when an error is raised."""
-        calls = [self._ask(replace(request, first=request.first + k, n=1)) for k in range(request.n)]
-        done = await asyncio.gather(*calls, return_exceptions=True)
-        for outcome in done:
-            if isinstance(outcome, BaseException):
-                raise outcome
-        return _joined([outcome for outcome in done if isinstance(outcome, Reply)])
+    def stop(self) -> None:
+        """Send nothing more (see ``pairwright.samplers.Stoppable``)."""
+        self._limits.stop()
 
     async def _ask(self, request: Request) -> Reply:
         """Return at least one of the answers."""
@@ -128,18 +121,29 @@ class OpenAIServer:
             return await self._attempt(body, request.n)
 
         done = await self._limits.call(attempt, tokens=expected_tokens(request), used=_used)
-        return replace(done.value, attempts=done.attempts, seconds=done.seconds)
+        lost, reply = done.lost, done.value
+        return replace(
+            reply,
+            prompt_tokens=reply.prompt_tokens + lost.prompt_tokens,
+            completion_tokens=reply.completion_tokens + lost.completion_tokens,
+            cached_tokens=reply.cached_tokens + lost.cached_tokens,
+            attempts=done.attempts,
+            seconds=done.seconds,
+        )
 
     async def _greet(self) -> None:
-        """Ask for one token, to know whether the server answers anything at all."""
+        """Ask for a few tokens, to know whether the server answers anything at all."""
         await self._attempt(body_of(self._model, _GREETING, self._dialect, self._uris), 1)
 
     async def _attempt(self, body: dict[str, Any], n: int) -> Reply:
-        response = await self._link.post("/chat/completions", body, heard=self._limits.learn)
+        limits = self._limits
+        response = await self._link.post(
+            "/chat/completions", body, heard=limits.learn, answered=limits.answered
+        )
         try:
             reply = reply_of(json.loads(response.content))
         except NonsenseError as error:
-            raise TryError(self._link.place.scrubbed(str(error)), "answered") from None
+            raise TryError(self._link.place.scrubbed(str(error)), "answered", lost=error.usage) from None
         except ValueError:
             raise TryError(
                 f"not JSON: {self._link.place.scrubbed(excerpt(response.text))}", "answered"
@@ -151,7 +155,7 @@ def dialect_of(model: Model, options: Options) -> Dialect:
     """Return how a server is spoken to."""
     field = options.max_tokens_field
     if field == "auto":
-        field = "max_completion_tokens" if "openai.com" in place_of(model).base_url else "max_tokens"
+        field = "max_completion_tokens" if is_openai(model.base_url) else "max_tokens"
     extra = json.dumps(options.extra_body)
     return Dialect(field, options.structured_output, options.detail, frozenset(options.leave_out), extra)
 
@@ -160,17 +164,9 @@ def _used(reply: Reply) -> float:
     return reply.prompt_tokens + reply.completion_tokens
 
 
-def _joined(replies: list[Reply]) -> Reply:
-    """Return several calls' answers as one; ``seconds`` is that of the slowest."""
-    return Reply(
-        answers=tuple(answer for reply in replies for answer in reply.answers),
-        model=replies[0].model,
-        prompt_tokens=sum(reply.prompt_tokens for reply in replies),
-        completion_tokens=sum(reply.completion_tokens for reply in replies),
-        cached_tokens=sum(reply.cached_tokens for reply in replies),
-        attempts=sum(reply.attempts for reply in replies),
-        seconds=max(reply.seconds for reply in replies),
-    )
+def _single(options: Options) -> str | None:
+    """Return the option by which every call asks for one answer."""
+    return "n: one" if options.n == "one" else "leave_out: [n]" if "n" in options.leave_out else None
 
 
 @asynccontextmanager
@@ -182,7 +178,12 @@ async def opened(model: Model, options: Options) -> AsyncIterator[Sampler]:
 
 @asynccontextmanager
 async def opened_batches(model: Model, options: Options) -> AsyncIterator[Batches]:
-    """Open the server's batch files. Raises as :func:`opened` does."""
+    """Open the server's batch files. Raises as :func:`opened` does, and ParameterError for one answer per call."""
+    single = _single(options)
+    if single is not None:
+        raise ParameterError(
+            f"options.{single} and calls.batch: a line of a batch file asks for all answers at once; set one of the two"
+        )
     async with linked(model, headers=options.headers) as link:
         yield BatchFiles(link, model, dialect_of(model, options))
 

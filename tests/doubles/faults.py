@@ -21,7 +21,9 @@ FAULTS = (
     "cut_json",  # JSON cut short, with a whole HTTP answer
     "no_choices",
     "fewer_choices",
-    "null_content",
+    "null_content",  # neither content nor finish_reason, and paid for: it broke inside
+    "no_words",  # finish_reason stop, content null: the model had nothing to say
+    "aborted",  # finish_reason abort, as vLLM does
     "bad_request",  # 400
     "too_large",  # 413
     "unprocessable",  # 422
@@ -29,6 +31,7 @@ FAULTS = (
     "content_filter",  # 200 with finish_reason content_filter
     "unauthorized",  # 401
     "forbidden",  # 403
+    "moderated",  # 403 for what was asked, as OpenRouter does
     "unknown_model",  # 404
     "no_quota",  # 429 with code insufficient_quota: no money left, waiting does not help
 )
@@ -47,6 +50,7 @@ STATUS = {
     "filter_error": (400, "content_filter", "The response was filtered by the content management policy."),
     "unauthorized": (401, "invalid_api_key", "Incorrect API key provided: {key}."),
     "forbidden": (403, "unsupported_country", "Not allowed."),
+    "moderated": (403, None, "This input requires moderation. It was flagged for violence."),
     "unknown_model": (404, "model_not_found", "The model `{model}` does not exist."),
 }
 """Status, OpenAI's code and words of the faults that are answers. ``{key}``: some servers repeat the key sent."""

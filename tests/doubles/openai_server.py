@@ -123,7 +123,7 @@ class Double:
             stats.by_status["gone"] += 1  # the caller did not wait for it
             return web.Response()
         stats.by_status["200"] += 1
-        if fault in {"ok", "slow", "content_filter"}:
+        if fault in {"ok", "slow", "content_filter", "no_words"}:
             stats.paid[name] += 1
         kind = "text/html" if fault == "html" else "application/json"
         return web.Response(body=text.encode(), content_type=kind, headers=self.bucket.headers())
@@ -263,7 +263,11 @@ def _spoilt(made: dict[str, Any], fault: str) -> str:
     elif fault == "fewer_choices":
         made["choices"] = choices[:-1]
     elif fault == "null_content":
+        choices[0]["message"]["content"] = choices[0]["finish_reason"] = None
+    elif fault == "no_words":
         choices[0]["message"]["content"] = None
+    elif fault == "aborted":
+        choices[0]["finish_reason"] = "abort"
     elif fault == "content_filter":
         choices[0] |= {"finish_reason": "content_filter"}
         choices[0]["message"]["content"] = ""

@@ -360,3 +360,118 @@ def test_a_raised_limit_of_the_server_is_followed() -> None:
     assert bucket.wait(1, now=0.0) == pytest.approx(1.0)
     bucket.learn(600, 0, now=0.0)
     assert bucket.wait(1, now=0.0) == pytest.approx(0.1)
+
+
+def refuses(*numbers: int) -> Callable[[float, int], Exception | None]:
+    return lambda _, number: RowError("call_refused", None, "too long") if number in numbers else None
+
+
+@pytest.mark.parametrize("concurrency", [4, 64])
+def test_three_bad_rows_at_the_start_are_refused_alone(virtual: Any, concurrency: int) -> None:
+    async def main() -> None:
+        server = Simulated(refuses(0, 1, 2))
+        done = await ask_all(server, limits(concurrency=concurrency, canary=server), 40)
+        assert [number for number, one in enumerate(done) if isinstance(one, RowError)] == [0, 1, 2]
+        assert sum(hasattr(one, "value") for one in done) == 37
+        assert all(number >= 0 for _, number in server.calls)  # an answer told, not the canary
+
+    virtual(main())
+
+
+def test_refusals_that_overtake_the_first_answer_do_not_stop_the_run(virtual: Any) -> None:
+    async def main() -> None:
+        server = Simulated(refuses(*range(1, 100, 2)))
+        limited = limits(concurrency=64, canary=server)
+
+        async def slowly(number: int) -> str:
+            await asyncio.sleep(0 if number % 2 else 30)
+            return await server.answer(number)
+
+        asked = [
+            limited.call(lambda n=number: slowly(n), tokens=0, used=lambda _: 0) for number in range(100)
+        ]
+        done = await asyncio.gather(*asked, return_exceptions=True)
+        assert [isinstance(one, RowError) for one in done] == [False, True] * 50
+
+    virtual(main())
+
+
+def test_few_refused_requests_are_believed_once_the_canary_is_answered(virtual: Any) -> None:
+    async def main() -> None:
+        server = Simulated(refuses(*range(5)))
+        done = await ask_all(server, limits(canary=server), 5)
+        assert {type(one) for one in done} == {RowError}
+        assert [number for _, number in server.calls].count(-1) == 1
+        server = Simulated(refuses(-1, *range(5)))
+        done = await ask_all(server, limits(canary=server), 5)
+        assert {type(one) for one in done} == {ModelError}
+        assert "m at host refuses even the shortest request; last: too long. Look at" in str(done[0])
+
+    virtual(main())
+
+
+@pytest.mark.parametrize("at_once", [1, 8, 64])
+def test_a_server_that_refuses_all_but_the_canary_gives_few_rejects(virtual: Any, at_once: int) -> None:
+    """However few are handed in at once."""
+
+    async def main() -> None:
+        server = Simulated(refuses(*range(200)))
+        limited, done = limits(concurrency=64, canary=server), []
+        for start in range(0, 192, at_once):
+            turn = (
+                limited.call(lambda n=n: server.answer(n), tokens=0, used=lambda _: 0)
+                for n in range(start, start + at_once)
+            )
+            done += await asyncio.gather(*turn, return_exceptions=True)
+        rejects = sum(isinstance(one, RowError) for one in done)
+        assert rejects == {1: 19, 8: 16, 64: 0}[at_once]
+        assert isinstance(done[-1], ModelError)
+        assert len(server.calls) < 100
+
+    virtual(main())
+
+
+def test_refused_requests_wait_for_a_server_that_went_silent(virtual: Any) -> None:
+    async def main() -> None:
+        def fails(now: float, number: int) -> Exception | None:
+            return down(0, 50)(now, number) if number < 0 else refuses(0)(now, number)
+
+        server = Simulated(fails)
+        (done,) = await ask_all(server, limits(canary=server), 1)
+        assert isinstance(done, RowError)
+        assert server.calls[-1][0] >= 50
+
+    virtual(main())
+
+
+def test_stopping_wakes_all_that_wait_and_lets_what_is_on_the_wire_finish(virtual: Any) -> None:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        server = Simulated(lambda _, number: TryError("500", "answered", wait=200.0) if number == 0 else None)
+        limited = limits(concurrency=3, canary=server)
+        await ask_all(Simulated(), limited, 1)
+        server.latency = 5.0
+        asking = asyncio.ensure_future(ask_all(server, limited, 40))
+        await asyncio.sleep(1)
+        limited.stop()
+        limited.stop()
+        done = await asking
+        assert [type(one).__name__ for one in done] == ["ModelError", "Done", "Done"] + ["ModelError"] * 37
+        assert len(server.calls) == 3
+        assert loop.time() < 10
+        assert "the run has ended" in str(done[-1])
+
+    virtual(main())
+
+
+def test_stopping_ends_a_long_sleep(virtual: Any) -> None:
+    async def main() -> None:
+        server = Simulated(lambda *_: TryError("429", "limited", wait=200.0))
+        limited = limits(concurrency=3)
+        asking = asyncio.ensure_future(ask_all(server, limited, 10))
+        await asyncio.sleep(20)
+        limited.stop()
+        assert {type(one) for one in await asking} == {ModelError}
+        assert asyncio.get_running_loop().time() == pytest.approx(20, abs=0.1)
+
+    virtual(main())

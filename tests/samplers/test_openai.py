@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from pairwright.samplers import CallSettings, Model, checked, model_id, opened
+from pairwright.samplers import CallSettings, FailedCall, Model, checked, model_id, opened
 from pairwright.samplers._limits import Clock
 from pairwright.samplers._openai_link import error_of, linked, place_of
 from pairwright.samplers._wire import DataUris, NonsenseError, expected_tokens, reply_of
@@ -61,6 +61,16 @@ async def sleepless(
 ) -> AsyncIterator[OpenAIServer]:
     async with linked(model, headers={}) as link:
         yield OpenAIServer(link, model, Options(**options), clock=(time or Sleepless()).clock())
+
+
+async def whole(server: OpenAIServer, request: Request) -> list[Reply]:
+    """Ask until all answers are there, as those who store them do."""
+    replies: list[Reply] = []
+    while missing := request.n - sum(len(reply.answers) for reply in replies):
+        replies.append(
+            await server.sample(replace(request, first=request.first + request.n - missing, n=missing))
+        )
+    return replies
 
 
 def sample(model: Model, request: Request, **options: Any) -> Reply:
@@ -138,8 +148,7 @@ def test_what_is_drawn_and_how(double: Any, model: Model, ask: Any) -> None:
 def test_samples_asked_for_later_are_the_same(model: Model, ask: Any) -> None:
     together = sample(model, ask("Hi", n=4)).answers
     apart = [sample(model, ask("Hi", first=k)).answers[0] for k in range(4)]
-    one_by_one = sample(model, ask("Hi", n=4), n="one").answers
-    assert list(together) == apart == list(one_by_one)
+    assert list(together) == apart
     assert len({answer.text for answer in together}) == 4
 
 
@@ -181,7 +190,6 @@ def test_options_for_servers_that_differ(double: Any, model: Model, ask: Any, pi
     ("options", "words"),
     [
         ({"headers": {"Authorization": "Bearer x"}}, "looks like a secret"),
-        ({"headers": {"api-key": "x"}}, "looks like a secret"),
         ({"extra_body": {"n": 3}}, "n is set by the request itself"),
         ({"leave_out": ["messages"]}, "messages cannot be left out"),
         ({"max_token_field": "auto"}, "Did you mean 'max_tokens_field'"),
@@ -190,6 +198,16 @@ def test_options_for_servers_that_differ(double: Any, model: Model, ask: Any, pi
 def test_options_that_cannot_be_meant(model: Model, options: dict[str, Any], words: str) -> None:
     with pytest.raises(ParameterError, match=words):
         checked(model.model_copy(update={"options": options}))
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["api-key", "Ocp-Apim-Subscription-Key", "x-functions-key", "X-Auth", "X-Password", "X-Credential", "Cookie", "X-Token"],
+)  # fmt: skip
+def test_headers_hold_no_secrets_and_the_error_neither(model: Model, name: str) -> None:
+    with pytest.raises(ParameterError, match=f"{name} looks like a secret") as caught:
+        checked(model.model_copy(update={"options": {"headers": {"X-Title": "pairs", name: "hunter2"}}}))
+    assert "hunter2" not in str(caught.value)
 
 
 def test_options_are_part_of_the_key_in_one_order(model: Model) -> None:
@@ -202,7 +220,7 @@ def test_options_are_part_of_the_key_in_one_order(model: Model) -> None:
 
 RETRIED = [
     "rate_limit", "server_error", "error_then_drop", "unavailable", "timeout", "conflict", "cut_before", "cut_middle",
-    "html", "cut_json", "no_choices", "null_content",
+    "html", "cut_json", "no_choices", "null_content", "aborted",
 ]  # fmt: skip
 
 
@@ -234,8 +252,9 @@ def test_a_request_that_always_fails_is_rejected(double: Any, model: Model, ask:
             return await asyncio.gather(*asked, return_exceptions=True)
 
     done = asyncio.run(main())
-    assert isinstance(done[5], RowError)
+    assert isinstance(done[5], FailedCall)
     assert done[5].reason == "call_failed"
+    assert done[5].attempts >= 2
     assert [number for number, outcome in enumerate(done) if not isinstance(outcome, Reply)] == [5]
     assert double.stats()["paid_most"] == 1
 
@@ -246,7 +265,7 @@ def test_a_refused_request_is_not_tried_again(double: Any, model: Model, ask: An
     with pytest.raises(RowError) as caught:
         sample(model, ask("Hi"))
     assert caught.value.reason == "call_refused"
-    assert double.stats()["calls"] == 1
+    assert double.stats()["calls"] == 2  # nobody else had been answered, so the server itself was tried
     assert len(str(caught.value)) < 500
 
 
@@ -261,9 +280,10 @@ def test_a_refused_request_is_not_tried_again(double: Any, model: Model, ask: An
 )
 def test_a_model_that_cannot_be_used(double: Any, model: Model, ask: Any, fault: str, words: str) -> None:
     double.faults(queue=[fault])
-    with pytest.raises(ModelError, match=words):
+    with pytest.raises(ModelError, match=words) as caught:
         sample(model, ask("Hi"))
     assert double.stats()["calls"] == 1
+    assert ".." not in str(caught.value)
 
 
 def test_a_model_the_server_does_not_know(model: Model, ask: Any) -> None:
@@ -283,11 +303,15 @@ def test_filtered_and_cut_answers_say_so(double: Any, model: Model, ask: Any) ->
 
 
 def test_choices_left_out_are_asked_for_again(double: Any, model: Model, ask: Any) -> None:
-    whole = sample(model, ask("Hi", n=4))
+    quiet = sample(model, ask("Hi", n=4))
     double.faults(queue=["fewer_choices"])
-    reply = sample(model, ask("Hi", n=4))
-    assert reply.answers == whole.answers
-    assert reply.attempts == 2
+
+    async def main() -> list[Reply]:
+        async with sleepless(model) as server:
+            return await whole(server, ask("Hi", n=4))
+
+    first, rest = asyncio.run(main())
+    assert first.answers + rest.answers == quiet.answers
     assert [(entry["body"]["n"], entry["body"]["seed"]) for entry in double.last()[-2:]] == [
         (4, 1024),
         (1, 1027),
@@ -298,16 +322,122 @@ def test_a_server_that_ignores_n_gets_one_call_per_answer(starter: Any, model: M
     with starter.running("--ignores-n", "--keep", "64") as other:
         there = model.model_copy(update={"base_url": other.url})
 
-        async def main() -> list[Reply]:
+        async def main() -> list[list[Reply]]:
             async with sleepless(there) as server:
-                return [await server.sample(ask(f"Hi {number}", n=3)) for number in range(5)]
+                return [await whole(server, ask(f"Hi {number}", n=3)) for number in range(5)]
 
-        replies = asyncio.run(main())
-        assert [reply.attempts for reply in replies] == [3] * 5
-        assert all(len({answer.text for answer in reply.answers}) == 3 for reply in replies)
-        asked = [entry["body"]["n"] for entry in other.last()]
-        assert asked == [3, 1, 1] * 3 + [1, 1, 1] * 2
-        assert sorted(entry["body"]["seed"] for entry in other.last()[-3:]) == [1024, 1025, 1026]
+        for replies in asyncio.run(main()):
+            assert len({reply.answers[0].text for reply in replies}) == 3
+        assert [entry["body"]["n"] for entry in other.last()] == [3, 2, 1] + [3] + [1] * 11
+        assert [entry["body"]["seed"] for entry in other.last()[-3:]] == [1024, 1025, 1026]
+
+
+def test_one_answer_per_call_is_handed_over_before_the_next_is_asked(
+    double: Any, model: Model, ask: Any
+) -> None:
+    """So a failed answer costs none of its siblings."""
+    together = sample(model, ask("Hi", n=4)).answers
+    double.reset()
+    double.faults(queue=["ok", "ok", "bad_request"])
+
+    async def main() -> list[Answer]:
+        async with sleepless(model, n="one") as server:
+            had: list[Answer] = []
+            for first in (0, 1):
+                had += (await server.sample(ask("Hi", n=4 - first, first=first))).answers
+            with pytest.raises(RowError):
+                await server.sample(ask("Hi", n=2, first=2))
+            for reply in await whole(server, ask("Hi", n=2, first=2)):
+                had += reply.answers
+            return had
+
+    assert tuple(asyncio.run(main())) == together
+    assert (double.stats()["paid"], double.stats()["paid_most"]) == (4, 1)
+
+
+def test_tokens_of_failed_tries_are_counted(double: Any, model: Model, ask: Any) -> None:
+    once = sample(model, ask("Hi"))
+    double.faults(queue=["null_content", "cut_before", "aborted"])
+    thrice = sample(model, ask("Hi"))
+    assert thrice.attempts == 4
+    assert (thrice.prompt_tokens, thrice.completion_tokens, thrice.cached_tokens) == (
+        3 * once.prompt_tokens,
+        3 * once.completion_tokens,
+        3 * once.cached_tokens,
+    )
+    double.faults(by_text=[{"contains": "row Hi", "fault": "null_content"}])
+    impatient = model.model_copy(update={"calls": CallSettings(retries=2)})
+    with pytest.raises(FailedCall) as caught:
+        sample(impatient, ask("row Hi"))
+    quiet = sample(model, ask("Hi row"))
+    assert caught.value.attempts == 3
+    assert caught.value.prompt_tokens == 3 * quiet.prompt_tokens
+    assert caught.value.completion_tokens > 0
+
+
+def test_a_model_with_nothing_to_say_has_answered(double: Any, model: Model, ask: Any) -> None:
+    double.faults(queue=["no_words"])
+    assert sample(model, ask("Hi")).answers == (Answer("", "stop"),)
+    assert double.stats()["calls"] == 1
+
+
+def test_a_server_that_refuses_everything_stops_the_run(double: Any, model: Model, ask: Any) -> None:
+    """It answers the canary, which is short and has no picture."""
+    double.faults(by_text=[{"contains": "row", "fault": "unprocessable"}])
+    wide = model.model_copy(update={"calls": CallSettings(concurrency=64)})
+
+    async def main() -> list[Any]:
+        async with sleepless(wide) as server:
+            asked = (server.sample(ask(f"row {number}")) for number in range(60))
+            return await asyncio.gather(*asked, return_exceptions=True)
+
+    done = asyncio.run(main())
+    assert {type(outcome) for outcome in done} == {ModelError}
+    assert "refused the first 20 requests, and answered none; last: 422 Unprocessable entity. Look" in str(
+        done[0]
+    )
+
+
+def test_a_moderated_request_is_refused(double: Any, model: Model, ask: Any) -> None:
+    double.faults(queue=["moderated", "ok", "ok", "forbidden"])
+
+    async def main() -> list[Any]:
+        async with sleepless(model) as server:
+            asked = [server.sample(ask(f"row {number}")) for number in range(3)]
+            return [await asyncio.gather(one, return_exceptions=True) for one in asked]
+
+    (flagged,), (reply,), (forbidden,) = asyncio.run(main())  # between the first two, the canary
+    assert [flagged.reason, forbidden.reason] == ["call_refused", "call_refused"]
+    assert isinstance(reply, Reply)
+
+
+@pytest.mark.parametrize(
+    ("words", "answered", "kind"),
+    [
+        ("Not allowed.", False, ModelError),
+        ("Not allowed.", True, RowError),
+        ("Key limit exceeded", True, ModelError),
+        ("violates our usage policies", False, RowError),
+    ],
+)
+def test_whom_a_403_is_about(words: str, answered: bool, kind: type[Exception]) -> None:
+    place = place_of(Model(model="m", base_url="http://a/v1"))
+    assert (
+        type(error_of(place, 403, json.dumps({"error": {"message": words}}), {}, answered=answered)) is kind
+    )
+
+
+def test_a_stopped_model_is_not_asked(model: Model, ask: Any) -> None:
+    """Further in test_limits."""
+
+    async def main() -> None:
+        async with sleepless(model) as server:
+            server.stop()
+            server.stop()
+            with pytest.raises(ModelError, match="the run has ended"):
+                await server.sample(ask("Hi"))
+
+    asyncio.run(main())
 
 
 def test_retry_after_is_respected(double: Any, model: Model, ask: Any) -> None:
@@ -411,7 +541,7 @@ def test_keys_are_sent_and_never_told(
         (Model(model="m"), {}, "base_url: missing"),
         (Model(model="m", base_url="https://api.openai.com/v1"), {}, "set OPENAI_API_KEY"),
         (Model(model="m", api_key_env="MINE"), {"OPENAI_API_KEY": "sk-1"}, "MINE is not set"),
-        (Model(model="m", base_url="127.0.0.1:8000/v1"), {}, "begins with http://"),
+        (Model(model="m", api_key_env="AIzaSyD3adB33f"), {}, "no environment variable has the name"),
     ],
 )
 def test_what_is_missing_is_named_on_opening(
@@ -424,8 +554,9 @@ def test_what_is_missing_is_named_on_opening(
         async with opened(model):
             pass
 
-    with pytest.raises(ModelError, match=words):
+    with pytest.raises(ModelError, match=words) as caught:
         asyncio.run(main())
+    assert "AIza" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -470,8 +601,9 @@ def choice(**values: Any) -> dict[str, Any]:
         (choice(message={"content": [{"type": "text", "text": "Yes."}]}), Answer("Yes.", "stop")),
         (choice(finish_reason="SAFETY"), Answer("Yes.", "filtered")),
         (choice(finish_reason="repetition"), Answer("Yes.", "repetition")),
-        (choice(finish_reason="abort"), Answer("Yes.", "aborted")),
-        (choice(finish_reason="power cut"), Answer("Yes.", "aborted")),
+        (choice(message={"content": None}), Answer("", "stop")),
+        (choice(finish_reason="end_turn"), Answer("Yes.", "stop")),
+        (choice(finish_reason="MAX_TOKENS"), Answer("Yes.", "length")),
     ],
 )
 def test_answers_as_servers_write_them(given: dict[str, Any], answer: Answer) -> None:
@@ -485,6 +617,7 @@ def test_answers_as_servers_write_them(given: dict[str, Any], answer: Answer) ->
     [
         None, [], "no", {}, {"choices": None}, {"choices": [None]}, {"choices": [{}]}, {"error": {"message": "busy"}},
         {"choices": [choice(message=None)]}, {"choices": [choice(finish_reason=None)]}, {"choices": [choice(logprobs=3)]},
+        {"choices": [choice(finish_reason="abort")]}, {"choices": [choice(finish_reason="power cut")]},
     ],
 )  # fmt: skip
 def test_nonsense_is_known_as_such(body: Any) -> None:
@@ -496,7 +629,7 @@ def test_answers_before_a_bad_one_are_kept_in_order() -> None:
     choices = [
         choice(index=1, message={"content": "b"}),
         choice(index=0),
-        choice(index=2, message={"content": None}),
+        choice(index=2, finish_reason="abort"),
     ]
     assert [answer.text for answer in reply_of({"choices": choices, "usage": "none"}).answers] == [
         "Yes.",

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-from pairwright.samplers import BatchStatus, Model, _openai_batches
+from pairwright.samplers import BatchStatus, FailedCall, Model, _openai_batches
 from pairwright.samplers._openai_batches import BatchFiles, outcomes
 from pairwright.samplers._openai_link import linked
 from pairwright.samplers.openai import PART, Options
@@ -151,6 +151,17 @@ def test_an_empty_batch_is_refused(model: Model) -> None:
     do(model, act)
 
 
+@pytest.mark.parametrize("options", [Options(n="one"), Options(leave_out=("n",))])
+def test_one_answer_per_call_has_no_place_in_batch_files(model: Model, options: Options) -> None:
+    async def main() -> None:
+        assert PART.batches is not None
+        async with PART.batches(model, options):
+            pass
+
+    with pytest.raises(ParameterError, match=r"options\.(n: one|leave_out: \[n\]) and calls\.batch"):
+        asyncio.run(main())
+
+
 def line(**values: Any) -> bytes:
     return (
         json.dumps({"custom_id": "a", "response": None, "error": None} | values, ensure_ascii=False).encode()
@@ -211,3 +222,10 @@ def test_a_server_without_batches(model: Model, requests: dict[str, Request]) ->
             await batches.submit(requests, "tag")
 
     do(elsewhere, act)
+
+
+def test_what_a_broken_line_took_is_told(model: Model) -> None:
+    usage = {"prompt_tokens": 7, "completion_tokens": 5}
+    ((_, error),) = read(model, line(**answered(200, {"choices": [], "usage": usage})))
+    assert isinstance(error, FailedCall)
+    assert (error.attempts, error.prompt_tokens, error.completion_tokens) == (1, 7, 5)
