@@ -81,14 +81,13 @@ def place_of(model: Model) -> Place:
         raise ModelError(f"base_url: missing; name the server, or set {KEY} to ask api.openai.com")
     if not key:
         raise ModelError(f"api.openai.com needs a key: set {KEY}, or name another variable in api_key_env")
-    shown = (
-        "api_key_env"
-        if name is None
-        else name
-        if _VARIABLE.fullmatch(name)
-        else "the variable of api_key_env"
-    )
-    return Place(model.base_url or OPENAI, key, shown, model.model or "")
+    return Place(model.base_url or OPENAI, key, _shown(name), model.model or "")
+
+
+def _shown(name: str | None) -> str:
+    if name is None:
+        return "api_key_env"
+    return name if _VARIABLE.fullmatch(name) else "the variable of api_key_env"
 
 
 def _unset(name: str) -> str:

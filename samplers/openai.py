@@ -1,8 +1,9 @@
 """Any server that speaks the OpenAI chat protocol: OpenAI itself, vLLM, SGLang, Ollama and many more.
 
 Pictures travel as data URIs with their own bytes. Sample ``k`` is drawn with the request's seed + ``k``, whether the
-server draws all ``n`` at once (vLLM gives the k-th the seed + k) or is asked for one at a time: one after the other, each handed over before the next, so that a failed answer costs none
-of its siblings. The rows under way keep the server busy meanwhile.
+server draws all ``n`` at once (vLLM gives the k-th the seed + k) or is asked for one at a time: one after the other,
+each handed over before the next, so that a failed answer costs none of its siblings. The rows under way keep the server
+busy meanwhile.
 """
 
 import json

@@ -244,7 +244,8 @@ def test_a_request_that_always_fails_is_rejected(double: Any, model: Model, ask:
     double.faults(by_text=[{"contains": "bad row", "fault": fault}])
 
     async def main() -> list[Any]:
-        patient = model.model_copy(update={"calls": CallSettings(concurrency=4, retries=1)})
+        # error_then_drop cuts other rows too: one try more would not do
+        patient = model.model_copy(update={"calls": CallSettings(concurrency=4, retries=3)})
         async with sleepless(patient) as server:
             asked = [
                 server.sample(ask(f"row {number}" if number != 5 else "bad row")) for number in range(12)
@@ -254,7 +255,7 @@ def test_a_request_that_always_fails_is_rejected(double: Any, model: Model, ask:
     done = asyncio.run(main())
     assert isinstance(done[5], FailedCall)
     assert done[5].reason == "call_failed"
-    assert done[5].attempts >= 2
+    assert done[5].attempts >= 4
     assert [number for number, outcome in enumerate(done) if not isinstance(outcome, Reply)] == [5]
     assert double.stats()["paid_most"] == 1
 
