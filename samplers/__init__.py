@@ -190,6 +190,8 @@ class SamplerPart(Generic[S]):
     source: str
     batches: Callable[[Model, S], AbstractAsyncContextManager[Batches]] | None = None
     """Opens the provider's batch files, where it has them."""
+    width: Callable[[Model, S], int] | None = None
+    """Requests under way that keep the model busy; ``calls.concurrency`` if not given."""
 
 
 ROOM: Room[SamplerPart[Any]] = Room(__name__, __path__, (SamplerPart,))
@@ -228,6 +230,12 @@ def checked(model: Model) -> Settings:
             ) from error
         raise ParameterError(f"options.{key}: {first['msg']}, got {first['input']!r}") from error
     return options
+
+
+def width(model: Model) -> int:
+    """Return how many requests to a model are under way at once. Raises as :func:`checked` does."""
+    part = ROOM.get(model.sampler)
+    return part.width(model, checked(model)) if part.width else model.calls.concurrency
 
 
 def model_id(model: Model) -> ModelId:

@@ -47,6 +47,9 @@ from pairwright.schemas.settings import Settings
 _PER_SEQUENCE = 2
 """Requests under way for each sequence that the engine computes at once, so that it never waits for one."""
 
+_MOST_SEQUENCES = 1024
+"""Sequences that vLLM computes at once by default on its largest GPUs (H100, H200)."""
+
 
 class Options(Settings):
     """What the engine is started with. What is not given is left to vLLM."""
@@ -278,9 +281,14 @@ async def _try_template(sampler: Vllm) -> None:
         raise ModelError(f"{sampler.name} cannot be asked: {error.message}") from error
 
 
+def _width(model: Model, options: Options) -> int:
+    return window(model.calls, options.max_num_seqs or _MOST_SEQUENCES)
+
+
 PART = SamplerPart(
     options=Options,
     open=opened,
+    width=_width,
     remote=False,
     summary="vLLM in this process: one engine per model, n samples from one request",
     source="vLLM (arXiv 2309.06180), tried with 0.32",

@@ -20,7 +20,7 @@ from pairwright.responses.asking import Models, open_models
 from pairwright.runs import folder as run_folder
 from pairwright.runs import manifest
 from pairwright.runs.commit import ShardWriter, enter
-from pairwright.samplers import Model
+from pairwright.samplers import Model, width
 from pairwright.schemas.errors import PairwrightError, RowError
 from pairwright.schemas.source_row import SourceRow
 from pairwright.sources import RawRow, Source
@@ -181,7 +181,7 @@ class _Run:
 
 def _under_way(models: Collection[Model]) -> int:
     """Return how many rows are under way at once: twice what keeps the busiest model busy, for those between two calls."""
-    wanted = [_ROWS_OF_A_BATCH if model.calls.batch else 2 * model.calls.concurrency for model in models]
+    wanted = [_ROWS_OF_A_BATCH if model.calls.batch else 2 * width(model) for model in models]
     return max(wanted, default=_ROWS_PER_READ)
 
 

@@ -20,7 +20,7 @@ from pairwright.responses.opening import Lazily
 from pairwright.responses.refusals import put_told
 from pairwright.responses.settings import Budget
 from pairwright.responses.store import Question, Store, gaps, open_store, question
-from pairwright.samplers import ROOM, Model, Prices, checked, model_id, opened
+from pairwright.samplers import ROOM, Model, Prices, checked, model_id, opened, width
 from pairwright.schemas.errors import ParameterError, RowError, RunError, UnknownPartError
 from pairwright.schemas.request import Answer, Ask, ModelId, Request
 
@@ -229,7 +229,7 @@ def _way(model: Model, desk: _Desk, *, run: str, rhythm: Rhythm) -> Way:
     if not model.calls.batch or open_batches is None:
         return Direct(
             Lazily(lambda: opened(model)),
-            at_once=model.calls.concurrency,
+            at_once=width(model),
             store=desk.store,
             ledger=desk.ledger,
             run=run,
