@@ -10,9 +10,9 @@ with 200 ms latency; prompts hold photographs of about 50 kB, each request anoth
     vllm_ratio       answers per second of the sampler `vllm` over one bare `LLM.chat` call over all prompts
     vllm_ratio_n8    the same with eight answers to each prompt
 
-The last two need an environment with vLLM: `--vllm-python .venv-vllm/bin/python` (`make test-vllm` sets it up).
+The last two need an environment with vLLM; `make test-vllm` sets one up in .venv-vllm, which is taken if it is there.
 
-Run: python benchmarks/generate.py [--json FILE] [--vllm-python PYTHON]    (about five minutes on two cores)
+Run: python benchmarks/generate.py [--json FILE] [--vllm-python PYTHON]    (about ten minutes on two cores)
 """
 
 import argparse
@@ -43,6 +43,7 @@ from pairwright.schemas.request import Message, Request, Sampling
 
 HERE = Path(__file__).resolve().parent
 SERVER = HERE.parent / "tests" / "doubles" / "openai_server.py"
+VLLM_PYTHON = HERE.parent / ".venv-vllm" / "bin" / "python"
 
 LATENCY_MS = 200
 CONCURRENCY = 256
@@ -339,7 +340,7 @@ def _plan(arguments: Sequence[str] | None) -> Plan:
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write one flat JSON object")
     given = parser.parse_args(arguments)
     requests, rounds, rows = (300, 1, 20) if given.quick else (given.requests, given.rounds, given.rows)
-    return Plan(requests, rounds, rows, given.vllm_python, given.json)
+    return Plan(requests, rounds, rows, None if given.no_vllm else given.vllm_python, given.json)
 
 
 if __name__ == "__main__":

@@ -4,9 +4,10 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 [ -d .venv-bench ] || "${PYTHON:-python3}" -m venv .venv-bench
 install=(.venv-bench/bin/python -m pip --quiet --disable-pip-version-check install)
-"${install[@]}" --editable ".[hub,demo]"
+"${install[@]}" --editable ".[hub,demo,openai]" "aiohttp>=3.10"
 if [ "${PEERS:-}" = 1 ]; then
     "${install[@]}" albumentations py-data-juicer aiohttp ray torch
 fi
 .venv-bench/bin/python benchmarks/perturb.py "$@"
 .venv-bench/bin/python benchmarks/parquet_layout.py
+.venv-bench/bin/python benchmarks/generate.py
