@@ -30,6 +30,8 @@ def run_and_tell(name: str, work: Callable[[Watch], Outcome]) -> None:
     from pairwright.commands._progress import shown_progress
     from pairwright.executors.shards import keep_freed_memory
 
+    # A job started in the background of a script inherits that SIGINT is ignored, and could then not be stopped in order.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, _interrupt)
     keep_freed_memory()
     try:

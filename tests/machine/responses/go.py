@@ -5,6 +5,7 @@ Input, JSON: ``store``, ``run``, ``model`` (settings), ``requests`` as [text, fi
 
 import asyncio
 import json
+import signal
 import sys
 from pathlib import Path
 
@@ -35,6 +36,7 @@ async def main() -> None:
         print(json.dumps({"answers": answers, "calls": spent.calls, "replayed": spent.replayed}))
 
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # in the background of a script it would be ignored
 try:
     asyncio.run(main())
 except PairwrightError as error:
