@@ -99,7 +99,7 @@ def retry(
         RunError: the folder holds no run, or another process has it.
         As :func:`build` does for everything else.
     """
-    from pairwright.recipe import stored_recipe
+    from pairwright.recipe_of_run import stored_recipe
     from pairwright.runs import run_file
     from pairwright.schemas.errors import RunError
     from pairwright.schemas.reasons import MAY_SUCCEED_LATER
@@ -136,10 +136,13 @@ def pair(
     Raises:
         As :func:`build` does.
     """
-    from pairwright.recipe import pairing_recipe
+    from pairwright.recipe_of_run import pairing_recipe
+    from pairwright.runs import run_file
 
     _at_least_one("workers", workers)
-    ready = pairing_recipe(Path(folder), rule, overrides).placed(source=None, out=out, seed=None)
+    run = run_file.read(Path(folder))
+    recipe = pairing_recipe(Path(folder), rule, overrides, of=run.recipe if run else None)
+    ready = recipe.placed(source=None, out=out, seed=None)
     return _build(ready, limit=None, workers=workers, watch=watch)
 
 

@@ -4,7 +4,6 @@ Prompts are exact but for the answers they quote, for which a typical length is 
 real numbers depend on each model's tokenizer and picture handling, and stand in the ledger once it is run.
 """
 
-import asyncio
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -12,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pairwright.builders import Asks, Built
+from pairwright.executors.own_loop import run_to_end
 from pairwright.executors.shards import rejected
 from pairwright.recipe import Recipe
 from pairwright.samplers import Model, Prices, model_id
@@ -65,7 +65,8 @@ def estimate(
     Where a model was asked, what came of the row is no forecast: its answers were made up.
     """
     counters = {name: _Counter(model) for name, model in recipe.models().items()}
-    built = asyncio.run(_built(recipe, rows, {name: counter.ask for name, counter in counters.items()}))
+    asks = {name: counter.ask for name, counter in counters.items()}
+    built = run_to_end(lambda: _built(recipe, rows, asks))
     parsed = max(1, sum(not isinstance(row, Built) for _, row in rows))
     return built, tuple(counter.estimate(name, parsed) for name, counter in counters.items())
 

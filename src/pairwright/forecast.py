@@ -93,7 +93,11 @@ def check(
         source=opened.name,
         rows=total if total is None or limit is None else min(total, limit),
         columns=columns,
-        unused=tuple(name for name in (head[0].fields if head else ()) if name not in columns.values()),
+        unused=tuple(
+            name
+            for name in (head[0].fields if head else ())
+            if name not in columns.values() and name not in columns
+        ),
         looked_at=len(head),
         images=sum(len(row.prompt.images) for row in parsed if isinstance(row, SourceRow)),
         rejects=dict(Counter(reject.reason for reject in rejects)),

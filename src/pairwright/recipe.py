@@ -4,8 +4,9 @@ A recipe has a source, a builder, that builder's parameters, and the output. Eve
 starts, and every problem is listed at once. A key that means nothing is an error.
 """
 
+import difflib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
@@ -17,14 +18,12 @@ from pydantic import Field, ValidationError
 from pairwright import __version__
 from pairwright.builders import ROOM as BUILDERS
 from pairwright.builders import Builder, Construct, ConstructAsking, ModelBuilder, Run, Settle
-from pairwright.pairings._forming import PairingSettings
 from pairwright.recipe_problems import problems_of
 from pairwright.recipes import packaged
 from pairwright.responses.asking import check_models
 from pairwright.responses.settings import Budget
 from pairwright.samplers import Model
 from pairwright.samplers import checked as checked_model
-from pairwright.schemas.candidate_table import FOLDER as CANDIDATES
 from pairwright.schemas.errors import (
     MissingExtraError,
     PairwrightError,
@@ -223,57 +222,16 @@ def load_recipe(recipe: str | Path, overrides: Sequence[str] = ()) -> Recipe:
         raise RecipeError(shown, [f"not valid YAML: {error}"]) from error
     if not isinstance(parsed, dict):
         raise RecipeError(shown, ["expected a mapping with name, builder and parameters at the top"])
-    changed = [_override(parsed, override, shown) for override in overrides]
+    changed = [changed_by(parsed, override, shown) for override in overrides]
     decisive = [key for key in changed if key.startswith(("parameters", "builder")) and decides_rows(key)]
     if decisive:  # card and report print `about`, which would speak of another recipe
         parsed["about"] = f"{parsed.get('about', '')} Changed for this run: {', '.join(decisive)}.".strip()
-    return _parsed(parsed, shown)
-
-
-def stored_recipe(resolved: Mapping[str, Any], overrides: Sequence[str] = ()) -> Recipe:
-    """Return the recipe that a run has kept in its ``run.json``, with keys changed as in :func:`load_recipe`.
-
-    Raises:
-        RecipeError: with every problem found.
-    """
-    plain = json.loads(json.dumps(resolved))
-    shown = str(plain.get("name"))
-    for override in overrides:
-        _override(plain, override, shown)
-    return _parsed(plain, shown)
-
-
-def pairing_recipe(run: Path, rule: str, overrides: Sequence[str] = ()) -> Recipe:
-    """Return the recipe that forms pairs anew from the candidates of a run.
-
-    A key of ``overrides`` that is neither a block of recipes nor a parameter of the builder is one of the rule's.
-
-    Raises:
-        RecipeError: with every problem found.
-    """
-    shown = f"{run.resolve().name}_{rule}"
-    plain: dict[str, Any] = {
-        "name": shown,
-        "about": f"Pairs by the rule {rule} from the candidates of {run.resolve().name}.",
-        "builder": "paired",
-        "source": {"path": str(run), "subset": CANDIDATES},
-        "parameters": {"pairing": {"rule": rule, "params": {}}},
-    }
-    known = BUILDERS.get("paired").settings.model_fields
-    of_pairing = PairingSettings.model_fields
-    for override in overrides:
-        first = override.partition("=")[0].split(".")[0]
-        if first in of_pairing:
-            override = f"pairing.{override}"
-        elif first not in known and first not in RecipeFile.model_fields:
-            override = f"pairing.params.{override}"
-        _override(plain, override, shown)
-    return _parsed(plain, shown)
+    return parse(parsed, shown)
 
 
 def checked(file: RecipeFile) -> Recipe:
     """Return the recipe of a file that was checked before, in this process or another."""
-    return _parsed(file.model_dump(mode="json"), file.name)
+    return parse(file.model_dump(mode="json"), file.name)
 
 
 def packaged_about(name: str) -> str:
@@ -327,13 +285,18 @@ def _text_of(recipe: str | Path) -> tuple[str, str]:
         raise RecipeError(str(path), [f"cannot be read: {error}"]) from error
 
 
-def _override(recipe: dict[str, Any], override: str, shown: str) -> str:
+def changed_by(recipe: dict[str, Any], override: str, shown: str) -> str:
     """Change one key of a recipe as it was read; return the key in full."""
     key, equals, text = override.partition("=")
     if not equals or not key:
         raise RecipeError(shown, [f"--set {override!r}: expected key=value"])
     steps = key.strip().split(".")
     if steps[0] not in RecipeFile.model_fields:
+        near = difflib.get_close_matches(steps[0], RecipeFile.model_fields, n=1, cutoff=0.8)
+        if near and steps[0] not in _parameters_of(recipe):
+            raise RecipeError(
+                shown, [f"--set {key}: {unknown('blocks', steps[0], list(RecipeFile.model_fields))}"]
+            )
         steps.insert(0, "parameters")
     try:
         value = _yaml(text)
@@ -361,7 +324,13 @@ def _override(recipe: dict[str, Any], override: str, shown: str) -> str:
     return ".".join(steps)
 
 
-def _parsed(parsed: Mapping[str, Any], shown: str) -> Recipe:
+def _parameters_of(recipe: Mapping[str, Any]) -> Collection[str]:
+    builder = _builder_of(recipe, [])
+    return () if builder is None else builder.settings.model_fields
+
+
+def parse(parsed: Mapping[str, Any], shown: str) -> Recipe:
+    """Return the recipe of plain values as YAML has them, checked. Raises RecipeError; ``shown`` is its name there."""
     problems: list[str] = []
     file: RecipeFile | None = None
     parameters: Settings | None = None

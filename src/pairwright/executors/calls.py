@@ -15,6 +15,7 @@ from itertools import islice
 from pairwright.builders import Asks, Built
 from pairwright.executors import Job, Watch
 from pairwright.executors.local import pending, progress_of, row_count
+from pairwright.executors.own_loop import run_to_end
 from pairwright.executors.shards import ShardRows, or_reject, rejected, tally
 from pairwright.responses.asking import Models, open_models
 from pairwright.runs import folder as run_folder
@@ -49,7 +50,7 @@ def run(job: Job, source: Source, *, name: str, watch: Watch) -> None:
     """
     going = _Run(job, source, watch)
     try:
-        asyncio.run(going.work(name))
+        run_to_end(lambda: going.work(name))
     except BaseExceptionGroup as group:
         raise _first(group) from None
     finally:

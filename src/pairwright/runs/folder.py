@@ -76,7 +76,8 @@ def refuse_strangers(folder: Path) -> None:
 
 
 def earlier(folder: Path, recipe: Recipe, identity: Identity, *, whole: bool) -> RunFile | None:
-    """Return the run that this folder holds, or None for an empty folder.
+    """Return the run that this folder holds, or None for an empty folder. One without a finished shard may be begun anew by
+    another recipe: answers of models stay stored.
 
     Other versions of packages matter only where something is left to build: ``whole`` says that no file is damaged.
 
@@ -94,7 +95,7 @@ def earlier(folder: Path, recipe: Recipe, identity: Identity, *, whole: bool) ->
     differences = _differences(found, recipe, identity)
     if found.status != "finished" or not whole:
         differences += _version_differences(found.identity, identity)
-    if differences:
+    if differences and manifest.read(folder):  # where no shard is finished, nothing could be mixed
         shown = differences[:12] + ([f"and {len(differences) - 12} more"] if len(differences) > 12 else [])
         lines = "\n".join(f"  - {line}" for line in shown)
         raise RunError(

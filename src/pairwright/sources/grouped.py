@@ -65,7 +65,7 @@ class GroupedSource:
     def columns(self) -> Mapping[str, str]:
         """Return which column was taken for which field."""
         others = {field: column for field, column in self._taken.items() if column != self._text}
-        return {**others, "candidates": self._text}
+        return {**others, "group": self._column, "candidates": self._text}
 
     def _groups(self) -> Iterator[RawRow]:
         seen: set[bytes] = set()
@@ -111,8 +111,10 @@ class GroupedSource:
                 told = f"the rows of this group differ in it; {self._column} does not tell prompts apart"
                 yield replace(first, problem=RowError("bad_value", column, told))
                 return
-        shared = {name: value for name, value in first.fields.items() if name != self._text}
-        yield replace(first, fields=shared | {"candidates": [self._candidate(raw.fields) for raw in rows]})
+        candidates = [self._candidate(raw.fields) for raw in rows]
+        of_one = {self._text, *(name for candidate in candidates for name in candidate)}
+        shared = {name: value for name, value in first.fields.items() if name not in of_one}
+        yield replace(first, fields=shared | {"candidates": candidates})
 
     def _candidate(self, fields: Mapping[str, Any]) -> dict[str, Any]:
         free = {*fields} - {*self._taken.values(), self._column, self._text}

@@ -8,6 +8,7 @@ from pathlib import Path
 from pairwright.schemas.candidate_table import FOLDER as CANDIDATES
 from pairwright.schemas.errors import SourceError
 from pairwright.schemas.pair import FOLDERS
+from pairwright.schemas.room import unknown
 from pairwright.sources import Source
 from pairwright.sources.dataset import SavedSource, StreamedSource, is_saved
 from pairwright.sources.folder import FolderSource, is_picture, walk
@@ -97,6 +98,10 @@ def _run(settings: SourceSettings, folder: Path) -> Source:
 
     With ``subset: candidates`` its candidates.
     """
+    if settings.subset not in (None, CANDIDATES):
+        raise SourceError(
+            f"source.subset: {unknown('what a run has beside its pairs', settings.subset, [CANDIDATES])}"
+        )
     if settings.subset == CANDIDATES:
         files = sorted((folder / CANDIDATES).glob("*.parquet"))
         if files:

@@ -1,5 +1,6 @@
 """Runs that ask models, against a real HTTP server: counted, continued, replayed, stopped, retried."""
 
+import asyncio
 import hashlib
 import json
 import os
@@ -341,3 +342,40 @@ def test_what_was_refused_is_asked_again_when_told_so(
     outcome = pairwright.retry(tmp_path / "run", refused=True)
     assert (outcome.retried, "call_refused" in outcome.counts.rejects.get("row", {})) == (1, False)
     assert double.stats()["paid_most"] == 1
+
+
+@pytest.mark.parametrize(
+    ("rule", "told"), [("ranks", "ranks"), ("preferences", "goes by comparisons"), ("sides", "side")]
+)
+def test_a_rule_that_does_not_fit_the_judge_of_a_run(
+    rule: str, told: str, prompts: Prompts, rated: RecipeFor, tmp_path: Path
+) -> None:
+    run = pairwright.build(rated(prompts(3)))
+    with pytest.raises(RecipeError, match=told):
+        pairwright.pair(run.folder, rule, out=tmp_path / "other")
+    assert not (tmp_path / "other").exists()
+
+
+def test_in_a_notebook_a_loop_is_running_already(prompts: Prompts, rated: RecipeFor) -> None:
+    recipe = rated(prompts(3))
+
+    async def cell() -> int:
+        assert pairwright.check(recipe).estimates
+        return pairwright.build(recipe).counts.rows
+
+    assert asyncio.run(cell()) == 3
+
+
+def test_a_run_that_has_nothing_yet_may_begin_otherwise(
+    prompts: Prompts, rated: RecipeFor, double: Any
+) -> None:
+    source = prompts(4)
+    with pytest.raises(ModelError):
+        pairwright.build(rated(source, "run", "judge.model=no-such-model"))
+    outcome = pairwright.build(rated(source, "run"))
+    assert (outcome.counts.rows, double.stats()["paid_most"]) == (4, 1)
+
+
+def test_a_block_that_is_misspelt(prompts: Prompts, rated: RecipeFor) -> None:
+    with pytest.raises(RecipeError, match=r"no 'sourse' among blocks\. Did you mean 'source'"):
+        rated(prompts(1), "run", "sourse.path=x")
