@@ -49,6 +49,7 @@ _POWER = re.compile(r"\^\s*(?:\{(?P<braces>(?:[^{}]|\{[^{}]*\})*)\}|(?P<sign>\\c
 _EXPONENT = re.compile(r"(?:[-+\da-z ./]|\\pi){1,12}|-?\\frac\{\d{1,3}\}\{\d{1,3}\}|\\circ")
 
 _SPELLINGS = (
+    ("\\$", ""), ("\\pounds", ""), ("£", ""), ("€", ""), ("¥", ""),
     ("−", "-"), ("×", r"\times "), ("·", r"\cdot "), ("÷", r"\div "), ("°", r"^{\circ}"), ("π", r"\pi "),
     ("∞", r"\infty "), ("²", "^2"), ("³", "^3"), ("≤", r"\leq "), ("≥", r"\geq "), ("½", r"\frac{1}{2}"),
     ("**", "^"), ("\\dfrac", "\\frac"), ("\\tfrac", "\\frac"), ("\\left", ""), ("\\right", ""), ("\\!", ""),
@@ -57,6 +58,11 @@ _SPELLINGS = (
 _ROOT = re.compile(r"√\s*(?:\(([^()]*)\)|(\d+(?:\.\d+)?|[a-z]))")
 _ASCII_POWER = re.compile(r"\^\s*(?:\(([^(){}]*)\)|(\d{2,}|-\d+))")
 """Powers as they are typed, ``2^10``, of which LaTeX takes one digit."""
+_PERCENT = re.compile(
+    r"\s*(?:\\?%|\\text\s*\{\s*(?:\\?%|per\s?cent)\s*\}|(?<![A-Za-z])per\s?cent(?![A-Za-z]))(?!\s*[\w(\\{])",
+    re.IGNORECASE,
+)
+"""A percent sign as it may be written; not one before a number or a word, as in 20% of 50."""
 _GROUPED = re.compile(r"(?<!\d)(\d{1,3}(?:,\d{3})+)(?![\d,])")
 _ASSIGNED = re.compile(r"\s*(?:[A-Za-z](?:_\w|_\{\w+\})?|\\angle\s*[A-Z]+)\s*(?:=|\\approx|≈)\s*")
 _UNIT = re.compile(
@@ -149,6 +155,8 @@ def same_value(answer: str, gold: str, tolerance: float = 1e-3) -> bool | None:
 
     >>> same_value("\\\\frac{10}{3}", "3.333"), same_value("1/1024", "0"), same_value("2(x+1)", "2x+2")
     (True, False, True)
+    >>> [same_value(answer, "50%") for answer in ("50", "50 percent", "0.5", "5")], same_value("50%", "0.5")
+    ([True, True, True, False], False)
     >>> same_value("9 km", "$9 \\\\mathrm{~km}$"), same_value("I do not know", "9")
     (True, None)
     """
@@ -159,12 +167,17 @@ def same_value(answer: str, gold: str, tolerance: float = 1e-3) -> bool | None:
         return None
     if right is None:
         return False
-    one, other = _without_lone_percent(said, right)
-    return _equal(said, right, tolerance) or ((one, other) != (said, right) and _equal(one, other, tolerance))
+    one, other = said.replace("\\%", ""), right.replace("\\%", "")
+    if _equal(one, other, tolerance):
+        return True
+    share = "\\%" in right and "\\%" not in said and _number(other) is not None
+    return share and _equal(one, f"\\frac{{{other}}}{{100}}", tolerance)
 
 
 def expression(text: str) -> str | None:
     """Return a text as one LaTeX expression that math-verify can be given, without its unit; None if it is none.
+
+    Currency signs are dropped; a percent sign stays, as ``\\%``.
 
     >>> expression("x = 2√13"), expression("about two thirds"), expression("12 cm^2"), expression("two")
     ('2\\\\sqrt{13}', None, '12', '2')
@@ -175,7 +188,7 @@ def expression(text: str) -> str | None:
     text = _ROOT.sub(lambda match: f"\\sqrt{{{match[1] or match[2]}}}", text)
     for written, meant in _SPELLINGS:
         text = text.replace(written, meant)
-    text = _ASCII_POWER.sub(r"^{\1\2}", text)
+    text = _PERCENT.sub(lambda match: "\\%", _ASCII_POWER.sub(r"^{\1\2}", text))
     text = _closed(_GROUPED.sub(lambda match: match[1].replace(",", ""), text)).strip()
     text = _ASSIGNED.sub("", text, count=1) if _ASSIGNED.match(text) else text
     unit = _UNIT.fullmatch(text)
@@ -230,13 +243,6 @@ def _large_power(text: str) -> bool:
         product *= max([int(digits) for digits in re.findall(r"\d+", one)], default=1) or 1
     letters = re.search(r"[a-z]", _COMMANDS.sub("", text), re.IGNORECASE)
     return product > (_LARGEST_SYMBOLIC_EXPONENT if letters else _LARGEST_EXPONENT)
-
-
-def _without_lone_percent(one: str, other: str) -> tuple[str, str]:
-    """Drop the percent sign that only one side has: 6 % of the reference is 6 in the answer."""
-    if ("%" in one) == ("%" in other):
-        return one, other
-    return one.replace("\\%", "").replace("%", "").strip(), other.replace("\\%", "").replace("%", "").strip()
 
 
 def _equal(answer: str, gold: str, tolerance: float) -> bool:

@@ -39,6 +39,36 @@ def test_wrong(verify, text: str, reference: str) -> None:
     assert verify("math", text, reference).value == 0.0
 
 
+@pytest.mark.parametrize("sign", ["%", r"\%", " %", " percent", " per cent", r"\text{ percent}", r"~\%"])
+def test_a_percent_sign_is_dropped_however_it_is_written(verify, sign: str) -> None:
+    for other in ("", "%", r"\%", " percent"):
+        assert verify("math", rf"\boxed{{50{sign}}}", f"50{other}").value == 1.0
+        assert verify("math", f"50{other}", f"50{sign}").value == 1.0
+        assert verify("math", f"50.5{other}", f"50{sign}").value == 0.0
+    assert verify("math", "0.5", f"50{sign}").value == 1.0
+    assert verify("math", "1/2", f"50{sign}").value == 1.0
+    assert verify("math", "0.51", f"50{sign}").value == 0.0
+
+
+@pytest.mark.parametrize(
+    ("text", "reference"), [("50%", "0.5"), ("0.5%", "50%"), ("0.5", "50"), ("0.2", "20%, 30%")]
+)
+def test_only_a_right_answer_in_percent_may_be_given_as_a_share(verify, text: str, reference: str) -> None:
+    assert verify("math", text, reference).value == 0.0
+
+
+@pytest.mark.parametrize("text", ["20% of 50", "10%5", "%"])
+def test_a_percent_sign_within_a_text_is_not_dropped(verify, text: str) -> None:
+    assert verify("math", text, "10").reason == "answer_unparsable"
+
+
+@pytest.mark.parametrize("written", ["$30", r"\$30", "£30", r"\pounds 30", "€30", "30 €", "¥30", "30 euros"])
+def test_currency_signs_are_dropped(verify, written: str) -> None:
+    for text, reference in ((written, "30"), ("30", written), (written, "£30.00")):
+        assert verify("math", text, reference).value == 1.0
+    assert verify("math", "31", written).value == 0.0
+
+
 @pytest.mark.parametrize(
     "text",
     ["I cannot see the figure.", "Kitchen", "about two thirds", "3 or 4 cats", r"\boxed{\text{unknown}}", "abc def",
