@@ -98,7 +98,10 @@ def check_case(settings: Judging, case: Case) -> None:
         raise RowError("no_evidence", "evidence", "the judge reads evidence, and this row has none")
     if settings.reference == "require" and not case.reference:
         raise RowError(
-            "no_ground_truth", "ground_truth", "the judge needs a right answer, and this row has none"
+            "no_ground_truth",
+            None,
+            "the judge needs a right answer, and the row has none where the recipe's `reference` looks for it "
+            "(ground_truth or chosen)",
         )
 
 

@@ -71,7 +71,7 @@ def prepare(settings: ExternalSettings) -> Check:
             else _called(function, case, candidate, settings)
         )
         if number is None:
-            return Checked(None, reason="no_score", message=f"no number from {_origin(settings)}")
+            return Checked(None, reason="no_score", message=_missing(candidate, settings))
         return Checked(_checked(number, case, candidate, settings))
 
     return check
@@ -102,6 +102,21 @@ def _brought(candidate: Candidate, settings: ExternalSettings) -> float | None:
         if judgement.aspect == settings.aspect and settings.scorer in (None, judgement.scorer):
             return judgement.value
     return None
+
+
+def _missing(candidate: Candidate, settings: ExternalSettings) -> str:
+    """Return why there is no number, and which numbers came with the answer instead."""
+    told = f"no number from {_origin(settings)}"
+    if settings.function is not None:
+        return f"{told}: it returned None"
+    there = {f"{one.scorer} on {one.aspect}": None for one in candidate.judgements if one.value is not None}
+    found = [*there, *(["the answer's score"] if candidate.score is not None else [])]
+    if not found:
+        return f"{told}: no number came with the answer"
+    return (
+        f"{told}; there are: {', '.join(found)}. Choose by the keys aspect and scorer of the params of external "
+        "(judge.params.aspect, judge.params.scorer); without both it is the answer's score"
+    )
 
 
 def _called(score: Score, case: Case, candidate: Candidate, settings: ExternalSettings) -> object:

@@ -80,4 +80,4 @@ def _checked(check: Check, case: Case, candidate: Candidate) -> Checked:
     try:
         return check(case, candidate)
     except RowError as error:
-        return Checked(None, reason=error.reason, message=str(error))
+        return Checked(None, reason=error.reason, message=error.message)

@@ -168,7 +168,10 @@ def _reference(settings: VerifiedAnswers, row: SourceRow) -> str | None:
             )
         return row.chosen
     if row.ground_truth is None:
-        raise RowError("no_ground_truth", "ground_truth", "the row has no right answer to check against")
+        told = "the row has no right answer to check against"
+        if row.chosen is not None:
+            told += ": name its column, or set reference: chosen if it is what was taken for chosen"
+        raise RowError("no_ground_truth", "ground_truth", told)
     return row.ground_truth
 
 

@@ -56,6 +56,20 @@ def test_a_judgement_that_came_with_the_answer() -> None:
         assert checked(candidate, **wanted).reason == "no_score"
 
 
+def test_a_missing_number_is_told_with_the_ones_that_are_there() -> None:
+    told = checked(Candidate("x", score=0.5, judgements=JUDGED), aspect="honesty", scorer="anna").message
+    assert told.startswith("no number from anna on honesty; there are: ")
+    assert "anna on helpfulness, ben on helpfulness, the answer's score." in told
+    assert "anna on safety" not in told  # it has no number
+    assert "judge.params.aspect" in told
+    assert "judge.params.scorer" in told
+    assert (
+        "there are: ben on safety."
+        in checked(Candidate("x", judgements=(Judgement("candidate", "ben", "safety", 1.0),))).message
+    )
+    assert checked(Candidate("x"), aspect="honesty").message.endswith("no number came with the answer")
+
+
 @pytest.mark.parametrize(("name", "value"), [("length", 0.5), ("seen", 1.0), ("yes", 1.0)])
 def test_a_function_is_called_with_question_answer_reference(name: str, value: float) -> None:
     assert checked(Candidate("abcde"), function=f"my_scorers:{name}").value == value

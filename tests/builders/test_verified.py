@@ -174,6 +174,9 @@ def test_a_row_without_a_right_answer_costs_no_call(build: Build, row: Rows, mod
     asks = {"samplers.0": model([RIGHT, WRONG])}
     for parameters, reason in ((_base(2), "no_ground_truth"), (_base(2, reference="chosen"), "no_answer")):
         assert _reasons(build("verified", parameters, row(), asks)) == [("row", reason)]
+    bare, own = (build("verified", _base(2), row(chosen=text), asks).rejects[0] for text in (None, "cup"))
+    assert "reference: chosen" in own.message
+    assert "chosen" not in bare.message
     assert asks["samplers.0"].requests == []
     built = build("verified", _base(2, reference="chosen"), row(chosen="cup"), asks)
     assert _said(built) == [(RIGHT, WRONG)]
@@ -267,3 +270,22 @@ def test_parameters_that_fit_nothing_are_refused(parameters: Any, message: str) 
     part = ROOM.get("verified")
     with pytest.raises(ParameterError, match=message):
         part.prepare(part.settings.model_validate(parameters), Run("test", 0, "0"))
+
+
+def test_a_function_that_fails_is_named_first(
+    build: Build, row: Rows, model: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = types.ModuleType("failing_scorer")
+    module.score = lambda question, answer, reference: 1 / 0  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    external = {"kind": "external", "params": {"function": "failing_scorer:score"}}
+    built = build(
+        "verified",
+        _base(2, verifiers=[external], reference="none"),
+        row(),
+        {"samplers.0": model([RIGHT, WRONG])},
+    )
+    told = "failing_scorer:score raised ZeroDivisionError"
+    assert [one.reason for one in built.rejects] == ["bad_value"] * 3
+    assert [told in one.message for one in built.rejects] == [True] * 3
+    assert built.rejects[0].message.startswith(f"answer 0: {told}")
