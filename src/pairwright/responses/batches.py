@@ -143,7 +143,7 @@ class Batched:
         size = _size(question)
         if self._gathering.items and self._gathering.bytes + size > self._rhythm.most_bytes:
             self._hand_in()
-        self._ledger.begin(question.model)
+        self._ledger.begin(question)
         gathering, loop = self._gathering, asyncio.get_running_loop()
         name = f"{question.key[:40]}-{question.request.first}-{question.request.n}"
         item = gathering.items[name] = _Item(question.model, loop.create_future())

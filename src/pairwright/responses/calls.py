@@ -70,7 +70,8 @@ class Direct:
         with self._ending.breaks_off():
             await self._turns.acquire()
         try:
-            self._ledger.begin(question.model)
+            with self._ending.breaks_off():
+                await self._ledger.begin_in_turn(question)
             try:
                 with self._ending.breaks_off():
                     sampler = await self._sampler.get()

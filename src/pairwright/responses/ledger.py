@@ -3,12 +3,14 @@
 ``seconds`` are those of the answers added up; many are under way at once, so they pass the clock's.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+from pairwright.responses.expecting import estimate
 from pairwright.responses.settings import Budget
-from pairwright.responses.store import Call, Store
+from pairwright.responses.store import Call, Question, Store
 from pairwright.samplers import Prices
 from pairwright.schemas.errors import BudgetError
 from pairwright.schemas.request import ModelId
@@ -89,6 +91,14 @@ class _Sums:
             setattr(self, field.name, getattr(self, field.name) + getattr(other, field.name))
 
 
+@dataclass(frozen=True, slots=True)
+class _Take:
+    """What one call takes."""
+
+    tokens: float
+    usd: float
+
+
 _SUMS = """
 SELECT max(id), go, model, endpoint, sampler, count(*), sum(answers), sum(outcome = 'refused'),
     sum(outcome = 'failed'), sum(prompt_tokens), sum(completion_tokens), sum(cached_tokens), sum(attempts), sum(seconds)
@@ -112,27 +122,46 @@ class Ledger:
         self._seen = 0
         self._replayed = dict.fromkeys(prices, 0)
         self._under_way = dict.fromkeys(prices, 0)
+        self._estimates: dict[Account, _Sums] = {account: _Sums() for account in prices}
+        """Of every call that was begun here."""
+        self._turn = asyncio.Lock()
+        self._returned = asyncio.Event()
         self._closed = False
         self.stopped = False
         """Whether a call was not made because the budget is spent."""
 
-    def begin(self, model: ModelId) -> None:
+    async def begin_in_turn(self, question: Question) -> None:
+        """Note that a call is about to be made, once what is under way leaves room for it.
+
+        Near a limit so fewer and fewer calls are under way at once. Raises as :meth:`begin` does.
+        """
+        if not self._limited:
+            self.begin(question)
+            return
+        async with self._turn:  # so that one looks at each return, not all who wait
+            while not self._spent_out(question) and self._crowded(question):
+                self._returned.clear()
+                await self._returned.wait()
+            self.begin(question)
+
+    def begin(self, question: Question) -> None:
         """Note that a call is about to be made.
 
         Raises:
-            BudgetError: it would certainly pass the budget.
+            BudgetError: it would certainly pass the budget, or is expected to pass it together with what is under way.
         """
-        account = account_of(model)
+        account = account_of(question.model)
         if self._limited:
-            self._look()
-            for told in self._passed(account):
+            for told in self._spent_out(question) or self._crowded(question):
                 self.stopped = True
                 raise BudgetError(told)
         self._under_way[account] += 1
+        self._estimates[account].add(_estimated(question))
 
     def end(self, model: ModelId) -> None:
         """Note that a call has come to its end."""
         self._under_way[account_of(model)] -= 1
+        self._returned.set()
 
     def count(self, call: Call) -> None:
         """Count a call that was made; it goes to the store at once."""
@@ -194,24 +223,67 @@ class Ledger:
             **asdict(sums),
         )
 
-    def _passed(self, account: Account) -> Iterable[str]:
-        """Yield what to tell for each limit that one call more would certainly pass.
+    def _spent_out(self, question: Question) -> list[str]:
+        """Return what to tell for each limit that one call more would certainly pass.
 
         A call takes at least one prompt token, and so does each that is under way.
         """
+        self._look()
+        return self._passed(self._least, self._least(account_of(question.model)))
+
+    def _crowded(self, question: Question) -> list[str]:
+        """Return what to tell for each limit that one call more is expected to pass, with all that is under way.
+
+        One alone may begin: what is expected of it may be wrong, and it passes a limit by less than itself.
+        """
+        if not any(self._under_way.values()):
+            return []
+        one_more = self._expected(account_of(question.model), _estimated(question))
+        return self._passed(self._expected, one_more)
+
+    def _least(self, account: Account) -> _Take:
+        return _Take(1, _cheapest(self._prices[account]))
+
+    def _expected(self, account: Account, before: _Sums | None = None) -> _Take:
+        """Return the mean of the calls so far, or by ``before``, else by all estimates, where none was answered yet."""
+        least = self._least(account)
+        for sums in (self._sums(account), before or self._estimates[account]):
+            answered = sums.calls - sums.refused - sums.failed
+            if answered:
+                tokens = (sums.prompt_tokens + sums.completion_tokens) / answered
+                usd = (_dollars(sums, self._prices[account]) or 0.0) / answered
+                return _Take(max(least.tokens, tokens), max(least.usd, usd))
+        return least
+
+    def _passed(self, each: Callable[[Account], _Take], one_more: _Take) -> list[str]:
+        """Return what to tell for each limit that is passed if calls under way, and one more, take so much."""
+        budget, waiting = self._budget, {one: n for one, n in self._under_way.items() if n}
+        under_way = sum(waiting.values())
         known = [*self._own.items(), *self._others.items()]
-        waiting = sum(self._under_way.values())
+        told = []
         calls = sum(sums.calls for _, sums in known)
-        if self._budget.calls is not None and calls + waiting + 1 > self._budget.calls:
-            yield _told("calls", f"{calls:,} calls are made", f"{self._budget.calls:,}", waiting)
+        if budget.calls is not None and calls + under_way + 1 > budget.calls:
+            told.append(_told("calls", f"{calls:,} calls are made", f"{budget.calls:,}", under_way))
         tokens = sum(sums.prompt_tokens + sums.completion_tokens for _, sums in known)
-        if self._budget.tokens is not None and tokens + waiting + 1 > self._budget.tokens:
-            yield _told("tokens", f"{tokens:,} tokens are spent", f"{self._budget.tokens:,}", waiting)
-        if self._budget.usd is not None:
-            usd = sum(_dollars(sums, self._prices.get(one)) or 0.0 for one, sums in known)
-            least = sum(n * _least(self._prices[one]) for one, n in self._under_way.items())
-            if usd + least + _least(self._prices[account]) > self._budget.usd:
-                yield _told("usd", f"{usd:,.4f} US dollars are spent", f"{self._budget.usd:,.4f}", waiting)
+        held = sum(n * each(one).tokens for one, n in waiting.items())
+        if budget.tokens is not None and tokens + held + one_more.tokens > budget.tokens:
+            about = f"{sum(n * self._expected(one).tokens for one, n in waiting.items()):,.0f} tokens"
+            told.append(
+                _told("tokens", f"{tokens:,} tokens are spent", f"{budget.tokens:,}", under_way, about)
+            )
+        usd = sum(_dollars(sums, self._prices.get(one)) or 0.0 for one, sums in known)
+        held = sum(n * each(one).usd for one, n in waiting.items())
+        if budget.usd is not None and usd + held + one_more.usd > budget.usd:
+            about = f"{sum(n * self._expected(one).usd for one, n in waiting.items()):,.4f} US dollars"
+            told.append(
+                _told("usd", f"{usd:,.4f} US dollars are spent", f"{budget.usd:,.4f}", under_way, about)
+            )
+        return told
+
+
+def _estimated(question: Question) -> _Sums:
+    prompt, answers = estimate(question.request)
+    return _Sums(calls=1, prompt_tokens=prompt, completion_tokens=answers)
 
 
 def _dollars(sums: _Sums, prices: Prices | None) -> float | None:
@@ -224,15 +296,16 @@ def _dollars(sums: _Sums, prices: Prices | None) -> float | None:
     ) / MILLION
 
 
-def _least(prices: Prices | None) -> float:
+def _cheapest(prices: Prices | None) -> float:
     """Return what a call costs at least: one prompt token."""
     if prices is None:
         return 0.0
     return min(prices.input, prices.input if prices.cached_input is None else prices.cached_input) / MILLION
 
 
-def _told(limit: str, spent: str, most: str, waiting: int) -> str:
-    under_way = f", {waiting:,} more under way are let finish and stored" if waiting else ""
+def _told(limit: str, spent: str, most: str, waiting: int, about: str | None = None) -> str:
+    expected = f" (expected to take {about})" if about else ""
+    under_way = f", {waiting:,} more under way are let finish and stored{expected}" if waiting else ""
     return (
         f"budget.{limit}: {spent} of {most}{under_way}. "
         f"Raise budget.{limit} and run again: what is stored is not paid again"

@@ -10,9 +10,10 @@ from pairwright.schemas.settings import Settings
 class Budget(Settings):
     """What a run may spend on models, all of them together, earlier goes of the same run included.
 
-    No call is begun that would certainly pass a limit. What a call takes is known only when its answer is there, so
-    tokens and dollars may be passed by what is under way when the limit is reached: some ``calls.concurrency`` requests
-    of each model, or a whole batch.
+    No call is begun that would pass a limit by what calls took so far: of each model, the mean of its calls in this run
+    is held for every call under way and for the next one, and a guess from the request before any came back. Where that
+    leaves no room, the next waits for calls to return; one alone is begun as long as anything is left. So tokens and
+    dollars may be passed by a little: about one call's, more where calls differ much or several processes share the run.
     """
 
     usd: Annotated[float, Field(gt=0)] | None = None

@@ -9,7 +9,7 @@ import pytest
 from pairwright.responses.asking import open_models
 from pairwright.responses.ledger import Spent, from_json, to_json
 from pairwright.responses.settings import Budget
-from pairwright.samplers import Model, Prices
+from pairwright.samplers import CallSettings, Model, Prices
 from pairwright.schemas.errors import BudgetError, PairwrightError, ParameterError
 
 
@@ -127,6 +127,66 @@ def test_many_at_once_do_not_pass_a_limit_on_calls_and_what_is_under_way_is_stor
     assert len(asked) == 5
     _, spent = went(world, world.model(), [request_of(f"hold {number}") for number in asked])
     assert (spent.calls, spent.replayed) == (5, 5)
+
+
+@pytest.mark.parametrize(("limit", "each"), [("tokens", 12), ("usd", 28e-6)])
+def test_what_is_under_way_is_held_against_the_budget(world, priced, request_of, limit, each):
+    """200 calls, 32 of them at once: a limit is passed by less than one of them, and used up."""
+    model = priced.model_copy(update={"calls": CallSettings(concurrency=32)})
+    requests = [request_of(str(number)) for number in range(200)]
+
+    def spent(calls: float) -> tuple[set[type], int]:
+        async def work():
+            budget = Budget(**{limit: calls * each if limit == "usd" else int(calls * each)})
+            async with open_models({"m": model}, store=world.store, run="run", budget=budget) as opened:
+                asks = map(opened.asks["m"], requests)
+                outcomes = await asyncio.gather(*asks, return_exceptions=True)
+                return {type(outcome) for outcome in outcomes}, opened.spent()[0].calls
+
+        return asyncio.run(asyncio.wait_for(work(), 60))
+
+    assert spent(0.5) == ({tuple, BudgetError}, 1)
+    for calls in (60.5, 100.5):
+        kinds, made = spent(calls)
+        assert kinds == {tuple, BudgetError}
+        assert calls - 1 < made < calls + 1
+    assert spent(1000) == ({tuple}, 200)
+
+
+def test_where_no_room_is_left_a_call_waits_for_those_under_way(world, request_of):
+    async def work():
+        opening = {"store": world.store, "run": "run", "budget": Budget(tokens=36)}
+        async with open_models({"m": world.model()}, **opening) as opened:
+            for number in range(2):
+                await opened.asks["m"](request_of(str(number)))
+            held = asyncio.create_task(opened.asks["m"](request_of("hold")))
+            waits = asyncio.create_task(opened.asks["m"](request_of("more")))
+            await asyncio.sleep(0.1)
+            assert not waits.done()  # what is under way may come back cheaper
+            assert world.log()[-1] == "0 1 hold"
+            (world.folder / "go").touch()
+            await held
+            await waits
+
+    with pytest.raises(BudgetError, match=r"36 tokens are spent of 36\. Raise"):
+        asyncio.run(asyncio.wait_for(work(), 60))
+
+
+def test_what_is_under_way_is_told_with_what_it_is_expected_to_take(world, request_of):
+    """A batch is not waited for: the run stops, and hands it in."""
+
+    async def work():
+        model = world.model(calls=CallSettings(batch=True))
+        async with open_models(
+            {"m": model}, store=world.store, run="run", budget=Budget(tokens=400)
+        ) as opened:
+            asks = [opened.asks["m"](request_of(f"four {number}.")) for number in range(3)]
+            for ask in asyncio.as_completed(asks):
+                await ask
+
+    told = r"0 tokens are spent of 400, 2 more under way .* stored \(expected to take 302 tokens\)\. Raise"
+    with pytest.raises(BudgetError, match=told):
+        asyncio.run(asyncio.wait_for(work(), 60))
 
 
 def test_two_prices_of_one_model(world, priced):
