@@ -192,6 +192,8 @@ class SamplerPart(Generic[S]):
     """Opens the provider's batch files, where it has them."""
     width: Callable[[Model, S], int] | None = None
     """Requests under way that keep the model busy; ``calls.concurrency`` if not given."""
+    check_place: Callable[[Model], None] | None = None
+    """Raises ModelError for a model without an address, or without the key it needs; asks nobody."""
 
 
 ROOM: Room[SamplerPart[Any]] = Room(__name__, __path__, (SamplerPart,))

@@ -56,8 +56,12 @@ class Place:
 
     @property
     def name(self) -> str:
-        """What errors call the model; holds no secrets."""
-        return f"{self.model} at {urlsplit(self.base_url).hostname}"
+        """What errors call the model, with host and port; holds no secrets.
+
+        >>> Place("http://127.0.0.1:8299/v1", "none", "api_key_env", "judge").name
+        'judge at 127.0.0.1:8299'
+        """
+        return f"{self.model} at {urlsplit(self.base_url).netloc.rpartition('@')[2]}"
 
     def scrubbed(self, text: str) -> str:
         """Return a server's words without the key: some repeat it."""
@@ -78,9 +82,11 @@ def place_of(model: Model) -> Place:
     if not key and model.api_key_env:
         raise ModelError(_unset(model.api_key_env))
     if not key and model.base_url is None:
-        raise ModelError(f"base_url: missing; name the server, or set {KEY} to ask api.openai.com")
+        raise ModelError(
+            f"base_url: missing; name the server (http://127.0.0.1:8000/v1), or set {KEY} to ask api.openai.com"
+        )
     if not key:
-        raise ModelError(f"api.openai.com needs a key: set {KEY}, or name another variable in api_key_env")
+        raise ModelError(f"api_key_env: api.openai.com needs a key; set {KEY}, or name another variable")
     return Place(model.base_url or OPENAI, key, _shown(name), model.model or "")
 
 
@@ -162,14 +168,15 @@ def error_of(
     place: Place, status: int, text: str, headers: Mapping[str, str], *, answered: bool = False
 ) -> Exception:
     """Return the error for an HTTP answer that is none: TryError, RowError or ModelError (see :meth:`Link.told`)."""
-    words, code = _words(text)
-    told = f"{status} {place.scrubbed(words)}".rstrip(" .")
+    words, code, in_form = _words(text)
+    said = place.scrubbed(words).removeprefix(str(status)).lstrip(" :")  # some repeat it
+    told = f"{status} {said}".rstrip(" .")
     if status == 401 or (status == 403 and not _forbids_one(text, answered=answered)):
         return ModelError(
             f"{place.name} refuses the key: {told}. Set {place.key_from} to a key that it knows."
         )
     if status == 404:
-        return ModelError(f"{place.name}: {told}. Set model to a name the server knows, and check base_url.")
+        return ModelError(f"{place.name}: {told}. {_not_found(place, in_form=in_form)}")
     if status == 402 or code in _NO_MONEY:
         return ModelError(f"{place.name}: {told}. The account has no money or quota left.")
     if status == 400 and code in _OF_THE_RECIPE:
@@ -184,22 +191,38 @@ def error_of(
     return ModelError(f"{place.name}: {told}. Is base_url the address of an OpenAI-compatible server?")
 
 
+def _not_found(place: Place, *, in_form: bool) -> str:
+    """Return what to do about a 404: a server that has the path, but not the model, says so in OpenAI's form."""
+    if in_form:
+        return "Set model to a name the server knows, and check base_url."
+    return (
+        f"Is the path of base_url {place.base_url} right? Most servers want one that ends in /v1. "
+        "If it is, set model to a name the server knows."
+    )
+
+
 def _forbids_one(text: str, *, answered: bool) -> bool:
     """Return whether a 403 is about one request, not about the key."""
     return bool(_MODERATED.search(text)) or (answered and not _ABOUT_ACCESS.search(text))
 
 
-def _words(text: str) -> tuple[str, str]:
-    """A server's words and its code for an error: OpenAI's form, or what there is."""
+def _words(text: str) -> tuple[str, str, bool]:
+    """A server's words and its code for an error, and whether it is told in OpenAI's form.
+
+    >>> _words('{"error": {"message": "no such model", "code": "model_not_found"}}')
+    ('no such model', 'model_not_found', True)
+    >>> _words('{"detail": "Not Found"}')
+    ('Not Found', '', False)
+    """
     try:
         body = json.loads(text)
     except ValueError:
-        return text, ""
+        return text, "", False
     error = body.get("error", body) if isinstance(body, dict) else body
     if not isinstance(error, dict):
-        return str(error), ""
+        return str(error), "", False
     words = error.get("message") or error.get("detail") or text
-    return str(words), str(error.get("code") or "")
+    return str(words), str(error.get("code") or ""), bool(error.get("message"))
 
 
 @asynccontextmanager

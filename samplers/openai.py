@@ -18,7 +18,7 @@ from pydantic import AfterValidator
 from pairwright.samplers import Batches, Model, Sampler, SamplerPart
 from pairwright.samplers._limits import Clock, Limits, TryError
 from pairwright.samplers._openai_batches import BatchFiles
-from pairwright.samplers._openai_link import Link, is_openai, linked
+from pairwright.samplers._openai_link import Link, is_openai, linked, place_of
 from pairwright.samplers._wire import (
     DataUris,
     Dialect,
@@ -170,6 +170,11 @@ def _single(options: Options) -> str | None:
     return "n: one" if options.n == "one" else "leave_out: [n]" if "n" in options.leave_out else None
 
 
+def check_place(model: Model) -> None:
+    """Check that there is an address, and a key where one is named or needed. Raises ModelError; asks nobody."""
+    place_of(model)
+
+
 @asynccontextmanager
 async def opened(model: Model, options: Options) -> AsyncIterator[Sampler]:
     """Open a model. Raises ModelError without an address or key, MissingExtraError without the package openai."""
@@ -196,4 +201,5 @@ PART = SamplerPart(
     summary="asks any OpenAI-compatible server: OpenAI, vLLM, SGLang, Ollama",
     source="OpenAI API reference, chat completions and batches; vLLM's OpenAI-compatible server",
     batches=opened_batches,
+    check_place=check_place,
 )

@@ -513,7 +513,9 @@ def test_a_server_that_is_down_stops_the_run_and_the_next_one_goes_on(
 
 def test_no_server_at_all(ask: Any) -> None:
     nowhere = Model(model="tiny", base_url="http://127.0.0.1:9/v1", calls=CallSettings(retries=1))
-    with pytest.raises(ModelError, match=r"tiny at 127\.0\.0\.1: nothing has succeeded for .* no connection"):
+    with pytest.raises(
+        ModelError, match=r"tiny at 127\.0\.0\.1:9: nothing has succeeded for .* no connection"
+    ):
         sample(nowhere, ask("Hi"))
 
 
@@ -588,6 +590,15 @@ def test_a_parameter_no_request_may_have_stops_the_run(starter: Any, model: Mode
 def test_other_answers_are_about_the_server(status: int) -> None:
     error = error_of(place_of(Model(model="m", base_url="http://a/v1")), status, "<html>no</html>", {})
     assert isinstance(error, ModelError)
+
+
+@pytest.mark.parametrize("body", ["404: Not Found", '{"detail": "Not Found"}'])
+def test_a_404_that_is_not_about_the_model_asks_for_the_path_first(body: str) -> None:
+    told = str(error_of(place_of(Model(model="m", base_url="http://127.0.0.1:8299")), 404, body, {}))
+    assert told.startswith(
+        "m at 127.0.0.1:8299: 404 Not Found. Is the path of base_url http://127.0.0.1:8299 "
+    )
+    assert told.index("/v1") < told.index("set model")
 
 
 def choice(**values: Any) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from pairwright.responses.refusals import put_told
 from pairwright.responses.settings import Budget
 from pairwright.responses.store import Question, Store, gaps, open_store, question
 from pairwright.samplers import ROOM, Model, Prices, checked, model_id, opened, width
-from pairwright.schemas.errors import ParameterError, RowError, RunError, UnknownPartError
+from pairwright.schemas.errors import ModelError, ParameterError, RowError, RunError, UnknownPartError
 from pairwright.schemas.request import Answer, Ask, ModelId, Request
 
 _GRACE_S = 10.0
@@ -114,6 +114,26 @@ def check_models(models: Mapping[str, Model], budget: Budget | None = None) -> N
         if model.calls.batch and ROOM.get(model.sampler).batches is None:
             raise ParameterError(f"{name}.calls.batch: {model.sampler} has no batch files")
     _prices(models, budget or Budget())
+
+
+def check_reachable(models: Mapping[str, Model]) -> None:
+    """Check that every model has an address, and the key it names or needs, without asking any.
+
+    A replay from the store needs neither, hence apart from :func:`check_models`.
+
+    Args:
+        models: by the builder's names, which errors tell; valid by :func:`check_models`.
+
+    Raises:
+        ParameterError: a model that could not be asked: ``judge.base_url: missing; ...``.
+    """
+    for name, model in models.items():
+        check_place = ROOM.get(model.sampler).check_place
+        try:
+            if check_place is not None:
+                check_place(model)
+        except ModelError as error:
+            raise ParameterError(f"{name}.{error}") from error
 
 
 @dataclass(frozen=True, slots=True)
