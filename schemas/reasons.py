@@ -81,7 +81,7 @@ EXPLANATIONS: dict[Reason, str] = {
     "no_contrast": "no two answers differ in score as the pairing rule wants",
     "all_right": "every answer is right, so none can be the rejected one",
     "all_wrong": "no answer is right, so none can be the chosen one",
-    "no_ground_truth": "the row has no answer to check against: name its column (source.columns.ground_truth)",
+    "no_ground_truth": "the row has no right answer where the recipe looks for it: name its column (source.columns.ground_truth or chosen)",
     "no_evidence": "the judge reads a text in place of the picture, and the row has none: name its column (source.columns.evidence)",
     "no_score": "the answer has no score under the column or callable that the recipe names",
     "contained_answer": "the right final answer is part of the wrong one, which may mean the same",

@@ -157,13 +157,16 @@ def _build(
     """Build what is missing of a run, and the shards with rejects of the reasons ``again``."""
     from pairwright.card import write_card
     from pairwright.executors import Job
+    from pairwright.responses.asking import check_reachable
     from pairwright.responses.refusals import forget_refusals
     from pairwright.runs import folder as run_folder
     from pairwright.runs import manifest
     from pairwright.runs.run_file import Identity, versions
     from pairwright.sources.open import open_source
 
-    ready.models()  # a model without a name is told before anything is opened
+    models = ready.models()  # a model without a name is told before anything is opened
+    if not ready.responses().is_file():  # where answers are stored, a replay needs neither server nor key
+        check_reachable(models)
     opened = open_source(ready.file.source)
     identity = Identity(ready.identity(), __version__, opened.name, opened.marks(), limit, versions())
     folder = ready.folder()

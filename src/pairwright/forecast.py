@@ -12,6 +12,7 @@ from pairwright.builders import Built, ModelBuilder
 from pairwright.estimate import Estimate, estimate
 from pairwright.executors.shards import Pool, or_reject
 from pairwright.recipe import Recipe, load_recipe
+from pairwright.responses.asking import check_reachable
 from pairwright.schemas.reject import Reject
 from pairwright.schemas.source_row import SourceRow
 from pairwright.sources.open import open_source
@@ -63,11 +64,12 @@ def check(
     """Read a recipe and the first rows of its source; say what :func:`pairwright.build` would do.
 
     Raises:
-        RecipeError, SourceError: as ``build`` would.
+        RecipeError, SourceError, ParameterError: as ``build`` would.
     """
     ready = (recipe if isinstance(recipe, Recipe) else load_recipe(recipe)).placed(
         source=source, out=None, seed=seed
     )
+    check_reachable(ready.models())
     opened = open_source(ready.file.source)
     total, columns = opened.count(), opened.columns()
     head = list(islice(opened.rows(), min(ROWS_LOOKED_AT, limit or ROWS_LOOKED_AT)))

@@ -38,7 +38,26 @@ def build_arguments(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def tell_code(recipe: "Recipe") -> None:
-    """Say which functions of the user's a recipe runs: whoever builds somebody else's recipe must know."""
+def tell_before(recipe: "Recipe") -> None:
+    """Say, before anything is done or paid, what whoever builds this should know."""
+    from pairwright.responses.elsewhere import stored_elsewhere
+
     for place, function in recipe.runs_code().items():
         click.echo(f"pairwright: {place} runs your code: {function}", err=True)
+    models = recipe.models()
+    if models:
+        _tell_blind(recipe)
+        for sentence in stored_elsewhere(recipe.responses(), models):
+            click.echo(f"pairwright: {sentence}", err=True)
+
+
+def _tell_blind(recipe: "Recipe") -> None:
+    from pairwright.sources.open import open_source
+
+    columns = open_source(recipe.file.source).columns()
+    if not {"images", "conversations", "prompt"} & columns.keys():  # messages may hold pictures
+        click.echo(
+            "pairwright: no column of pictures was recognised, so models are asked about the text alone; "
+            "source.columns.images names the column",
+            err=True,
+        )

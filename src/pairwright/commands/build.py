@@ -2,7 +2,7 @@
 
 import click
 
-from pairwright.commands._options import build_arguments, tell_code
+from pairwright.commands._options import build_arguments, tell_before
 
 
 @click.command("build")
@@ -32,5 +32,5 @@ def command(
     from pairwright.recipe import load_recipe
 
     ready = load_recipe(recipe, overrides).placed(source=source, out=out, seed=seed)
-    tell_code(ready)
+    tell_before(ready)
     run_and_tell(ready.name, lambda watch: build(ready, limit=limit, workers=workers, watch=watch))

@@ -2,7 +2,7 @@
 
 import click
 
-from pairwright.commands._options import build_arguments, tell_code
+from pairwright.commands._options import build_arguments, tell_before
 from pairwright.forecast import Forecast
 from pairwright.runs.wording import bytes_text, counted
 
@@ -27,7 +27,7 @@ def command(
     from pairwright.recipe import load_recipe
 
     ready = load_recipe(recipe, overrides).placed(source=source, out=out, seed=seed)
-    tell_code(ready)
+    tell_before(ready)
     _tell(check(ready, limit=limit))
 
 

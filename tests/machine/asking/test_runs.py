@@ -379,3 +379,26 @@ def test_a_run_that_has_nothing_yet_may_begin_otherwise(
 def test_a_block_that_is_misspelt(prompts: Prompts, rated: RecipeFor) -> None:
     with pytest.raises(RecipeError, match=r"no 'sourse' among blocks\. Did you mean 'source'"):
         rated(prompts(1), "run", "sourse.path=x")
+
+
+def test_a_key_that_is_not_set_is_told_before_anything_is_paid(
+    prompts: Prompts, rated: RecipeFor, double: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("NOPE", raising=False)
+    for verb in (pairwright.check, pairwright.build):
+        with pytest.raises(pairwright.PairwrightError, match=r"judge\.api_key_env.*NOPE is not set"):
+            verb(rated(prompts(2), "run", "judge.api_key_env=NOPE"))
+    assert double.stats()["calls"] == 0
+    assert not (tmp_path / "run").exists()
+
+
+def test_what_should_be_known_before_is_told(prompts: Prompts, double: Any, tmp_path: Path) -> None:
+    source = prompts(3)
+    source.write_text(source.read_text().replace('"image"', '"pic"'))
+    code = "from pairwright.cli import main; main()"
+    models = [f"{place}.{key}" for place in ("samplers.0", "judge")
+              for key in ("model=tiny", f"base_url={double.url}")]  # fmt: skip
+    command = [sys.executable, "-P", "-c", code, "check", "silkie", "--source", str(source)]
+    command += [word for line in models for word in ("--set", line)]
+    told = subprocess.run(command, capture_output=True, text=True, check=True).stderr
+    assert "no column of pictures was recognised" in told
