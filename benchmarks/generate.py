@@ -334,8 +334,13 @@ def _plan(arguments: Sequence[str] | None) -> Plan:
     parser.add_argument("--rounds", type=int, default=3, help="turns of each client (default 3)")
     parser.add_argument("--rows", type=int, default=300, help="prompts of a run (default 300)")
     parser.add_argument(
-        "--vllm-python", type=Path, metavar="PYTHON", help="Python of an environment with vLLM"
+        "--vllm-python",
+        type=Path,
+        metavar="PYTHON",
+        default=VLLM_PYTHON if VLLM_PYTHON.exists() else None,
+        help="Python of an environment with vLLM (default: .venv-vllm, where it is there)",
     )
+    parser.add_argument("--no-vllm", action="store_true", help="leave vLLM out")
     parser.add_argument("--quick", action="store_true", help="few requests, one round: does everything run?")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write one flat JSON object")
     given = parser.parse_args(arguments)

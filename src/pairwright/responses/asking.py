@@ -268,11 +268,14 @@ def _way(model: Model, desk: _Desk, *, run: str, rhythm: Rhythm) -> Way:
 
 
 def _engine(model: Model) -> str:
-    """Return what is equal for models that are opened as one: in this process, limits on calls make no other engine."""
+    """Return what is equal for models that are opened as one: in this process, limits on calls make no other engine.
+
+    Builders give blocks with more keys (what a writer is asked, what a judge looks at); these make none either.
+    """
     leave_out = (
         {"prices"} if ROOM.get(model.sampler).remote else {"prices", "calls", "endpoint", "api_key_env"}
     )
-    return model.model_dump_json(exclude=leave_out)
+    return model.model_dump_json(include=Model.model_fields.keys() - leave_out)
 
 
 def _prices(models: Mapping[str, Model], budget: Budget) -> dict[Account, Prices | None]:

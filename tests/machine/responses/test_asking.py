@@ -10,6 +10,8 @@ from collections.abc import Callable
 
 import pytest
 
+from pairwright.builders._jury import JudgeSettings
+from pairwright.builders._writers import Writer
 from pairwright.responses.asking import check_models, open_models
 from pairwright.responses.refusals import forget_refusals
 from pairwright.responses.settings import Budget
@@ -112,6 +114,23 @@ def test_those_who_share_a_call_share_its_failure(world, request_of):
 def test_a_dead_model_stops_the_run(world, request_of):
     [error] = asked(world, request_of("dead"))
     assert isinstance(error, ModelError)
+
+
+def test_writers_and_judges_on_one_model_open_it_once(world, request_of):
+    told = world.model().model_dump()
+    blocks = {
+        "samplers.0": Writer.model_validate(told | {"n": 2}),
+        "samplers.1": Writer.model_validate(told | {"temperatures": [0.5], "side": "rejected"}),
+        "judge": JudgeSettings.model_validate(told | {"kind": "listwise"}),
+    }
+
+    async def all_of_them() -> None:
+        async with open_models(blocks, store=world.store, run="run") as opened:
+            for name in blocks:
+                await opened.asks[name](request_of(name))
+
+    asyncio.run(all_of_them())
+    assert len(world.log("opened")) == 1
 
 
 def test_a_model_that_cannot_be_opened_is_tried_once(world, request_of):
