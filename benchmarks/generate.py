@@ -92,7 +92,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     values: dict[str, float | None] = dict.fromkeys(TARGETS)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        images = _photographs(folder, 300)
+        images = _photographs(folder, 600)
         with Server() as url:
             rates = _client_rates(plan, url, images, folder)
             values["openai_ratio"] = _ratio(rates, "sampler", "bare")
@@ -235,14 +235,14 @@ def _replay_speedup(plan: Plan, url: str, folder: Path) -> float:
     """Return how much faster the same run is when every answer is stored: four answers and a judge for each prompt."""
     source = folder / "photos.parquet"
     store = f"output.responses={folder / 'replay.sqlite'}"
-    seconds = []
+    rows, seconds = 2 * plan.rows, []
     for name in ("first", "again", "again once more"):
         recipe = _recipe(folder, url, REPLAY_CONCURRENCY, store, f"output.path={folder / name}")
         start = time.perf_counter()
-        outcome = pairwright.build(recipe, source=source, limit=plan.rows)
+        outcome = pairwright.build(recipe, source=source, limit=rows)
         seconds.append(time.perf_counter() - start)
         calls = sum(spent.calls for spent in outcome.ledger)
-        _say(f"run {name!r}: {plan.rows} rows, {seconds[-1]:.2f} s, {calls:,} calls so far")
+        _say(f"run {name!r}: {rows} rows, {seconds[-1]:.2f} s, {calls:,} calls so far")
     return seconds[0] / min(seconds[1:])
 
 
