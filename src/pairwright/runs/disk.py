@@ -34,8 +34,12 @@ def write_synced(path: Path, content: bytes) -> None:
 def replace_whole(path: Path, content: bytes) -> None:
     """Write a file under a temporary name, force it to disk, and move it in place."""
     with writing(path):
-        write_synced(temporary(path), content)
-        temporary(path).replace(path)
+        try:
+            write_synced(temporary(path), content)
+            temporary(path).replace(path)
+        except BaseException:
+            temporary(path).unlink(missing_ok=True)
+            raise
 
 
 def append_line(path: Path, line: bytes) -> None:
