@@ -116,8 +116,8 @@ def test_interrupted_it_says_how_to_go_on(table: Table, tmp_path: Path) -> None:
     )
     manifest = tmp_path / "out" / "manifest.jsonl"
     deadline = time.monotonic() + 30
-    while not manifest.exists() and time.monotonic() < deadline:
-        time.sleep(0.02)
+    while not (manifest.exists() and manifest.stat().st_size) and time.monotonic() < deadline:
+        time.sleep(0.02)  # until the first shard is finished
     process.send_signal(signal.SIGTERM)
     _, told = process.communicate(timeout=30)
     assert process.returncode == 130
