@@ -107,5 +107,7 @@ def _quoted(folder: Path) -> str:
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
-    # As Ctrl-C does: asyncio then cancels the work in order, and calls under way are given time to end.
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        raise KeyboardInterrupt
+    # asyncio has a handler of its own: it cancels the work in order, and calls under way are given time to end.
     signal.raise_signal(signal.SIGINT)
