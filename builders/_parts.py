@@ -1,17 +1,26 @@
 """Annotators as a recipe names them: kind and params, checked with the place in front of every complaint."""
 
-from collections.abc import Callable
-from typing import Any, TypeVar
-
-from pydantic import ValidationError
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol, TypeVar
 
 from pairwright.annotators import ROOM as ANNOTATORS
 from pairwright.annotators import Judge, Measurer, Verifier
 from pairwright.schemas.errors import ParameterError, UnknownPartError
-from pairwright.schemas.room import unknown
-from pairwright.schemas.settings import Settings
+from pairwright.schemas.settings import Settings, parsed
 
 T = TypeVar("T")
+
+
+class Named(Protocol):
+    """A block of a recipe that names an annotator."""
+
+    @property
+    def kind(self) -> str:
+        """Name of the annotator."""
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """Its parameters as the recipe has them."""
 
 
 def annotator(kind: str, place: str) -> Judge[Any] | Verifier[Any]:
@@ -35,20 +44,8 @@ def settings_of(part: Judge[Any] | Verifier[Any], params: dict[str, Any], kind: 
     Raises:
         ParameterError: a key that the part does not know, or a value outside its range; it names every one.
     """
-    try:
-        parsed: Settings = part.settings.model_validate(params)
-    except ValidationError as error:
-        known = sorted(part.settings.model_fields)
-        problems = []
-        for problem in error.errors():
-            key = ".".join(map(str, problem["loc"]))
-            if problem["type"] == "extra_forbidden" and "." not in key:
-                problems.append(f"{place}.params: {unknown(f'parameters of {kind}', key, known)}")
-            else:
-                told = problem["msg"].removeprefix("Value error, ")
-                problems.append(f"{place}.params{'.' * bool(key)}{key}: {told}, got {problem['input']!r}")
-        raise ParameterError("; ".join(problems)) from error
-    return parsed
+    parsed_settings: Settings = parsed(part.settings, params, where=f"{place}.params", owner=kind)
+    return parsed_settings
 
 
 def code_of(kind: str, params: dict[str, Any], place: str) -> str | None:
@@ -61,6 +58,12 @@ def code_of(kind: str, params: dict[str, Any], place: str) -> str | None:
     if not isinstance(part, Verifier) or part.runs_code is None:
         return None
     return part.runs_code(settings_of(part, params, kind, place))
+
+
+def codes_of(places: Mapping[str, Named]) -> dict[str, str]:
+    """Return the user's code that the annotators of a recipe would run, by where they are named. Raises as :func:`code_of`."""
+    named = {place: code_of(one.kind, one.params, place) for place, one in places.items()}
+    return {place: code for place, code in named.items() if code}
 
 
 def prepared(prepare: Callable[[], T], place: str) -> T:

@@ -15,7 +15,7 @@ from pairwright.builders import Asks, Built, ConstructAsking, ModelBuilder, Run,
 from pairwright.builders._candidates import Line, candidate_reject, gold_of, in_line, why_too_few
 from pairwright.builders._fitting import check_judges, check_rule, check_sides, giving_of
 from pairwright.builders._jury import JudgeSettings, Jury, Ruling, judge_marks, judge_models, prepare_jury
-from pairwright.builders._parts import code_of
+from pairwright.builders._parts import codes_of
 from pairwright.builders._scoring import Scoring, scores_of
 from pairwright.builders._text_pair import Group, Judged, Making, built, refused, row_reject, settle_by_length
 from pairwright.builders._writers import Write, Written, prepare_writers, writer_models
@@ -221,8 +221,7 @@ def _marks(settings: JudgedAnswers) -> Mapping[str, str]:
 
 
 def _runs_code(settings: JudgedAnswers) -> Mapping[str, str]:
-    named = {place: code_of(one.kind, one.params, place) for place, one in _judges(settings).items()}
-    return {place: code for place, code in named.items() if code}
+    return codes_of(_judges(settings))
 
 
 def _settle(settings: JudgedAnswers) -> Settle | None:

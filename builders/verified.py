@@ -17,7 +17,7 @@ from pairwright.builders import Asks, Built, ConstructAsking, ModelBuilder, Run,
 from pairwright.builders._candidates import Line, candidate_reject, gold_of, in_line, why_too_few
 from pairwright.builders._checking import Checker, checked_all, prepare_checker
 from pairwright.builders._fitting import check_rule, check_sides, giving_of
-from pairwright.builders._parts import code_of
+from pairwright.builders._parts import codes_of
 from pairwright.builders._text_pair import Group, Judged, Making, built, row_reject, settle_by_length
 from pairwright.builders._writers import Write, Written, prepare_writers, writer_models
 from pairwright.pairings._forming import Formed, FormPairs, PairingSettings
@@ -258,9 +258,7 @@ def _models(settings: VerifiedAnswers) -> Mapping[str, Model]:
 
 
 def _runs_code(settings: VerifiedAnswers) -> Mapping[str, str]:
-    places = {f"verifiers.{number}": one for number, one in enumerate(settings.verifiers)}
-    named = {place: code_of(one.kind, one.params, place) for place, one in places.items()}
-    return {place: code for place, code in named.items() if code}
+    return codes_of({f"verifiers.{number}": one for number, one in enumerate(settings.verifiers)})
 
 
 def _settle(settings: VerifiedAnswers) -> Settle | None:

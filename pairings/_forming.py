@@ -9,8 +9,7 @@ from dataclasses import dataclass, replace
 from random import Random
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, FiniteFloat, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic import Field, FiniteFloat
 
 from pairwright.pairings import ROOM, Basis, Chosen, Pairing
 from pairwright.pairings._explaining import why_none
@@ -19,8 +18,7 @@ from pairwright.pairings._similarity import contains, repeats
 from pairwright.schemas.candidate import Candidate, Comparison
 from pairwright.schemas.errors import ParameterError, UnknownPartError
 from pairwright.schemas.reasons import Reason
-from pairwright.schemas.room import unknown
-from pairwright.schemas.settings import Settings
+from pairwright.schemas.settings import Settings, parsed
 
 
 class PairingSettings(Settings):
@@ -89,7 +87,7 @@ def prepare(settings: PairingSettings) -> FormPairs:
     ((Chosen(chosen=0, rejected=1, margin=2.0),), 'answer 2 repeats answer 0')
     """
     part = _rule(settings.rule)
-    params = _parsed(part, settings)
+    params = parsed(part.settings, settings.params, where="params", owner=settings.rule)
     form = part.prepare(params)
 
     def form_pairs(candidates: Sequence[Candidate], comparisons: Sequence[Comparison], rng: Random) -> Formed:
@@ -115,7 +113,11 @@ def goes_by(settings: PairingSettings) -> dict[Basis, str]:
     {'sides': 'rule', 'scores': 'params.min_margin'}
     """
     part = _rule(settings.rule)
-    key = part.scores_by(_parsed(part, settings)) if part.scores_by else None
+    key = (
+        part.scores_by(parsed(part.settings, settings.params, where="params", owner=settings.rule))
+        if part.scores_by
+        else None
+    )
     return {part.basis: "rule"} | ({"scores": f"params.{key}"} if key else {})
 
 
@@ -137,28 +139,6 @@ def _rule(name: str) -> Pairing[Any]:
         return ROOM.get(name)
     except UnknownPartError as error:
         raise ParameterError(f"rule: {error}") from error
-
-
-def _parsed(part: Pairing[Any], settings: PairingSettings) -> Settings:
-    try:
-        params: Settings = part.settings.model_validate(settings.params)
-    except ValidationError as error:
-        known = sorted(part.settings.model_fields)
-        problems = [_problem(settings.rule, known, problem) for problem in error.errors()]
-        raise ParameterError("; ".join(problems)) from error
-    return params
-
-
-def _problem(rule: str, known: Sequence[str], problem: ErrorDetails) -> str:
-    """Return one problem of the rule's parameters, naming the key."""
-    key = ".".join(map(str, problem["loc"]))
-    if problem["type"] == "extra_forbidden" and known:
-        return f"params: {unknown(f'parameters of {rule}', key, known)}"
-    if problem["type"] == "extra_forbidden":
-        return f"params: {rule} has no parameters, got {key!r}"
-    if key:
-        return f"params.{key}: {problem['msg']}, got {problem['input']!r}"
-    return f"params: {problem['msg'].removeprefix('Value error, ')}"
 
 
 def _repeated(candidates: Sequence[Candidate], at_least: float) -> dict[int, int]:

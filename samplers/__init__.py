@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Generic, Protocol, TypeVar, runtime_checkable
 from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, field_validator
 from pydantic_core import PydanticCustomError
 
 from pairwright.schemas.errors import ParameterError, RowError, UnknownPartError
 from pairwright.schemas.request import ModelId, Reply, Request
-from pairwright.schemas.room import Room, unknown
-from pairwright.schemas.settings import NOT_TOLD, Settings
+from pairwright.schemas.room import Room
+from pairwright.schemas.settings import NOT_TOLD, Settings, parsed
 
 S = TypeVar("S", bound=Settings)
 
@@ -221,16 +221,7 @@ def checked(model: Model) -> Settings:
         raise ParameterError("model: missing; name the model that is to be asked")
     if model.base_url is not None and not part.remote:
         raise ParameterError(f"base_url: {model.sampler} runs in this process and has no address")
-    try:
-        options: Settings = part.options.model_validate(model.options)
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(map(str, first["loc"]))
-        if first["type"] == "extra_forbidden":
-            raise ParameterError(
-                f"options: {unknown(f'options of {model.sampler}', key, sorted(part.options.model_fields))}"
-            ) from error
-        raise ParameterError(f"options.{key}: {first['msg']}, got {first['input']!r}") from error
+    options: Settings = parsed(part.options, model.options, where="options", owner=model.sampler)
     return options
 
 
