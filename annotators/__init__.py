@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
 
 from pairwright.schemas.candidate import Candidate, Comparison
+from pairwright.schemas.claim import Claim
 from pairwright.schemas.judgement import Judgement
 from pairwright.schemas.prompt import Prompt
 from pairwright.schemas.reasons import Reason
@@ -91,6 +92,8 @@ class Verdict:
     """For each candidate its judgements, one per aspect, with target ``candidate``; empty where there are none."""
     comparisons: tuple[Comparison, ...] = ()
     failures: tuple[Failure, ...] = ()
+    claims: tuple[tuple[Claim, ...], ...] = ()
+    """For each candidate its statements, where the judge took it apart; empty where it does not."""
     prompt: str | None = None
     """Name, version and hash of the prompt file that the judge was asked with: ``listwise v1 #0c1d2e3f``."""
 

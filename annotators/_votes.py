@@ -91,7 +91,7 @@ def panel_of(verdicts: Sequence[Verdict], *, scorer: str, rule: Rule = "majority
     ratings, mute = _mean_ratings(verdicts, scorer, rule) if rates else ((), [])
     comparisons, silent = ((), []) if rates else _voted(verdicts, scorer, rule)
     prompts = list(dict.fromkeys(verdict.prompt for verdict in verdicts if verdict.prompt))
-    combined = Verdict(ratings, comparisons, (*mute, *silent), ", ".join(prompts) or None)
+    combined = Verdict(ratings, comparisons, (*mute, *silent), prompt=", ".join(prompts) or None)
     return Panel(combined, agreement(verdicts))
 
 

@@ -28,8 +28,9 @@ class Built:
     pairs: tuple[Pair, ...] = ()
     rejects: tuple[Reject, ...] = ()
     """One of scope ``row`` where there are no pairs; any number of the other scopes, with pairs or without."""
-    candidates: SourceRow | None = None
-    """The row with all candidates and what was said of them: written to the config ``candidates``."""
+    candidates: tuple[SourceRow, ...] = ()
+    """What is written to the config ``candidates``: the row with all candidates and what was said of them. Behind it, with
+    ``#1``, ``#2`` and so on at the record id, prompts that the construction made of the row."""
 
 
 class Neighbours(Protocol):
@@ -56,6 +57,8 @@ class Run:
     seed: int
     version: str
     """pairwright's own version, for provenance."""
+    round: int = 1
+    """Round of self-training: answers that are written now belong to it."""
 
 
 @dataclass(frozen=True, slots=True)

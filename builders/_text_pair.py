@@ -2,11 +2,12 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from pairwright.annotators._votes import Agreement
 from pairwright.builders import Built, Run, Settle
 from pairwright.builders._candidates import Line
+from pairwright.builders._negative import Negative
 from pairwright.pairings import Chosen
 from pairwright.pairings._forming import Dropped, Formed
 from pairwright.pairings._lengths import balanced, length
@@ -14,6 +15,7 @@ from pairwright.schemas.candidate import Candidate, Comparison
 from pairwright.schemas.errors import RowError
 from pairwright.schemas.judgement import Judgement
 from pairwright.schemas.pair import Pair, group_id, pair_id
+from pairwright.schemas.reasons import Reason
 from pairwright.schemas.reject import Reject, Scope
 from pairwright.schemas.source_row import SourceRow
 
@@ -54,6 +56,9 @@ class Judged:
     """Who judged, for provenance."""
     agreement: Agreement | None = None
     """How far several judges agree about the row's answers, for provenance."""
+    negatives: Mapping[str, tuple[Negative, ...]] = field(default_factory=dict)
+    """By key of the request: changed pictures that stand beside a rejected answer which was written from them. Such pairs
+    are of kind ``both``."""
 
     def source_row(self) -> SourceRow:
         """Return the row as it goes to the config ``candidates``."""
@@ -88,34 +93,38 @@ def built(
         told += [one for one in _dropped(judged.row, group.formed) if one.scope == "pair" or one not in told]
     if not pairs:
         told.append(row_reject(judged.row, why_none or _why_none(groups[0].formed, making.rule)))
-    return Built(tuple(pairs.values()), tuple(told), judged.source_row())
+    return Built(tuple(pairs.values()), tuple(told), (judged.source_row(),))
 
 
 def refused(judged: Judged, why: RowError, rejects: Sequence[Reject]) -> Built:
     """Return a row of which no pair could be formed at all."""
-    return Built((), (*rejects, row_reject(judged.row, why)), judged.source_row())
+    return Built((), (*rejects, row_reject(judged.row, why)), (judged.source_row(),))
 
 
 def text_pair(making: Making, judged: Judged, chosen: Chosen, group: Group) -> Pair:
     """Return the record of a pair."""
     row, prompt = judged.row, judged.row.prompt
     better, worse = judged.candidates[chosen.chosen], judged.candidates[chosen.rejected]
+    negatives = judged.negatives.get(worse.request or "", ())
+    pictures = tuple(one.image for one in negatives) or None
     return Pair(
-        id=pair_id(row.record_id, prompt, better.text, worse.text, None),
+        id=pair_id(row.record_id, prompt, better.text, worse.text, pictures),
         prompt=prompt,
         chosen=better.text,
         rejected=worse.text,
-        rejected_images=None,
-        kind="text",
+        rejected_images=pictures,
+        kind="both" if pictures else "text",
         source=row.source,
         source_id=row.source_id,
         group_id=group_id(prompt),
-        scores=tuple(_scores(judged, chosen)),
+        scores=(*_scores(judged, chosen), *_measures(negatives)),
         score_chosen=better.score,
         score_rejected=worse.score,
         ground_truth=row.ground_truth,
         chosen_model=better.model,
         rejected_model=worse.model,
+        chosen_spans=better.spans,
+        rejected_spans=worse.spans,
         license=row.license,
         language=row.language,
         tags=tuple(dict.fromkeys((*row.tags, *group.tags))),
@@ -137,7 +146,8 @@ def length_balance(built: Sequence[Built]) -> list[Built]:
     """
     lengths = [(length(pair.chosen), length(pair.rejected)) for one in built for pair in one.pairs]
     kept = iter(balanced(lengths))
-    return [_left(one, [next(kept) for _ in one.pairs]) for one in built]
+    told = [[None if next(kept) else _lengths(pair) for pair in one.pairs] for one in built]
+    return [drop_pairs(one, gone, "length_balance", "pairing") for one, gone in zip(built, told, strict=True)]
 
 
 def settle_by_length(balance: bool) -> Settle | None:
@@ -145,27 +155,33 @@ def settle_by_length(balance: bool) -> Settle | None:
     return length_balance if balance else None
 
 
-def _left(one: Built, kept: Sequence[bool]) -> Built:
-    if all(kept):
+def drop_pairs(one: Built, told: Sequence[str | None], reason: Reason, field: str) -> Built:
+    """Return what a row gave without the pairs of which something is told: each is a reject of scope ``pair``.
+
+    A row that loses its last pair is a reject itself.
+    """
+    pairs = tuple(pair for pair, why in zip(one.pairs, told, strict=True) if why is None)
+    if len(pairs) == len(one.pairs):
         return one
-    pairs = tuple(pair for pair, stays in zip(one.pairs, kept, strict=True) if stays)
-    gone = [pair for pair, stays in zip(one.pairs, kept, strict=True) if not stays]
-    rejects = [_unbalanced(pair, _record_id(one)) for pair in gone]
+    rejects = [
+        Reject(_record_id(one), reason, "pair", field, f"{pair.id}: {why}", pair.source_id)
+        for pair, why in zip(one.pairs, told, strict=True)
+        if why is not None
+    ]
     if not pairs:
-        rejects.append(replace(rejects[0], scope="row", message=f"all {len(gone)} pairs of the row"))
+        rejects.append(replace(rejects[0], scope="row", message=f"all {len(rejects)} pairs of the row"))
     return replace(one, pairs=pairs, rejects=(*one.rejects, *rejects))
 
 
 def _record_id(one: Built) -> str:
     """Return the record id of a row that gave pairs of candidates, and so has them."""
-    if one.candidates is None:
+    if not one.candidates:
         raise AssertionError("pairs of candidates without the candidates")
-    return one.candidates.record_id
+    return one.candidates[0].record_id
 
 
-def _unbalanced(pair: Pair, record_id: str) -> Reject:
-    sides = f"{length(pair.chosen)} words over {length(pair.rejected)}"
-    return Reject(record_id, "length_balance", "pair", "pairing", f"{pair.id}: {sides}", pair.source_id)
+def _lengths(pair: Pair) -> str:
+    return f"{length(pair.chosen)} words over {length(pair.rejected)}"
 
 
 def _dropped(row: SourceRow, formed: Formed) -> Iterator[Reject]:
@@ -188,6 +204,11 @@ def _scores(judged: Judged, chosen: Chosen) -> Iterator[Judgement]:
         if {verdict.first, verdict.second} == {chosen.chosen, chosen.rejected}:
             value = _strength(verdict, chosen.chosen)
             yield Judgement("pair", verdict.scorer, PREFERENCE, value, rationale=verdict.rationale)
+
+
+def _measures(negatives: Sequence[Negative]) -> Iterator[Judgement]:
+    for number, negative in enumerate(negatives):
+        yield from negative.measures.judgements(f"rejected_images[{number}]")
 
 
 def _strength(verdict: Comparison, chosen: int) -> float | None:
@@ -230,6 +251,7 @@ def _side(candidate: Candidate) -> dict[str, object]:
         "finish": candidate.finish,
     }
     told["answer"] = candidate.answer
+    told["round"] = candidate.round
     if candidate.params is not None:
         told["params"] = _read(candidate.params)
     return {name: value for name, value in told.items() if value is not None}

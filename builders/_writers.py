@@ -1,8 +1,8 @@
 """Writers: which models write candidates, how they are asked, and what comes back."""
 
 import json
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from typing import Annotated, Literal
 
@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 from pairwright.builders import Asks, Run
 from pairwright.builders._at_once import at_once
 from pairwright.builders._changed import Changed, Seen, changed_aside, prepare_change, without_images
+from pairwright.builders._negative import Negative
 from pairwright.samplers import Model, model_id
 from pairwright.schemas.candidate import Candidate, Side
 from pairwright.schemas.errors import RowError
@@ -91,6 +92,8 @@ class Wrote:
     """In the order of samplers, temperatures and samples."""
     rejects: tuple[Reject, ...] = ()
     """One for each request that failed, with scope ``candidate``."""
+    negatives: Mapping[str, tuple[Negative, ...]] = field(default_factory=dict)
+    """By key of the request: the changed pictures that its candidates were written from, where they were changed."""
 
 
 Write = Callable[[SourceRow, Asks], Awaitable[Wrote]]
@@ -119,16 +122,18 @@ def prepare_writers(settings: Written, run: Run) -> Write:
 
     async def write(row: SourceRow, asks: Asks) -> Wrote:
         at_work = _picked(pens, settings.pick, run.seed, row.record_id)
-        wrote = await at_once(partial(_written, pen, row, asks, run.seed) for pen in at_work)
+        wrote = await at_once(partial(_written, pen, row, asks, run) for pen in at_work)
         candidates: list[Candidate] = []
         rejects: list[Reject] = []
+        negatives: dict[str, tuple[Negative, ...]] = {}
         for pen, one in zip(at_work, wrote, strict=True):
             if isinstance(one, RowError):
                 rejects.append(_reject(row, pen, one))
             else:
                 candidates += one.candidates
                 rejects += one.rejects
-        return Wrote(tuple(candidates), tuple(rejects))
+                negatives |= one.negatives
+        return Wrote(tuple(candidates), tuple(rejects), negatives)
 
     return write
 
@@ -160,11 +165,11 @@ def _picked(pens: Sequence[_Pen], pick: int | None, seed: int, record_id: str) -
     return [pens[number] for number in sorted(drawn)]
 
 
-async def _written(pen: _Pen, row: SourceRow, asks: Asks, seed: int) -> Wrote:
+async def _written(pen: _Pen, row: SourceRow, asks: Asks, run: Run) -> Wrote:
     """Return what one writer gives; raises RowError where it cannot be shown the prompt."""
     seen = await pen.see(row)
     temperatures = pen.writer.temperatures
-    requests = [_request(pen, one, seen.prompt, _seed(pen, one, row, seed)) for one in temperatures]
+    requests = [_request(pen, one, seen.prompt, _seed(pen, one, row, run.seed)) for one in temperatures]
     replies = await at_once(partial(asks[pen.place], request) for request in requests)
     candidates: list[Candidate] = []
     rejects: list[Reject] = []
@@ -173,8 +178,11 @@ async def _written(pen: _Pen, row: SourceRow, asks: Asks, seed: int) -> Wrote:
             told = f"{request.n} answers at temperature {request.sampling.temperature:g}: {reply.message}"
             rejects.append(_reject(row, pen, RowError(reply.reason, reply.field, told)))
         else:
-            candidates += _candidates(pen, request, reply, _params(pen, request, seen))
-    return Wrote(tuple(candidates), tuple(rejects))
+            candidates += _candidates(
+                pen, request, reply, params=_params(pen, request, seen), number=run.round
+            )
+    keys = {one.request: seen.negatives for one in candidates if one.request and seen.negatives}
+    return Wrote(tuple(candidates), tuple(rejects), keys)
 
 
 def _reject(row: SourceRow, pen: _Pen, error: RowError) -> Reject:
@@ -205,11 +213,13 @@ def _request(pen: _Pen, temperature: float, prompt: Prompt, seed: int) -> Reques
     return Request((*messages_of(asked), *begun), sampling, n=writer.n if temperature else 1)
 
 
-def _candidates(pen: _Pen, request: Request, answers: Sequence[Answer], params: str) -> Iterator[Candidate]:
+def _candidates(
+    pen: _Pen, request: Request, answers: Sequence[Answer], *, params: str, number: int
+) -> Iterator[Candidate]:
     writer, key = pen.writer, request_key(pen.identity(), request)
     for sample, answer in enumerate(answers, request.first):
         text = (writer.prefill or "") + answer.text
-        yield Candidate(text, writer.model, writer.side, answer.finish, key, sample, params)
+        yield Candidate(text, writer.model, writer.side, answer.finish, key, sample, params, round=number)
 
 
 def _params(pen: _Pen, request: Request, seen: Seen) -> str:

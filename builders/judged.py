@@ -74,7 +74,7 @@ def prepare(settings: JudgedAnswers, run: Run) -> ConstructAsking:
             gold = (gold_of(row),) if settings.chosen_as_candidate else ()
             jury.check(_case(bench, row, ()))
         except RowError as error:  # told before anything is paid for
-            return Built(rejects=(row_reject(row, error),), candidates=row)
+            return Built(rejects=(row_reject(row, error),), candidates=(row,))
         return await _construct(bench, row, asks, gold)
 
     return construct

@@ -60,7 +60,7 @@ def prepare(settings: PairedAnswers, run: Run) -> Construct:
         try:
             candidates = _scored(line, settings.score)
         except RowError as error:
-            return Built(rejects=(*line.rejects, row_reject(row, error)), candidates=row)
+            return Built(rejects=(*line.rejects, row_reject(row, error)), candidates=(row,))
         rng = generator(run.seed, row.record_id, "pairing")
         group = Group(form(candidates, _running(line, settings.score), rng))
         rejects = [*line.rejects, *(_unscored(row, candidates, group.formed) if by_scores else ())]

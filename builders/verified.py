@@ -123,7 +123,7 @@ def prepare(settings: VerifiedAnswers, run: Run) -> ConstructAsking:
             gold = (gold_of(row),) if settings.gold == "chosen" else ()
             checker, reference = bench.checker_for(row), _reference(settings, row)
         except RowError as error:  # told before anything is paid for
-            return Built(rejects=(row_reject(row, error),), candidates=row)
+            return Built(rejects=(row_reject(row, error),), candidates=(row,))
         wrote = await bench.write(row, asks)
         if gold:
             row = replace(row, candidates=tuple(replace(one, side="rejected") for one in row.candidates))

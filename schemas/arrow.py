@@ -15,6 +15,7 @@ from pairwright.schemas.image import Image
 from pairwright.schemas.judgement import Judgement
 from pairwright.schemas.pair import Pair
 from pairwright.schemas.prompt import MARKER
+from pairwright.schemas.span import Span
 
 SCHEMA_VERSION = "1"
 """Raised by one whenever a column changes its meaning or type, or goes away."""
@@ -51,6 +52,17 @@ SCORES = pa.list_(
     )
 )
 """Type of a column of judgements."""
+SPANS = pa.list_(
+    pa.struct(
+        [
+            ("start", pa.int32()),
+            ("end", pa.int32()),
+            ("weight", pa.float64()),
+            ("label", pa.string()),
+        ]
+    )
+)
+"""Type of a column of spans."""
 _FEATURES = {"info": {"features": {name: [{"_type": "Image"}] for name in ("images", "rejected_images")}}}
 
 METADATA = {"huggingface": json.dumps(_FEATURES), "pairwright_schema": SCHEMA_VERSION}
@@ -76,6 +88,8 @@ SCHEMA = pa.schema(
         ("ground_truth", pa.string()),
         ("chosen_model", pa.string()),
         ("rejected_model", pa.string()),
+        ("chosen_spans", SPANS),
+        ("rejected_spans", SPANS),
         ("images_meta", META),
         ("rejected_images_meta", META),
         ("source", pa.string()),
@@ -139,6 +153,8 @@ def to_row(pair: Pair) -> dict[str, Any]:
         "ground_truth": pair.ground_truth,
         "chosen_model": pair.chosen_model,
         "rejected_model": pair.rejected_model,
+        "chosen_spans": span_rows(pair.chosen_spans) or None,
+        "rejected_spans": span_rows(pair.rejected_spans) or None,
         "images_meta": meta_rows(prompt.images),
         "rejected_images_meta": None if negatives is None else meta_rows(negatives),
         "source": pair.source,
@@ -209,3 +225,8 @@ def score_rows(scores: Sequence[Judgement]) -> list[dict[str, Any]]:
         }
         for score in scores
     ]
+
+
+def span_rows(spans: Sequence[Span]) -> list[dict[str, Any]]:
+    """Return spans as the values of a column of spans."""
+    return [{name: getattr(span, name) for name in Span.__slots__} for span in spans]

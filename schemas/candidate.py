@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from pairwright.schemas.claim import Claim
 from pairwright.schemas.judgement import Judgement
+from pairwright.schemas.span import Span
 
 Side = Literal["any", "chosen", "rejected"]
 """On which side of a pair a candidate may stand: its own prompt or picture may have been made for one."""
@@ -33,6 +35,12 @@ class Candidate:
     """The one number that pairing goes by; None where nobody could judge it."""
     judgements: tuple[Judgement, ...] = ()
     """What ``score`` was made of, each with target ``candidate``."""
+    round: int | None = None
+    """Round of self-training in which it was written, from 1; None for answers that the source has."""
+    claims: tuple[Claim, ...] = ()
+    """Its statements, where it was taken apart."""
+    spans: tuple[Span, ...] = ()
+    """Stretches of it that were corrected, or that were put in by a correction."""
 
 
 @dataclass(frozen=True, slots=True)

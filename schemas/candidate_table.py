@@ -14,16 +14,30 @@ from pairwright.schemas.arrow import (
     META,
     SCHEMA_VERSION,
     SCORES,
+    SPANS,
     meta_rows,
     score_rows,
+    span_rows,
     stored_images,
 )
+from pairwright.schemas.claim import Claim
 from pairwright.schemas.pair import group_id
 from pairwright.schemas.source_row import SourceRow
 
 FOLDER = "candidates"
 """Folder of a run in which they stand."""
 
+_CLAIMS = pa.list_(
+    pa.struct(
+        [
+            ("text", pa.string()),
+            ("finding", pa.string()),
+            ("question", pa.string()),
+            ("probability", pa.float64()),
+            ("topic", pa.int32()),
+        ]
+    )
+)
 _CANDIDATES = pa.list_(
     pa.struct(
         [
@@ -37,6 +51,9 @@ _CANDIDATES = pa.list_(
             ("answer", pa.string()),
             ("score", pa.float64()),
             ("judgements", SCORES),
+            ("round", pa.int32()),
+            ("claims", _CLAIMS),
+            ("spans", SPANS),
         ]
     )
 )
@@ -107,6 +124,9 @@ def _to_row(row: SourceRow) -> dict[str, Any]:
                 "answer": one.answer,
                 "score": one.score,
                 "judgements": score_rows(one.judgements),
+                "round": one.round,
+                "claims": [{name: getattr(claim, name) for name in Claim.__slots__} for claim in one.claims],
+                "spans": span_rows(one.spans),
             }
             for one in row.candidates
         ],

@@ -8,6 +8,7 @@ from typing import Literal
 from pairwright.schemas.image import Image
 from pairwright.schemas.judgement import Judgement
 from pairwright.schemas.prompt import Prompt
+from pairwright.schemas.span import Span
 
 PairKind = Literal["text", "image", "both"]
 
@@ -37,6 +38,9 @@ class Pair:
     ground_truth: str | None = None
     chosen_model: str | None = None
     rejected_model: str | None = None
+    chosen_spans: tuple[Span, ...] = ()
+    """Stretches of the chosen answer that have a weight of their own, in order, none over another."""
+    rejected_spans: tuple[Span, ...] = ()
     license: str | None = None
     language: str | None = None
     tags: tuple[str, ...] = ()

@@ -44,6 +44,15 @@ Reason = Literal[
     "length_balance",
     "over_cap",
     "group_split",
+    "no_claims",
+    "no_correction",
+    "bad_rewrite",
+    "rejected_as_good",
+    "damage_talk",
+    "near_equal",
+    "cut_word",
+    "repetition",
+    "style_drift",
 ]
 """A code that is counted in the manifest and shown in tables."""
 
@@ -88,6 +97,15 @@ EXPLANATIONS: dict[Reason, str] = {
     "length_ratio": "one side is longer than the recipe's length ratio allows",
     "length_balance": "left out so that chosen and rejected answers are equally long on average",
     "over_cap": "more pairs of one prompt than the recipe's cap",
+    "no_claims": "no statement that could be checked was found in the answer",
+    "no_correction": "the corrector finds nothing to change, so there is no second side",
+    "bad_rewrite": "the rewritten text cannot be used: another form than asked for, empty, far too short or too long",
+    "rejected_as_good": "a judge or verifier finds the rejected answer as good as the chosen one, or better",
+    "damage_talk": "the rejected answer speaks of the damage (blurry, pixelated, cannot see) instead of the picture",
+    "near_equal": "chosen and rejected answer are nearly the same text",
+    "cut_word": "the rejected answer was continued in the middle of a word, or its given beginning was not kept",
+    "repetition": "the answer goes round in circles",
+    "style_drift": "the two sides can be told apart by style alone",
     "group_split": "rows of one group do not stand together: sort the source by source.group_by",
 }
 """What each code means, in one line; shown by ``pairwright show`` and in reports."""

@@ -129,10 +129,11 @@ def _holds(built: Built, row: SourceRow) -> None:
     assert len([one for one in built.rejects if one.scope == "row"]) == (0 if built.pairs else 1)
     assert {one.record_id for one in built.rejects} <= {row.record_id}
     assert len({pair.id for pair in built.pairs}) == len(built.pairs)
-    assert built.candidates is not None
-    assert to_candidate_table([built.candidates]).num_rows == 1
-    count = len(built.candidates.candidates)
-    assert all(max(one.first, one.second) < count for one in built.candidates.comparisons)
+    assert built.candidates
+    assert to_candidate_table(built.candidates).num_rows == len(built.candidates)
+    for kept in built.candidates:
+        count = len(kept.candidates)
+        assert all(max(one.first, one.second) < count for one in kept.comparisons)
 
 
 @pytest.fixture(scope="session")

@@ -100,8 +100,8 @@ def test_provenance_tells_where_each_side_came_from(
         "record_id": "t.jsonl:0",
         "rule": "best_worst",
         "margin": pytest.approx(8 / 3),
-        "chosen": {"request": key, "sample": 0, "finish": "stop", "params": params},
-        "rejected": {"request": key, "sample": number, "finish": "stop", "params": params},
+        "chosen": {"request": key, "sample": 0, "finish": "stop", "round": 1, "params": params},
+        "rejected": {"request": key, "sample": number, "finish": "stop", "round": 1, "params": params},
     }
 
 
@@ -114,8 +114,8 @@ def test_the_candidates_are_kept_with_all_that_was_said(
     built = build("judged", {"samplers": [WRITER], "judge": POINT}, row(), asks)
     assert asks["judge"].requests == []  # one answer is left, so nothing can be compared
     assert built.pairs == ()
-    assert built.candidates is not None
-    kept = [(one.text, one.score, one.finish) for one in built.candidates.candidates]
+    assert built.candidates
+    kept = [(one.text, one.score, one.finish) for one in built.candidates[0].candidates]
     assert kept == [
         (CUP, None, "stop"),
         (CUP, None, "stop"),
@@ -142,8 +142,8 @@ def test_repeated_answers_are_judged_once(
     assert sorted(shown_answers(judge.requests[0]).values()) == [CUP, DOG]
     assert _said(built) == [(CUP, DOG)]
     assert _reasons(built) == [("candidate", "repeated_answer")] * 2
-    assert built.candidates is not None
-    assert [one.score is None for one in built.candidates.candidates] == [False, False, True, True]
+    assert built.candidates
+    assert [one.score is None for one in built.candidates[0].candidates] == [False, False, True, True]
 
 
 def test_truncated_answers_may_be_kept(build: Build, row: Rows, model: Any, rating_judge: Any) -> None:
@@ -170,8 +170,8 @@ def test_verdicts_of_a_pairwise_judge_make_pairs(
     assert (score.target, score.scorer, score.aspect, score.value) == ("pair", "judge", "preference", 1.0)
     assert "first shown as" in (score.rationale or "")
     assert (built.pairs[0].score_chosen, built.pairs[0].score_rejected) == (None, None)
-    assert built.candidates is not None
-    assert [one.outcome for one in built.candidates.comparisons] == ["second", "tie", "tie"]
+    assert built.candidates
+    assert [one.outcome for one in built.candidates[0].comparisons] == ["second", "tie", "tie"]
 
 
 @pytest.mark.parametrize(("kind", "rule"), [("pairwise", "best_worst"), ("listwise", "preferences")])
@@ -209,8 +209,8 @@ def test_a_jury_gives_the_mean_of_its_ratings(build: Build, row: Rows, model: An
         ("rejected", "judge", 2.0),
         ("rejected", "second", 1.0),
     ]
-    assert built.candidates is not None
-    kept = built.candidates.candidates[0].judgements
+    assert built.candidates
+    kept = built.candidates[0].candidates[0].judgements
     assert [(one.scorer, one.value, one.rationale) for one in kept] == [
         ("panel of judge, second", 4.5, None),
         ("judge", 5.0, "truth of it"),
@@ -236,10 +236,10 @@ def test_each_judge_of_a_jury_keeps_its_comparisons(
     wanted = [("panel of a, b, c", 1.0), ("a", 1.0), ("b", 1.0), ("c", -1.0)]
     assert [(one.scorer, one.value) for one in built.pairs[0].scores] == wanted
     assert json.loads(built.pairs[0].provenance or "")["agreement"] == {"agreed": 1, "compared": 3}
-    again = build("paired", {"pairing": {"rule": "preferences"}}, built.candidates, {})
+    again = build("paired", {"pairing": {"rule": "preferences"}}, built.candidates[0], {})
     assert _said(again) == [(CUP, DOG)]  # by the panel; all four verdicts would not be unanimous
     by_c = {"pairing": {"rule": "preferences"}, "score": {"scorer": "c"}}
-    assert _said(build("paired", by_c, built.candidates, {})) == [(DOG, CUP)]
+    assert _said(build("paired", by_c, built.candidates[0], {})) == [(DOG, CUP)]
 
 
 def test_jurors_of_the_same_model_are_told_apart(
@@ -395,8 +395,8 @@ def test_too_few_answers_for_a_failed_call_may_succeed_later(
     asks = {"samplers.0": model(fails), "samplers.1": model([CUP]), "judge": rating_judge({})}
     built = build("judged", {"samplers": [{"model": "a"}, {"model": "b"}], "judge": POINT}, row(), asks)
     assert _reasons(built) == [("candidate", "call_failed"), ("row", "call_failed")]
-    assert built.candidates is not None
-    assert [one.text for one in built.candidates.candidates] == [CUP]
+    assert built.candidates
+    assert [one.text for one in built.candidates[0].candidates] == [CUP]
 
 
 def test_a_judge_that_fails_rejects_the_row_and_keeps_its_answers(
@@ -408,8 +408,8 @@ def test_a_judge_that_fails_rejects_the_row_and_keeps_its_answers(
     asks = {"samplers.0": model([CUP, DOG]), "judge": model(fails)}
     built = build("judged", {"samplers": [{"model": "w", "n": 2}], "judge": POINT}, row(), asks)
     assert _reasons(built) == [("row", "call_failed")]
-    assert built.candidates is not None
-    assert [(one.text, one.score) for one in built.candidates.candidates] == [(CUP, None), (DOG, None)]
+    assert built.candidates
+    assert [(one.text, one.score) for one in built.candidates[0].candidates] == [(CUP, None), (DOG, None)]
 
 
 def test_a_model_that_cannot_be_used_stops_the_run_as_it_is(build: Build, row: Rows, model: Any) -> None:
@@ -451,8 +451,8 @@ def test_what_the_source_compared_stays_where_nobody_could_judge(
     given = row(candidates=tuple(map(Candidate, texts)), comparisons=(earlier,))
     built = build("judged", {"judge": LISTWISE}, given, {"judge": model(says)})
     assert built.pairs == ()
-    assert built.candidates is not None
-    assert built.candidates.comparisons == (earlier,)
+    assert built.candidates
+    assert built.candidates[0].comparisons == (earlier,)
 
 
 def test_a_judge_takes_the_place_of_its_own_earlier_comparisons_only(
@@ -463,8 +463,8 @@ def test_a_judge_takes_the_place_of_its_own_earlier_comparisons_only(
     parameters = {"judge": {"kind": "pairwise", "model": "judge"}, "pairing": {"rule": "preferences"}}
     built = build("judged", parameters, given, {"judge": comparing_judge([CUP, DOG])})
     assert _said(built) == [(CUP, DOG)]
-    assert built.candidates is not None
-    kept = [(one.scorer, one.outcome) for one in built.candidates.comparisons]
+    assert built.candidates
+    kept = [(one.scorer, one.outcome) for one in built.candidates[0].comparisons]
     assert kept == [("ann", "second"), ("judge", "first")]
 
 

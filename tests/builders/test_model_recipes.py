@@ -68,8 +68,8 @@ def test_silkie_judges_four_of_a_pool(row: Rows, model: Any, rating_judge: Any) 
     assert sum(len(one.requests) for one in asks.values()) == 4
     assert len(judge.requests) == 1
     assert any(isinstance(part, Image) for part in judge.requests[0].messages[-1].parts)
-    assert built.candidates is not None
-    scores = [one.score for one in built.candidates.candidates]
+    assert built.candidates
+    scores = [one.score for one in built.candidates[0].candidates]
     unequal = sum(a != b for n, a in enumerate(scores) for b in scores[n + 1 :])
     assert (len(scores), len(built.pairs)) == (4, unequal)
 

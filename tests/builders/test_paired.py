@@ -58,7 +58,7 @@ def test_scores_of_the_source_make_pairs(build: Build, row: Rows) -> None:
         "rejected": {},
         "of_source": '{"from": "r"}',
     }
-    assert built.candidates == row(candidates=THREE, provenance='{"from": "r"}')
+    assert built.candidates == (row(candidates=THREE, provenance='{"from": "r"}'),)
     assert [(one.scope, one.reason, one.message) for one in built.rejects] == [
         ("candidate", "no_score", "answer 2: it has no score")
     ]
@@ -137,9 +137,9 @@ def test_comparisons_of_the_source_make_pairs(build: Build, row: Rows) -> None:
         ("pair", "ann", 2.0, "B is right")
     ]
     assert _reasons(built) == [("candidate", "special_token"), ("candidate", "repeated_answer")]
-    assert built.candidates is not None
-    assert [one.text for one in built.candidates.candidates] == ["A", "B", "A", "It holds </s>."]
-    assert built.candidates.comparisons[0] == Comparison(0, 1, "second", "ann", 2.0, "B is right")
+    assert built.candidates
+    assert [one.text for one in built.candidates[0].candidates] == ["A", "B", "A", "It holds </s>."]
+    assert built.candidates[0].comparisons[0] == Comparison(0, 1, "second", "ann", 2.0, "B is right")
 
 
 def test_a_verdict_against_the_pair_counts_below_zero(build: Build, row: Rows) -> None:
@@ -179,7 +179,7 @@ def test_what_another_builder_judged_can_be_paired_again(
     first = build("judged", {"samplers": [{"model": "w", "n": 3}], "judge": judge}, row(), asks)
     assert _said(first) == [("A.", "C.")]
     again = build(
-        "paired", {"pairing": {"rule": "moderate_gap", "params": {"high": 2}}}, first.candidates, {}
+        "paired", {"pairing": {"rule": "moderate_gap", "params": {"high": 2}}}, first.candidates[0], {}
     )
     assert sorted(_said(again)) == [("A.", "B."), ("B.", "C.")]
     sides = [json.loads(pair.provenance or "") for pair in (*first.pairs, *again.pairs)]

@@ -56,8 +56,8 @@ def test_right_answers_stand_over_wrong_ones(build: Build, row: Rows, model: Any
     assert (told["chosen"]["answer"], told["rejected"]["answer"]) == ("cup", "bowl")
     assert (told["chosen"]["sample"], told["rejected"]["sample"]) == (1, 0)
     assert told["judged_by"] == [{"name": "exact", "kind": "exact"}]
-    assert built.candidates is not None
-    assert [(one.answer, one.score) for one in built.candidates.candidates] == [
+    assert built.candidates
+    assert [(one.answer, one.score) for one in built.candidates[0].candidates] == [
         ("bowl", 0.0), ("cup", 1.0), ("dog", 0.0), (None, None),
     ]  # fmt: skip
 
@@ -77,8 +77,8 @@ def test_prompts_without_contrast(
 ) -> None:
     built = build("verified", _base(2), row(ground_truth="cup"), {"samplers.0": model(answers)})
     assert _reasons(built)[-1] == ("row", reason)
-    assert built.candidates is not None
-    assert [one.text for one in built.candidates.candidates] == answers
+    assert built.candidates
+    assert [one.text for one in built.candidates[0].candidates] == answers
 
 
 def test_answers_without_a_final_answer_may_count_as_wrong(build: Build, row: Rows, model: Any) -> None:
@@ -149,8 +149,13 @@ def test_gold_stands_over_own_wrong_answers(build: Build, row: Rows, model: Any)
     built = build("verified", _base(2, gold="chosen"), given, asks)
     assert _said(built) == [("By the handle: a cup.", OTHER), ("By the handle: a cup.", WRONG)]
     assert {(pair.chosen_model, pair.score_chosen) for pair in built.pairs} == {("people", 1.0)}
-    assert built.candidates is not None
-    assert [one.side for one in built.candidates.candidates] == ["chosen", "rejected", "rejected", "rejected"]
+    assert built.candidates
+    assert [one.side for one in built.candidates[0].candidates] == [
+        "chosen",
+        "rejected",
+        "rejected",
+        "rejected",
+    ]
 
 
 @pytest.mark.parametrize(

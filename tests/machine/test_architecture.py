@@ -10,14 +10,35 @@ import pytest
 import pairwright
 
 ROOT = Path(__file__).resolve().parents[2]
-ROOMS = ("annotators", "builders", "pairings", "perturbations", "recipes", "samplers", "schemas")
+ROOMS = (
+    "annotators",
+    "builders",
+    "correctors",
+    "guards",
+    "pairings",
+    "perturbations",
+    "recipes",
+    "samplers",
+    "schemas",
+)
 MAY_IMPORT = {
     "schemas": {"schemas"},
     "annotators": {"schemas", "annotators"},
     "perturbations": {"schemas", "perturbations"},
     "samplers": {"schemas", "samplers"},
     "pairings": {"schemas", "pairings"},
-    "builders": {"schemas", "samplers", "annotators", "perturbations", "pairings", "builders"},
+    "correctors": {"schemas", "annotators", "correctors"},
+    "guards": {"schemas", "annotators", "pairings", "guards"},
+    "builders": {
+        "schemas",
+        "samplers",
+        "annotators",
+        "perturbations",
+        "pairings",
+        "correctors",
+        "guards",
+        "builders",
+    },
     "recipes": {"recipes"},
 }
 HEAVY = ("cv2", "numpy", "pyarrow", "pydantic", "PIL", "yaml", "jinja2", "datasets", "torch")

@@ -44,7 +44,7 @@ class ShardWriter:
                 by_config[FOLDERS[pair.kind]].append(pair)
         for name, pairs in by_config.items():
             self._parts[name].add(pairs)
-        self._candidates.add([built.candidates for built in results if built.candidates is not None])
+        self._candidates.add([row for built in results for row in built.candidates])
 
     def finish(self) -> ShardEntry:
         """Finish the files under their temporary names, forced to disk, and return the shard's entry."""

@@ -4,8 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, get_args
 
 from pairwright.schemas.candidate import Candidate, Comparison, Outcome, Side
+from pairwright.schemas.claim import Claim, Finding
 from pairwright.schemas.errors import RowError
 from pairwright.schemas.judgement import Judgement
+from pairwright.schemas.span import Span
 from pairwright.sources import cells
 
 _TEXT = ("text", "response", "answer", "output", "content", "value")
@@ -91,18 +93,47 @@ def _mappings(value: object, column: str) -> Sequence[Mapping[str, Any]]:
 
 
 def _own(one: Mapping[str, Any], column: str) -> Candidate:
-    sample = cells.number(one.get("sample"), f"{column}.sample")
     return Candidate(
         text=cells.text(one.get("text"), f"{column}.text"),
         side=_one_of(one.get("side"), get_args(Side), f"{column}.side"),
-        sample=None if sample is None else int(sample),
+        sample=_whole(one.get("sample"), f"{column}.sample"),
         score=cells.number(one.get("score"), f"{column}.score"),
         judgements=judgements(one.get("judgements"), f"{column}.judgements"),
+        round=_whole(one.get("round"), f"{column}.round"),
+        claims=tuple(
+            _claim(each, f"{column}.claims") for each in _mappings(one.get("claims"), f"{column}.claims")
+        ),
+        spans=tuple(
+            _span(each, f"{column}.spans") for each in _mappings(one.get("spans"), f"{column}.spans")
+        ),
         **{
             name: cells.optional_text(one.get(name), f"{column}.{name}")
             for name in ("model", "finish", "request", "params", "answer")
         },
     )
+
+
+def _claim(one: Mapping[str, Any], column: str) -> Claim:
+    return Claim(
+        text=cells.text(one.get("text"), f"{column}.text"),
+        finding=_one_of(one.get("finding"), get_args(Finding), f"{column}.finding"),
+        question=cells.optional_text(one.get("question"), f"{column}.question"),
+        probability=cells.number(one.get("probability"), f"{column}.probability"),
+        topic=_whole(one.get("topic"), f"{column}.topic"),
+    )
+
+
+def _span(one: Mapping[str, Any], column: str) -> Span:
+    start, end = (_whole(one.get(name), f"{column}.{name}") for name in ("start", "end"))
+    weight = cells.number(one.get("weight"), f"{column}.weight")
+    if start is None or end is None or weight is None or not (0 <= start < end and weight > 0):
+        raise cells.bad_value(column, "start before end, and a weight above 0", dict(one))
+    return Span(start, end, weight, cells.optional_text(one.get("label"), f"{column}.label"))
+
+
+def _whole(value: object, column: str) -> int | None:
+    number = cells.number(value, column)
+    return None if number is None else int(number)
 
 
 def _comparison(one: Mapping[str, Any], column: str, candidates: int) -> Comparison:
