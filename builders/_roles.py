@@ -26,18 +26,18 @@ def played(role: M, samplers: Sequence[Model], place: str) -> M:
     >>> own = Model(model="policy", base_url="http://127.0.0.1:8000/v1")
     >>> played(Model(), [own], "critic").model, played(Model(model="other"), [own], "critic").base_url
     ('policy', None)
+    >>> played(Model.model_validate(Model().model_dump()), [own], "critic").model
+    'policy'
     """
     if role.model is not None or not samplers:
         return role
-    alone = [name for name in _NEEDS_A_NAME if name in role.model_fields_set]
+    # Not by which keys are there: in the recipe that a run has kept, all of them are.
+    told = {name for name, field in Model.model_fields.items() if getattr(role, name) != field.default}
+    alone = [name for name in _NEEDS_A_NAME if name in told]
     if alone:
         raise ParameterError(
             f"{place}.{alone[0]}: set {place}.model too; without it, {place} is the model of samplers.0"
         )
-    first = samplers[0]
-    kept = role.model_fields_set
     return role.model_copy(
-        update={
-            name: getattr(first, name) for name in Model.model_fields if name not in kept or name == "model"
-        }
+        update={name: getattr(samplers[0], name) for name in Model.model_fields if name not in told}
     )
