@@ -36,7 +36,20 @@ _TOLERATED: frozenset[Reason] = frozenset({"cannot_judge", "call_refused"})
 """Reasons that concern one call of a case and would be the same at the next run: the other calls still count."""
 
 
-class Judging(Settings):
+class Asking(Settings):
+    """How a model is asked for something that it must give in a form."""
+
+    temperature: Annotated[float, Field(ge=0, le=2)] = 0.0
+    """0 is greedy."""
+    max_tokens: Annotated[int, Field(ge=1)] = 2048
+    """Tokens that it may write; an answer that is cut there is none."""
+    attempts: Annotated[int, Field(ge=1, le=10)] = 2
+    """How often it is asked until it answers in the form wanted."""
+    retry_temperature: Annotated[float, Field(ge=0, le=2)] = 0.5
+    """Temperature of later attempts where it is higher: a greedy model would only say the same again."""
+
+
+class Judging(Asking):
     """Settings that every judge has."""
 
     look: Literal["pictures", "evidence", "both"] = "pictures"
@@ -48,14 +61,6 @@ class Judging(Settings):
     rationale: Annotated[int, Field(ge=0, le=4000)] = 300
     """Most characters of each reason that the judge gives before it decides; 0 for no reasons. The prompt asks for it;
     up to 120, ``output: schema`` also enforces it, which a model that does not stop by itself needs."""
-    temperature: Annotated[float, Field(ge=0, le=2)] = 0.0
-    """0 is greedy."""
-    max_tokens: Annotated[int, Field(ge=1)] = 2048
-    """Tokens the judge may write; an answer that is cut there is no verdict."""
-    attempts: Annotated[int, Field(ge=1, le=10)] = 2
-    """How often the judge is asked until it answers in the form wanted."""
-    retry_temperature: Annotated[float, Field(ge=0, le=2)] = 0.5
-    """Temperature of later attempts where it is higher: a greedy judge would only say the same again."""
 
 
 def prepared(settings: Judging, judge: str, rules: dict[str, object]) -> ReadyPrompt:
@@ -116,16 +121,33 @@ def request_for(
 ) -> Request:
     """Return the question to the judge about some answers of a case, in the order in which they are to be shown.
 
+    ``part`` names the draw that the sampling seed is made for.
+    """
+    images = () if settings.look == "evidence" else case.prompt.images
+    reference = case.reference if settings.reference != "none" else None
+    evidence = case.evidence if settings.look != "pictures" else None
+    view = view_of(
+        case, answers=answers, labels=labels, reference=reference, evidence=evidence, pictures=len(images)
+    )
+    return request_of(settings, prompt, view, case, images=images, part=part)
+
+
+def request_of(
+    settings: Asking, prompt: ReadyPrompt, view: View, case: Case, *, part: str, images: Sequence[Image] = ()
+) -> Request:
+    """Return a question about what stands in ``view``.
+
     Instructions stand in the system text and pictures come first, so that servers compute both once for all requests
     that share them. ``part`` names the draw that the sampling seed is made for.
     """
-    images = () if settings.look == "evidence" else case.prompt.images
-    text = prompt.user(_view(settings, case, answers, labels, len(images)))
     pictures: list[str | Image] = []
     for number, image in enumerate(images, 1):
         pictures += [f"[picture {number}]", image]
     return Request(
-        messages=(Message("system", (prompt.system,)), Message("user", (*pictures, text))),
+        messages=(
+            Message("system", (prompt.system,)),
+            Message("user", (*pictures, prompt.user(view))),
+        ),
         sampling=Sampling(
             temperature=settings.temperature,
             max_tokens=settings.max_tokens,
@@ -134,7 +156,40 @@ def request_for(
     )
 
 
-async def verdict_of(settings: Judging, ask: Ask, request: Request, read: Callable[[str], T]) -> T:
+def view_of(
+    case: Case,
+    *,
+    answers: Sequence[str] = (),
+    labels: Sequence[str] = (),
+    reference: str | None = None,
+    evidence: str | None = None,
+    pictures: int = 0,
+) -> View:
+    """Return what a prompt shows of a case, every text fenced: its conversation, and what is handed in here."""
+    turns, question = _conversation(case.prompt)
+    reference, evidence, system = reference or None, evidence or None, case.prompt.system or None
+    texts = [*(text for _, text in turns), question, *answers]
+    code = fence_code(case.seed, case.record_id, [*texts, *(t for t in (system, reference, evidence) if t)])
+
+    def optional(name: str, text: str | None) -> str | None:
+        return fenced(name, text, code) if text else None
+
+    return View(
+        code=code,
+        pictures=pictures,
+        instructions=optional("instructions", system),
+        turns=tuple(fenced(name, text, code) for name, text in turns),
+        question=fenced("question", question, code),
+        reference=optional("reference", reference),
+        evidence=optional("evidence", evidence),
+        answers=tuple(
+            fenced(f"answer {name}", text, code) for name, text in zip(labels, answers, strict=True)
+        ),
+        labels=tuple(labels),
+    )
+
+
+async def verdict_of(settings: Asking, ask: Ask, request: Request, read: Callable[[str], T]) -> T:
     """Ask until ``read`` can read the answer; attempt ``k`` is sample ``k``.
 
     Raises:
@@ -224,34 +279,6 @@ def _whole_text(answer: Answer) -> str:
     if answer.finish in _ENDS:
         raise unusable(f"the judge's answer {_ENDS[answer.finish]}")
     return answer.text
-
-
-def _view(
-    settings: Judging, case: Case, answers: Sequence[str], labels: Sequence[str], pictures: int
-) -> View:
-    turns, question = _conversation(case.prompt)
-    reference = (case.reference or None) if settings.reference != "none" else None
-    evidence = (case.evidence or None) if settings.look != "pictures" else None
-    system = case.prompt.system or None
-    texts = [*(text for _, text in turns), question, *answers]
-    code = fence_code(case.seed, case.record_id, [*texts, *(t for t in (system, reference, evidence) if t)])
-
-    def optional(name: str, text: str | None) -> str | None:
-        return fenced(name, text, code) if text else None
-
-    return View(
-        code=code,
-        pictures=pictures,
-        instructions=optional("instructions", system),
-        turns=tuple(fenced(name, text, code) for name, text in turns),
-        question=fenced("question", question, code),
-        reference=optional("reference", reference),
-        evidence=optional("evidence", evidence),
-        answers=tuple(
-            fenced(f"answer {name}", text, code) for name, text in zip(labels, answers, strict=True)
-        ),
-        labels=tuple(labels),
-    )
 
 
 def _conversation(prompt: Prompt) -> tuple[list[tuple[str, str]], str]:
