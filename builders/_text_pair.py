@@ -18,6 +18,7 @@ from pairwright.schemas.pair import Pair, group_id, pair_id
 from pairwright.schemas.reasons import Reason
 from pairwright.schemas.reject import Reject, Scope
 from pairwright.schemas.source_row import SourceRow
+from pairwright.schemas.span import Span
 
 PREFERENCE = "preference"
 """Aspect of a verdict on two answers side by side."""
@@ -59,6 +60,9 @@ class Judged:
     negatives: Mapping[str, tuple[Negative, ...]] = field(default_factory=dict)
     """By key of the request: changed pictures that stand beside a rejected answer which was written from them. Such pairs
     are of kind ``both``."""
+    spans: Mapping[tuple[int, int], tuple[tuple[Span, ...], tuple[Span, ...]]] = field(default_factory=dict)
+    """By numbers of chosen and rejected: the spans of both texts in this very pair, where an answer stands in several pairs
+    and differs from each other text in another way; elsewhere those of the candidates."""
 
     def source_row(self) -> SourceRow:
         """Return the row as it goes to the config ``candidates``."""
@@ -107,6 +111,9 @@ def text_pair(making: Making, judged: Judged, chosen: Chosen, group: Group) -> P
     better, worse = judged.candidates[chosen.chosen], judged.candidates[chosen.rejected]
     negatives = judged.negatives.get(worse.request or "", ())
     pictures = tuple(one.image for one in negatives) or None
+    chosen_spans, rejected_spans = judged.spans.get(
+        (chosen.chosen, chosen.rejected), (better.spans, worse.spans)
+    )
     return Pair(
         id=pair_id(row.record_id, prompt, better.text, worse.text, pictures),
         prompt=prompt,
@@ -123,8 +130,8 @@ def text_pair(making: Making, judged: Judged, chosen: Chosen, group: Group) -> P
         ground_truth=row.ground_truth,
         chosen_model=better.model,
         rejected_model=worse.model,
-        chosen_spans=better.spans,
-        rejected_spans=worse.spans,
+        chosen_spans=chosen_spans,
+        rejected_spans=rejected_spans,
         license=row.license,
         language=row.language,
         tags=tuple(dict.fromkeys((*row.tags, *group.tags))),

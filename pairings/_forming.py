@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, FiniteFloat
 
 from pairwright.pairings import ROOM, Basis, Chosen, Pairing
+from pairwright.pairings._contrasts import widest_first
 from pairwright.pairings._explaining import why_none
 from pairwright.pairings._lengths import length, ratio
 from pairwright.pairings._similarity import contains, repeats
@@ -73,6 +74,9 @@ class Formed:
 FormPairs = Callable[[Sequence[Candidate], Sequence[Comparison], Random], Formed]
 """Forms the pairs of one prompt. The generator is only drawn from where pairs are over the cap."""
 
+FormWithin = Callable[[Sequence[Candidate], Sequence[Sequence[int]], Random], Formed]
+"""The same among the members of each family only, which are given by their numbers."""
+
 
 def prepare(settings: PairingSettings) -> FormPairs:
     """Check the settings and return the function that the answers to every prompt go through.
@@ -104,6 +108,53 @@ def prepare(settings: PairingSettings) -> FormPairs:
         return _filtered(pairs, dropped, candidates, settings=settings, rng=rng)
 
     return form_pairs
+
+
+def prepare_within(settings: PairingSettings) -> FormWithin:
+    """Return what :func:`prepare` does, where not every two answers may make a pair: only members of the same family.
+
+    An answer and its correction are a family; corrections of two answers are none. A candidate may belong to several, and
+    answers of different families do not repeat each other. The cap holds over all of them.
+
+    Raises:
+        ParameterError: as :func:`prepare`.
+
+    >>> form_within = prepare_within(PairingSettings(rule="sides"))
+    >>> own, better = Candidate("A dog.", side="rejected"), Candidate("A cat.", side="chosen")
+    >>> other, best = Candidate("A tree.", side="rejected"), Candidate("A bush.", side="chosen")
+    >>> [(one.chosen, one.rejected) for one in form_within([own, better, other, best], [(0, 1), (2, 3)], Random(0)).pairs]
+    [(1, 0), (3, 2)]
+    """
+    part = _rule(settings.rule)
+    params = parsed(part.settings, settings.params, where="params", owner=settings.rule)
+    form = part.prepare(params)
+
+    def form_within(
+        candidates: Sequence[Candidate], families: Sequence[Sequence[int]], rng: Random
+    ) -> Formed:
+        same: dict[int, int] = {}
+        found: dict[Chosen, None] = {}
+        for family in families:
+            members = [candidates[number] for number in family]
+            repeated = _repeated(members, settings.similarity)
+            same |= {family[place]: family[first] for place, first in repeated.items()}
+            kept = [number for place, number in enumerate(family) if place not in repeated]
+            if len(kept) > 1:
+                found |= dict.fromkeys(_numbered(form([candidates[number] for number in kept], ()), kept))
+        paired = {number for pair in found for number in (pair.chosen, pair.rejected)}
+        dropped = [
+            _repeat(number, first, settings.similarity)
+            for number, first in sorted(same.items())
+            if number not in paired  # in another family it may be the only one
+        ]
+        if not found:
+            answers = [candidates[number] for number in sorted(set().union(*families) - set(same))]
+            told = _told(settings.rule, params)
+            reason, message = why_none(part.basis, answers, (), rule=told, repeats=len(same))
+            return Formed((), (*dropped, Dropped(reason, message, ())))
+        return _filtered(widest_first(found), dropped, candidates, settings=settings, rng=rng)
+
+    return form_within
 
 
 def goes_by(settings: PairingSettings) -> dict[Basis, str]:

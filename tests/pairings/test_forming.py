@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from pairwright.pairings import ROOM
-from pairwright.pairings._forming import Formed, PairingSettings, distinct, prepare
+from pairwright.pairings._forming import Formed, PairingSettings, distinct, prepare, prepare_within
 from pairwright.schemas.candidate import Candidate, Comparison
 from pairwright.schemas.errors import ParameterError
 
@@ -314,3 +314,62 @@ def test_pairs_are_of_different_texts_or_it_is_told_why_not(
     for pair in result.pairs:
         assert "".join(texts[pair.chosen].split()).lower() != "".join(texts[pair.rejected].split()).lower()
         assert not gone & {pair.chosen, pair.rejected}
+
+
+def _within(
+    texts: Sequence[str], sides: str, families: Sequence[Sequence[int]], **settings: Any
+) -> tuple[Formed, list[tuple[int, int]]]:
+    """Form pairs of answers that are for the chosen (``+``) or the rejected side (``-``)."""
+    candidates = [
+        Candidate(text, side="chosen" if side == "+" else "rejected")
+        for text, side in zip(texts, sides, strict=True)
+    ]
+    result = prepare_within(PairingSettings(rule="sides", **settings))(candidates, families, Random(0))
+    return result, numbers(result)
+
+
+def test_only_members_of_a_family_make_pairs() -> None:
+    result, pairs = _within(WORDS[:5], "-+-++", [(0, 1), (2, 3), (4, 0, 2)])
+    assert pairs == [(1, 0), (3, 2), (4, 0), (4, 2)]
+    assert result.dropped == ()
+
+
+def test_a_pair_of_two_families_is_one_pair() -> None:
+    assert _within(WORDS[:2], "-+", [(0, 1), (1, 0)])[1] == [(1, 0)]
+
+
+def test_answers_of_different_families_do_not_repeat_each_other() -> None:
+    result, pairs = _within(["one", "same", "two", "Same"], "-+-+", [(0, 1), (2, 3)])
+    assert pairs == [(1, 0), (3, 2)]
+    assert result.dropped == ()
+
+
+def test_a_repeat_within_a_family_is_told_with_its_number() -> None:
+    result, pairs = _within(["one", "two", "same", "Same"], "--++", [(1, 2, 3)])
+    assert pairs == [(2, 1)]
+    assert told(result) == [("repeated_answer", (3,))]
+    assert result.dropped[0].message == "answer 3 repeats answer 2"
+
+
+def test_the_cap_holds_over_all_families() -> None:
+    result, pairs = _within(WORDS[:4], "-+-+", [(0, 1), (2, 3)], per_prompt=1)
+    assert len(pairs) == 1
+    assert told(result) == [("over_cap", (2, 3) if pairs == [(1, 0)] else (0, 1))]
+
+
+@pytest.mark.parametrize(
+    ("texts", "sides", "families", "reason"),
+    [
+        (["same", "Same"], "-+", [(0, 1)], "too_few_answers"),
+        (["one", "two"], "--", [(0, 1)], "no_contrast"),
+        (["one", "two"], "-+", [(0,), (1,)], "no_contrast"),
+        (["one"], "-", [], "too_few_answers"),
+    ],
+)
+def test_no_pair_within_any_family_has_its_reason(
+    texts: list[str], sides: str, families: list[tuple[int, ...]], reason: str
+) -> None:
+    result, pairs = _within(texts, sides, families)
+    assert pairs == []
+    assert result.why_none
+    assert result.why_none.reason == reason
