@@ -36,6 +36,10 @@ class Seen:
     negatives: tuple[Negative, ...] = ()
     """What was done to each image, where they are changed."""
 
+    def told(self) -> list[dict[str, object]]:
+        """Return what was done to each image, as it stands in a candidate's params."""
+        return [{"perturbation": one.perturbation, "params": dict(one.params)} for one in self.negatives]
+
 
 def without_images(prompt: Prompt) -> Prompt:
     """Return a prompt without its images and their markers.

@@ -1,10 +1,11 @@
 """Writers: which models write candidates, how they are asked, and what comes back."""
 
 import json
+import math
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field, model_validator
 
@@ -12,9 +13,10 @@ from pairwright.builders import Asks, Run
 from pairwright.builders._at_once import at_once
 from pairwright.builders._changed import Changed, Seen, changed_aside, prepare_change, without_images
 from pairwright.builders._negative import Negative
+from pairwright.builders._roles import played
 from pairwright.samplers import Model, model_id
 from pairwright.schemas.candidate import Candidate, Side
-from pairwright.schemas.errors import RowError
+from pairwright.schemas.errors import ParameterError, RowError
 from pairwright.schemas.prompt import MARKER, Prompt
 from pairwright.schemas.reject import Reject
 from pairwright.schemas.request import (
@@ -53,33 +55,58 @@ class Writer(Model):
     """Alternatives per token whose log-probabilities are kept in the response store."""
     system: str | None = None
     """System text in place of the prompt's own."""
-    ask: str = _QUESTION
-    """Template of the last user turn, with ``{question}`` once. Pairs keep the row's own question."""
+    ask: str | Annotated[tuple[str, ...], Field(min_length=1)] = _QUESTION
+    """Template of the last user turn, with ``{question}`` once, or several of which one is drawn per prompt. Pairs keep the
+    row's own question."""
     prefill: str | None = None
     """Beginning of the answer, which the model continues; it is part of the candidate."""
     images: Literal["same", "none"] | Changed = "same"
     """What the model sees: the prompt's images, none, or each of them changed by a perturbation."""
     side: Side = "any"
     """On which side of a pair these answers may stand."""
+    weight: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
+    """How often it is drawn, against the others, where ``pick`` draws."""
+
+    @property
+    def templates(self) -> tuple[str, ...]:
+        """All that ``ask`` names."""
+        return (self.ask,) if isinstance(self.ask, str) else self.ask
 
     @model_validator(mode="after")
     def _can_be_asked(self) -> "Writer":
-        if self.ask.count(_QUESTION) != 1:
+        if any(template.count(_QUESTION) != 1 for template in self.templates):
             raise ValueError(f"ask must hold {_QUESTION} exactly once")
-        if MARKER in self.ask or MARKER in (self.system or ""):
+        if len(set(self.templates)) != len(self.templates):
+            raise ValueError("ask has one template twice")
+        if any(MARKER in text for text in (*self.templates, self.system or "")):
             raise ValueError(f"{MARKER} stands in the question; ask and system cannot hold it")
         if len(set(self.temperatures)) != len(self.temperatures):
             raise ValueError(f"temperatures {list(self.temperatures)} has one twice; raise n instead")
         return self
 
 
+Count = Annotated[int, Field(ge=1)]
+
+
+class PickBySide(Settings):
+    """How many of the samplers of each side write for a prompt; all of those whose side is not named."""
+
+    any: Count | None = None
+    """Of those that write for any side."""
+    chosen: Count | None = None
+    """Of those that write for the chosen side."""
+    rejected: Count | None = None
+    """Of those that write for the rejected side."""
+
+
 class Written(Settings):
     """Parameters of every builder whose candidates are written."""
 
     samplers: tuple[Writer, ...] = ()
-    """Who writes candidates. Those that the source has are there in any case."""
-    pick: Annotated[int, Field(ge=1)] | None = None
-    """How many of the samplers write for a prompt, drawn per prompt; all of them if not given, or if there are no more."""
+    """Who writes candidates. Those that the source has are there in any case. Without ``model`` it is the first one's."""
+    pick: Count | PickBySide | None = None
+    """How many of the samplers write for a prompt, drawn per prompt by their weights: of all of them, or by side
+    (``{chosen: 1, rejected: 1}``). All if not given, or if there are no more."""
     truncated: Literal["drop", "keep"] = "drop"
     """What becomes of answers that reached ``max_tokens`` or ended in a loop."""
 
@@ -115,10 +142,12 @@ def prepare_writers(settings: Written, run: Run) -> Write:
     """Check the writers once.
 
     Raises:
-        ParameterError: a change of images that cannot be made.
+        ParameterError: a change of images that cannot be made; a side to pick of that nobody writes for; a way to reach
+            a model that is not named.
         UnknownPartError: a perturbation that does not exist.
     """
-    pens = [_pen(f"samplers.{number}", writer, run) for number, writer in enumerate(settings.samplers)]
+    _check_pick(settings)
+    pens = [_pen(place, writer, run) for place, writer in _by_place(settings).items()]
 
     async def write(row: SourceRow, asks: Asks) -> Wrote:
         at_work = _picked(pens, settings.pick, run.seed, row.record_id)
@@ -139,8 +168,23 @@ def prepare_writers(settings: Written, run: Run) -> Write:
 
 
 def writer_models(settings: Written) -> dict[str, Model]:
-    """Return the models that write, by where they stand in the parameters."""
-    return {f"samplers.{number}": writer for number, writer in enumerate(settings.samplers)}
+    """Return the models that write, by where they stand in the parameters. Raises as :func:`prepare_writers` does."""
+    return {**_by_place(settings)}
+
+
+def _by_place(settings: Written) -> dict[str, Writer]:
+    """Return the samplers by where they stand, each with its model."""
+    places = {f"samplers.{number}": writer for number, writer in enumerate(settings.samplers)}
+    return {place: played(writer, settings.samplers, place) for place, writer in places.items()}
+
+
+def _check_pick(settings: Written) -> None:
+    if not isinstance(settings.pick, PickBySide):
+        return
+    sides = {writer.side for writer in settings.samplers}
+    for side in get_args(Side):
+        if getattr(settings.pick, side) is not None and side not in sides:
+            raise ParameterError(f"pick.{side}: no sampler has side: {side}")
 
 
 def _pen(place: str, writer: Writer, run: Run) -> _Pen:
@@ -156,20 +200,38 @@ def _pen(place: str, writer: Writer, run: Run) -> _Pen:
     return _Pen(place, writer, cache(partial(model_id, writer)), see)
 
 
-def _picked(pens: Sequence[_Pen], pick: int | None, seed: int, record_id: str) -> Sequence[_Pen]:
-    if pick is None or pick >= len(pens):
+def _picked(pens: Sequence[_Pen], pick: int | PickBySide | None, seed: int, record_id: str) -> Sequence[_Pen]:
+    """Return who writes for a prompt, drawn by weight without replacement (Efraimidis and Spirakis 2006)."""
+    if pick is None:
         return pens
     # By random() alone: it is the one method that gives the same numbers in every release of Python.
     rng = generator(seed, record_id, "samplers")
-    drawn = sorted(range(len(pens)), key=[rng.random() for _ in pens].__getitem__)[:pick]
+    lots = [-math.log(1 - rng.random()) / pen.writer.weight for pen in pens]
+    order = sorted(range(len(pens)), key=lots.__getitem__)
+    if isinstance(pick, int):
+        drawn = order[:pick]
+    else:
+        by_side = {side: [n for n in order if pens[n].writer.side == side] for side in get_args(Side)}
+        drawn = [n for side, ones in by_side.items() for n in ones[: getattr(pick, side)]]
     return [pens[number] for number in sorted(drawn)]
+
+
+def _asked(pen: _Pen, seed: int, record_id: str) -> str:
+    """Return the template by which a prompt is asked, drawn where there are several."""
+    templates = pen.writer.templates
+    if len(templates) == 1:
+        return templates[0]
+    drawn = generator(seed, record_id, f"{pen.place}.ask").random()
+    return templates[int(drawn * len(templates))]
 
 
 async def _written(pen: _Pen, row: SourceRow, asks: Asks, run: Run) -> Wrote:
     """Return what one writer gives; raises RowError where it cannot be shown the prompt."""
     seen = await pen.see(row)
+    ask = _asked(pen, run.seed, row.record_id)
+    asked = replace(seen.prompt, question=ask.replace(_QUESTION, seen.prompt.question))
     temperatures = pen.writer.temperatures
-    requests = [_request(pen, one, seen.prompt, _seed(pen, one, row, run.seed)) for one in temperatures]
+    requests = [_request(pen, one, asked, _seed(pen, one, row, run.seed)) for one in temperatures]
     replies = await at_once(partial(asks[pen.place], request) for request in requests)
     candidates: list[Candidate] = []
     rejects: list[Reject] = []
@@ -179,7 +241,7 @@ async def _written(pen: _Pen, row: SourceRow, asks: Asks, run: Run) -> Wrote:
             rejects.append(_reject(row, pen, RowError(reply.reason, reply.field, told)))
         else:
             candidates += _candidates(
-                pen, request, reply, params=_params(pen, request, seen), number=run.round
+                pen, request, reply, params=_params(pen, request, seen, ask), number=run.round
             )
     keys = {one.request: seen.negatives for one in candidates if one.request and seen.negatives}
     return Wrote(tuple(candidates), tuple(rejects), keys)
@@ -195,11 +257,7 @@ def _seed(pen: _Pen, temperature: float, row: SourceRow, seed: int) -> int:
 
 def _request(pen: _Pen, temperature: float, prompt: Prompt, seed: int) -> Request:
     writer = pen.writer
-    asked = replace(
-        prompt,
-        question=writer.ask.replace(_QUESTION, prompt.question),
-        system=prompt.system if writer.system is None else writer.system,
-    )
+    asked = prompt if writer.system is None else replace(prompt, system=writer.system)
     begun = (Message("assistant", (writer.prefill,)),) if writer.prefill else ()
     sampling = Sampling(
         temperature=temperature,
@@ -222,12 +280,13 @@ def _candidates(
         yield Candidate(text, writer.model, writer.side, answer.finish, key, sample, params, round=number)
 
 
-def _params(pen: _Pen, request: Request, seen: Seen) -> str:
-    """Return as JSON text how a request's answers were written: all that was set, and the images if not the prompt's."""
-    return json.dumps(dict(_said(pen, request.sampling, seen)), ensure_ascii=False)
+def _params(pen: _Pen, request: Request, seen: Seen, ask: str) -> str:
+    """Return as JSON text how a request's answers were written: all that was set or drawn, and the images if not the
+    prompt's."""
+    return json.dumps(dict(_said(pen, request.sampling, seen, ask)), ensure_ascii=False)
 
 
-def _said(pen: _Pen, sampling: Sampling, seen: Seen) -> Iterator[tuple[str, object]]:
+def _said(pen: _Pen, sampling: Sampling, seen: Seen, ask: str) -> Iterator[tuple[str, object]]:
     yield "sampler", pen.place
     for name in ("temperature", "top_p", "top_k", "max_tokens", "seed"):
         yield name, getattr(sampling, name)
@@ -236,14 +295,11 @@ def _said(pen: _Pen, sampling: Sampling, seen: Seen) -> Iterator[tuple[str, obje
         yield "stop", list(writer.stop)
     if writer.system is not None:
         yield "system", writer.system
-    if writer.ask != _QUESTION:
-        yield "ask", writer.ask
+    if ask != _QUESTION:
+        yield "ask", ask
     if writer.prefill:
         yield "prefill", writer.prefill
     if writer.images == "none":
         yield "images", "none"
     if seen.negatives:
-        yield (
-            "images",
-            [{"perturbation": one.perturbation, "params": dict(one.params)} for one in seen.negatives],
-        )
+        yield "images", seen.told()

@@ -518,7 +518,7 @@ def test_models_are_named_by_their_place() -> None:
     models = part.models(settings)  # type: ignore[union-attr]
     assert {name: one.model for name, one in models.items()} == {
         "samplers.0": "a",
-        "samplers.1": None,
+        "samplers.1": "a",  # who is not named, is the first one
         "judge": None,
         "jury.0": None,
     }

@@ -11,21 +11,20 @@ import pytest
 from pydantic import ValidationError
 
 from pairwright.builders import Run
-from pairwright.builders._writers import Writer, Written, Wrote, prepare_writers
+from pairwright.builders._writers import Writer, Written, Wrote, prepare_writers, writer_models
 from pairwright.samplers import model_id
 from pairwright.schemas.codec import decode, encode, read_image
 from pairwright.schemas.errors import ModelError, ParameterError, RowError
 from pairwright.schemas.image import Image
 from pairwright.schemas.prompt import Prompt
 from pairwright.schemas.request import Answer, Message, Request, Sampling, request_key, sampling_seed
+from pairwright.schemas.seeds import generator
 from pairwright.schemas.source_row import SourceRow
 
 Rows = Callable[..., SourceRow]
 
 
-def _write(
-    row: SourceRow, asks: Any, *, seed: int = 0, pick: int | None = None, writers: Any = None
-) -> Wrote:
+def _write(row: SourceRow, asks: Any, *, seed: int = 0, pick: Any = None, writers: Any = None) -> Wrote:
     settings = Written(samplers=writers or ({"model": "w"},), pick=pick)
     return asyncio.run(prepare_writers(settings, Run("test", seed, "0"))(row, asks))  # type: ignore[arg-type]
 
@@ -172,6 +171,79 @@ def test_some_of_a_pool_are_drawn_per_record(row: Rows, model: Any) -> None:
     assert len(_write(row(), asks, pick=9, writers=writers).candidates) == 6
 
 
+def _who(row: Rows, model: Any, writers: Any, pick: Any, rows: int = 400) -> list[list[str]]:
+    """Return the models that wrote for each of some rows."""
+    asks = {f"samplers.{number}": model([f"by {number}"]) for number in range(len(writers))}
+    wrote = (_write(row(record_id=f"t:{n}"), asks, pick=pick, writers=writers) for n in range(rows))
+    return [[one.model or "" for one in each.candidates] for each in wrote]
+
+
+def test_who_writes_is_drawn_by_weight(row: Rows, model: Any) -> None:
+    writers = [{"model": "a", "weight": 2}, {"model": "b"}, {"model": "c"}]
+    drawn = _who(row, model, writers, 1)
+    counts = Counter(one for names in drawn for one in names)
+    assert all(len(names) == 1 for names in drawn)
+    assert (160 < counts["a"] < 240, 70 < counts["b"] < 130, 70 < counts["c"] < 130) == (True, True, True)
+    doubled = [writer | {"weight": 3 * writer.get("weight", 1)} for writer in writers]  # type: ignore[operator]
+    assert _who(row, model, doubled, 1) == drawn  # only the ratio counts
+    of_two = Counter(one for names in _who(row, model, writers, 2) for one in names)
+    assert of_two["a"] > 310  # without replacement: 5 of 6
+
+
+def test_equal_weights_draw_those_of_the_lowest_numbers(row: Rows, model: Any) -> None:
+    for number, names in enumerate(_who(row, model, [{"model": name} for name in "abcd"], 2, 20)):
+        rng = generator(0, f"t:{number}", "samplers")
+        drawn = {name: rng.random() for name in "abcd"}
+        assert names == sorted(sorted(drawn, key=drawn.__getitem__)[:2])
+
+
+def test_so_many_of_each_side_are_drawn(row: Rows, model: Any) -> None:
+    sides = {"a": "chosen", "b": "rejected", "c": "rejected", "d": "chosen", "e": "any", "f": "any"}
+    writers = [{"model": name, "side": side} for name, side in sides.items()]
+    drawn = _who(row, model, writers, {"chosen": 1, "rejected": 1}, 100)
+    assert {tuple(names) for names in drawn} == {
+        (*sorted((good, bad)), "e", "f") for good in "ad" for bad in "bc"
+    }
+    assert all(len(names) == 6 for names in _who(row, model, writers, {"chosen": 7}, 3))
+
+
+def test_a_side_that_nobody_writes_for_cannot_be_drawn_from() -> None:
+    settings = Written.model_validate({"samplers": [{"model": "w"}], "pick": {"chosen": 1}})
+    with pytest.raises(ParameterError, match=r"pick\.chosen: no sampler has side: chosen"):
+        prepare_writers(settings, Run("test", 0, "0"))
+
+
+def test_one_of_several_templates_is_drawn_per_prompt(row: Rows, model: Any, picture: Image) -> None:
+    templates = [f"{word}: {{question}}" for word in ("Look", "Tell", "Say")]
+    writers = [{"model": "w", "n": 2, "temperatures": [0.2, 1.0], "ask": templates}]
+    seen = Counter[str]()
+    for number in range(60):
+        asked = model(lambda request: ["A cup."] * request.n)
+        wrote = _write(row(record_id=f"t:{number}"), {"samplers.0": asked}, writers=writers)
+        [template] = {json.loads(one.params or "")["ask"] for one in wrote.candidates}
+        begun = template.removesuffix("{question}")
+        assert [request.messages[0].parts for request in asked.requests] == 2 * [
+            (begun, picture, "What is it?")
+        ]
+        seen[template] += 1
+    assert set(seen) == set(templates)
+    assert min(seen.values()) > 8
+
+
+def test_who_names_no_model_is_the_first_one(row: Rows, model: Any) -> None:
+    writers = [{"model": "w", "base_url": "http://127.0.0.1:1/v1"}, {"side": "rejected"}]
+    asks = {"samplers.0": model(["A cup."]), "samplers.1": model(["A dog."])}
+    wrote = _write(row(), asks, writers=writers)
+    assert [(one.model, one.side) for one in wrote.candidates] == [("w", "any"), ("w", "rejected")]
+    models = writer_models(Written.model_validate({"samplers": writers}))
+    assert {one.base_url for one in models.values()} == {"http://127.0.0.1:1/v1"}
+    # The recipe that a run has kept tells every key.
+    kept = Written.model_validate(Written.model_validate({"samplers": writers}).model_dump(mode="json"))
+    assert writer_models(kept) == models
+    with pytest.raises(ParameterError, match=r"samplers\.1\.base_url: set samplers\.1\.model too"):
+        _write(row(), asks, writers=[{"model": "w"}, {"base_url": "http://127.0.0.1:2/v1"}])
+
+
 def test_a_failed_request_costs_its_own_answers(row: Rows, model: Any) -> None:
     def fails_when_warm(request: Request) -> list[str]:
         if request.sampling.temperature > 0.5:
@@ -228,6 +300,10 @@ def test_of_several_fatal_errors_none_is_lost(row: Rows) -> None:
         ({"ask": "Tell me."}, "ask must hold {question} exactly once"),
         ({"ask": "{question} {question}"}, "exactly once"),
         ({"ask": "<image> {question}"}, "cannot hold it"),
+        ({"ask": []}, "at least 1"),
+        ({"ask": ["{question}", "Tell me."]}, "exactly once"),
+        ({"ask": ["{question}", "{question}"]}, "one template twice"),
+        ({"weight": 0}, "greater than 0"),
         ({"temperatures": [1, 1.0]}, "twice"),
         ({"temperatures": []}, "at least 1"),
         ({"n": 0}, "greater than or equal to 1"),
