@@ -18,6 +18,7 @@ def why_none(
     *,
     rule: str,
     repeats: int,
+    earlier: int = 0,
 ) -> Why:
     """Return reason and message for a rule that formed no pair.
 
@@ -27,12 +28,14 @@ def why_none(
         comparisons: what was said of two of them.
         rule: the rule in words.
         repeats: number of repeated answers that were dropped before.
+        earlier: number of answers of earlier rounds that were left out before.
     """
     if len(candidates) < 2:
         also = f", and {repeats} that repeat it" if repeats else ""
+        before = f", without {earlier} of earlier rounds (rounds: latest)" if earlier else ""
         return (
             "too_few_answers",
-            f"{_counted(len(candidates), 'answer')}{also}; a pair needs two different ones",
+            f"{_counted(len(candidates), 'answer')}{also}{before}; a pair needs two different ones",
         )
     return _BY_BASIS[basis](candidates, comparisons, rule)
 

@@ -1,7 +1,8 @@
 """Forming pairs: the ``pairing`` block of a recipe, and what holds whichever rule it names.
 
-Steps: repeated answers are dropped, the rule forms pairs, pairs of too different length or with contained final answers
-are dropped, and what is over the prompt's cap. Whatever is dropped is told; where nothing is left, also why.
+Steps: answers of earlier rounds are left out where that is wanted, repeated answers are dropped, the rule forms pairs,
+pairs of too different length or with contained final answers are dropped, and what is over the prompt's cap. Whatever is
+dropped is told; where nothing is left, also why.
 """
 
 from collections.abc import Callable, Sequence
@@ -42,6 +43,8 @@ class PairingSettings(Settings):
     """Drop pairs so that chosen and rejected answers are about equally long on average, in each shard."""
     skip_contained: bool = False
     """Drop pairs in which the chosen answer's final answer is a part of the rejected one's, and may mean the same."""
+    rounds: Literal["all", "latest"] = "all"
+    """``latest``: only answers of the latest round of self-training may pair, and those that no model wrote for the run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +81,12 @@ FormWithin = Callable[[Sequence[Candidate], Sequence[Sequence[int]], Random], Fo
 """The same among the members of each family only, which are given by their numbers."""
 
 
-def prepare(settings: PairingSettings) -> FormPairs:
+def prepare(settings: PairingSettings, latest: int = 1) -> FormPairs:
     """Check the settings and return the function that the answers to every prompt go through.
+
+    Args:
+        settings: the ``pairing`` block.
+        latest: round of the run, for ``rounds: latest``; a prompt with answers of a later one goes by that.
 
     Raises:
         ParameterError: there is no such rule, or its parameters do not fit; the message has every problem.
@@ -95,22 +102,25 @@ def prepare(settings: PairingSettings) -> FormPairs:
     form = part.prepare(params)
 
     def form_pairs(candidates: Sequence[Candidate], comparisons: Sequence[Comparison], rng: Random) -> Formed:
-        same = _repeated(candidates, settings.similarity)
-        kept = [number for number in range(len(candidates)) if number not in same]
+        taken = among_rounds(candidates, settings.rounds, latest)
+        same = _repeated(candidates, taken, settings.similarity)
+        kept = [number for number in taken if number not in same]
         dropped = [_repeat(number, first, settings.similarity) for number, first in sorted(same.items())]
         answers = [candidates[number] for number in kept]
-        verdicts = _renumbered(comparisons, {number: place for place, number in enumerate(kept)}, same)
+        verdicts = _renumbered(comparisons, kept, same)
         pairs = _numbered(form(answers, verdicts) if len(answers) > 1 else (), kept)
         if not pairs:
-            told = _told(settings.rule, params)
-            reason, message = why_none(part.basis, answers, verdicts, rule=told, repeats=len(same))
+            told, earlier = _told(settings.rule, params), len(candidates) - len(taken)
+            reason, message = why_none(
+                part.basis, answers, verdicts, rule=told, repeats=len(same), earlier=earlier
+            )
             return Formed((), (*dropped, Dropped(reason, message, ())))
         return _filtered(pairs, dropped, candidates, settings=settings, rng=rng)
 
     return form_pairs
 
 
-def prepare_within(settings: PairingSettings) -> FormWithin:
+def prepare_within(settings: PairingSettings, latest: int = 1) -> FormWithin:
     """Return what :func:`prepare` does, where not every two answers may make a pair: only members of the same family.
 
     An answer and its correction are a family; corrections of two answers are none. A candidate may belong to several, and
@@ -132,13 +142,13 @@ def prepare_within(settings: PairingSettings) -> FormWithin:
     def form_within(
         candidates: Sequence[Candidate], families: Sequence[Sequence[int]], rng: Random
     ) -> Formed:
+        taken = set(among_rounds(candidates, settings.rounds, latest))
         same: dict[int, int] = {}
         found: dict[Chosen, None] = {}
-        for family in families:
-            members = [candidates[number] for number in family]
-            repeated = _repeated(members, settings.similarity)
-            same |= {family[place]: family[first] for place, first in repeated.items()}
-            kept = [number for place, number in enumerate(family) if place not in repeated]
+        for family in ([number for number in given if number in taken] for given in families):
+            repeated = _repeated(candidates, family, settings.similarity)
+            same |= repeated
+            kept = [number for number in family if number not in repeated]
             if len(kept) > 1:
                 found |= dict.fromkeys(_numbered(form([candidates[number] for number in kept], ()), kept))
         paired = {number for pair in found for number in (pair.chosen, pair.rejected)}
@@ -148,9 +158,10 @@ def prepare_within(settings: PairingSettings) -> FormWithin:
             if number not in paired  # in another family it may be the only one
         ]
         if not found:
-            answers = [candidates[number] for number in sorted(set().union(*families) - set(same))]
-            told = _told(settings.rule, params)
-            reason, message = why_none(part.basis, answers, (), rule=told, repeats=len(same))
+            everyone = set().union(*families)
+            answers = [candidates[number] for number in sorted((everyone & taken) - set(same))]
+            told, earlier = _told(settings.rule, params), len(everyone - taken)
+            reason, message = why_none(part.basis, answers, (), rule=told, repeats=len(same), earlier=earlier)
             return Formed((), (*dropped, Dropped(reason, message, ())))
         return _filtered(widest_first(found), dropped, candidates, settings=settings, rng=rng)
 
@@ -180,9 +191,24 @@ def distinct(candidates: Sequence[Candidate], at_least: float) -> tuple[tuple[in
     >>> distinct([Candidate("A cat."), Candidate("a  cat."), Candidate("A dog.")], 1.0)[0]
     (0, 2)
     """
-    same = _repeated(candidates, at_least)
+    same = _repeated(candidates, range(len(candidates)), at_least)
     kept = tuple(number for number in range(len(candidates)) if number not in same)
     return kept, tuple(_repeat(number, first, at_least) for number, first in sorted(same.items()))
+
+
+def among_rounds(
+    candidates: Sequence[Candidate], rounds: Literal["all", "latest"], latest: int
+) -> Sequence[int]:
+    """Return the numbers of the answers that may pair: all, or those of the latest round and those without one.
+
+    >>> answers = [Candidate("gold"), Candidate("a", round=1), Candidate("b", round=2)]
+    >>> list(among_rounds(answers, "all", 2)), among_rounds(answers, "latest", 2), among_rounds(answers, "latest", 3)
+    ([0, 1, 2], [0, 2], [0])
+    """
+    if rounds == "all":
+        return range(len(candidates))
+    newest = max([latest, *(one.round for one in candidates if one.round is not None)])
+    return [number for number, one in enumerate(candidates) if one.round in (None, newest)]
 
 
 def _rule(name: str) -> Pairing[Any]:
@@ -192,9 +218,18 @@ def _rule(name: str) -> Pairing[Any]:
         raise ParameterError(f"rule: {error}") from error
 
 
-def _repeated(candidates: Sequence[Candidate], at_least: float) -> dict[int, int]:
-    """Return which answer repeats which: the first one stays, one with a score before one without."""
-    order = sorted(range(len(candidates)), key=lambda number: candidates[number].score is None)
+def _repeated(candidates: Sequence[Candidate], numbers: Sequence[int], at_least: float) -> dict[int, int]:
+    """Return which answer repeats which, of those with these numbers.
+
+    The first one stays, one with a score before one without. Before that, one that the source has before one that was
+    written, and one of a later round before one of an earlier round: the latest model writes it too, so it is on-policy.
+    """
+
+    def place(number: int) -> tuple[bool, int, bool]:
+        one = candidates[number]
+        return one.round is not None, -(one.round or 0), one.score is None
+
+    order = sorted(numbers, key=place)
     found = repeats([candidates[number].text for number in order], at_least)
     return {order[place]: order[first] for place, first in found.items()}
 
@@ -205,14 +240,15 @@ def _repeat(number: int, first: int, at_least: float) -> Dropped:
 
 
 def _renumbered(
-    comparisons: Sequence[Comparison], places: dict[int, int], same: dict[int, int]
+    comparisons: Sequence[Comparison], kept: Sequence[int], same: dict[int, int]
 ) -> tuple[Comparison, ...]:
     """Return comparisons of the answers that stay; what was said of a repeated answer is said of the one that stays."""
+    places = {number: place for place, number in enumerate(kept)}
+    places |= {number: places[first] for number, first in same.items()}
     moved = (
-        replace(
-            one, first=places[same.get(one.first, one.first)], second=places[same.get(one.second, one.second)]
-        )
+        replace(one, first=places[one.first], second=places[one.second])
         for one in comparisons
+        if one.first in places and one.second in places
     )
     return tuple(one for one in moved if one.first != one.second)
 

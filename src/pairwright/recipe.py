@@ -62,6 +62,8 @@ class RecipeFile(Settings):
     budget: Budget = Budget()
     """Where a run that asks models stops."""
     seed: int = 0
+    round: Annotated[int, Field(ge=1)] = 1
+    """Round of self-training: answers that are written now belong to it. Those of earlier rounds come with the source."""
 
 
 _PLACES = (
@@ -152,7 +154,7 @@ class Recipe:
         return Path(self.file.output.responses or self.folder() / "responses.sqlite")
 
     def _run(self) -> Run:
-        return Run(self.name, self.file.seed, __version__)
+        return Run(self.name, self.file.seed, __version__, self.file.round)
 
     def resolved(self) -> dict[str, Any]:
         """Return the whole recipe with every default filled in, as plain values for ``run.json``."""

@@ -11,6 +11,8 @@ from pairwright.schemas.pair import FOLDERS
 from pairwright.schemas.room import unknown
 from pairwright.sources import Source
 from pairwright.sources.dataset import SavedSource, StreamedSource, is_saved
+from pairwright.sources.earlier_round import SUBSET as EARLIER_ROUND
+from pairwright.sources.earlier_round import EarlierRound
 from pairwright.sources.folder import FolderSource, is_picture, walk
 from pairwright.sources.grouped import GroupedSource
 from pairwright.sources.pictures import Pictures
@@ -96,16 +98,18 @@ def _from_glob(settings: SourceSettings, path: Path) -> Source:
 def _run(settings: SourceSettings, folder: Path) -> Source:
     """Return the pairs of a folder that pairwright wrote: the text pairs, or else the image negatives.
 
-    With ``subset: candidates`` its candidates.
+    With ``subset: candidates`` its candidates, with ``subset: earlier_round`` the same for the round that follows.
     """
-    if settings.subset not in (None, CANDIDATES):
+    if settings.subset not in (None, CANDIDATES, EARLIER_ROUND):
+        known = [CANDIDATES, EARLIER_ROUND]
         raise SourceError(
-            f"source.subset: {unknown('what a run has beside its pairs', settings.subset, [CANDIDATES])}"
+            f"source.subset: {unknown('what a run has beside its pairs', settings.subset, known)}"
         )
-    if settings.subset == CANDIDATES:
+    if settings.subset is not None:
         files = sorted((folder / CANDIDATES).glob("*.parquet"))
         if files:
-            return _table(settings, files, folder, _named(folder))
+            table = _table(settings, files, folder, _named(folder))
+            return EarlierRound(table) if settings.subset == EARLIER_ROUND else table
         raise SourceError(f"{folder}: a run without candidates: no Parquet file in {CANDIDATES}/")
     for config in FOLDERS.values():
         files = sorted((folder / config).glob("*.parquet"))

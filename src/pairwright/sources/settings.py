@@ -83,7 +83,8 @@ class SourceSettings(Settings):
     split: str = "train"
     """Split of a ``datasets`` source."""
     subset: str | None = None
-    """Configuration of a ``datasets`` source; ``candidates`` takes those of a folder that pairwright wrote."""
+    """Configuration of a ``datasets`` source. Of a folder that pairwright wrote, ``candidates`` takes its prompts with their
+    answers, and ``earlier_round`` the same under the record ids that they had, for the next round."""
     group_by: str | None = None
     """Column whose equal values make rows one: each row holds one candidate, those of one prompt stand together."""
     revision: str | None = None
