@@ -473,8 +473,8 @@ def test_forming_leaves_the_loop_to_other_rows(
 ) -> None:
     threads = []
 
-    def prepare(settings: Any) -> Any:
-        form = prepare_forming(settings)
+    def prepare(*given: Any) -> Any:
+        form = prepare_forming(*given)
 
         def formed(*given: Any) -> Any:
             threads.append(threading.current_thread())
@@ -482,7 +482,7 @@ def test_forming_leaves_the_loop_to_other_rows(
 
         return formed
 
-    monkeypatch.setattr("pairwright.builders.judged.prepare_forming", prepare)
+    monkeypatch.setattr("pairwright.builders._judged_answers.prepare_forming", prepare)
     for said in ([CUP, DOG], [CUP, CUP]):
         asks = {"samplers.0": model(said), "judge": rating_judge(RATED)}
         build("judged", {"samplers": [{"model": "w", "n": 2}], "judge": LISTWISE}, row(), asks)
