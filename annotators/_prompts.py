@@ -1,4 +1,4 @@
-"""Prompt files: what a judge is told, apart from the code, with a name and a version.
+"""Prompt files: what a model is told, apart from the code, with a name and a version.
 
 A file is Markdown with a head in YAML and two parts, both Jinja templates::
 
@@ -13,7 +13,10 @@ A file is Markdown with a head in YAML and two parts, both Jinja templates::
     What holds for one.
 
 Templates run in Jinja's sandbox; a name that does not exist is an error, and so is anything random. Nothing is escaped:
-a judge reads text, not HTML. Errors name the file and the line.
+a model reads text, not HTML. Errors name the file and the line.
+
+A :class:`Shelf` says which room the prompts are of, what their head has to say and what their user's part may name: judges
+have theirs here, other rooms bring their own.
 """
 
 import traceback
@@ -22,7 +25,7 @@ from dataclasses import dataclass, fields
 from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
 import jinja2
 import jinja2.meta
@@ -38,17 +41,22 @@ from pairwright.schemas.settings import Settings
 Need = Literal["pictures", "reference", "evidence"]
 
 
-class Head(Settings):
-    """What stands at the top of a prompt file."""
+class AnyHead(Settings):
+    """What stands at the top of every prompt file."""
 
     name: str
-    """Name of the prompt; recorded with every verdict."""
+    """Name of the prompt; recorded with everything that was said under it."""
     version: int = Field(ge=1)
     """Raised whenever the words change."""
+    needs: tuple[Need, ...] = ()
+    """What it cannot do without; the settings must provide it."""
+
+
+class Head(AnyHead):
+    """What stands at the top of a judge's prompt file."""
+
     judge: str
     """The judge it is written for."""
-    needs: tuple[Need, ...] = ()
-    """What it cannot do without; the judge's settings must provide it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,106 +79,148 @@ class View:
     """Names of the answers, in the order shown."""
 
 
+V = TypeVar("V")
+"""What the user's part of a prompt may name: a dataclass like :class:`View`."""
+
+
 @dataclass(frozen=True, slots=True)
-class PromptFile:
+class Shelf(Generic[V]):
+    """Prompts of one room."""
+
+    package: str
+    """Import name of the room; its packaged prompts lie in the folder ``prompts``."""
+    owner: str
+    """Key of the head that names the part a prompt is written for."""
+    head: type[AnyHead]
+    """What the head has to say, ``owner`` among it."""
+    trials: tuple[V, ...]
+    """Records that every prompt must be able to show: one with all that there may be, one with as little as there may be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Script(Generic[V]):
     """A prompt file that was read but not yet tried."""
 
     path: str
-    head: Head
+    head: AnyHead
     system: str
     """Template, with the line breaks before it, so that line numbers are the file's."""
     user: str
     mark: str
     """Name, version and hash, for provenance: ``listwise v1 #0c1d2e3f``."""
-
     digest: str
     """SHA-256 of the file, in full."""
+    shelf: Shelf[V]
 
 
 @dataclass(frozen=True, slots=True)
-class ReadyPrompt:
+class Tried(Generic[V]):
     """A prompt that has been tried and can be filled."""
 
-    head: Head
+    head: AnyHead
     system: str
     """Final text, the same for all records."""
-    user: Callable[[View], str]
+    user: Callable[[V], str]
     mark: str
 
 
-def packaged() -> list[str]:
-    """Return the names of the prompts that come with pairwright.
+PromptFile: TypeAlias = Script[View]
+"""A judge's prompt file."""
+ReadyPrompt: TypeAlias = Tried[View]
+"""A judge's prompt."""
 
-    >>> packaged()
-    ['listwise', 'pairwise', 'pairwise_with_examples', 'pointwise']
+JUDGES: Shelf[View] = Shelf(
+    "pairwright.annotators",
+    "judge",
+    Head,
+    (
+        View("0" * 12, 1, "…", ("…", "…"), "…", "…", "…", ("…", "…"), ("A", "B")),
+        View("0" * 12, 0, None, (), "…", None, None, ("…",), ("A",)),
+    ),
+)
+"""Prompts of judges."""
+
+
+def packaged(shelf: Shelf[Any] = JUDGES) -> list[str]:
+    """Return the names of the prompts of a room that come with pairwright.
+
+    >>> "listwise" in packaged()
+    True
     """
-    return sorted(file.name.removesuffix(".md") for file in _folder().iterdir() if file.name.endswith(".md"))
+    names = (file.name for file in _folder(shelf).iterdir())
+    return sorted(name.removesuffix(".md") for name in names if name.endswith(".md"))
 
 
 def read_prompt(where: str, judge: str) -> PromptFile:
+    """Read a judge's prompt; as :func:`read_script` of the shelf :data:`JUDGES`."""
+    return read_script(JUDGES, where, judge)
+
+
+def read_script(shelf: Shelf[V], where: str, owner: str) -> Script[V]:
     """Read a prompt: the name of a packaged one, or the path of a user's file (ending in ``.md``).
 
     Raises:
-        ParameterError: there is no such file, it has no head or lacks a part, or it is written for another judge.
+        ParameterError: there is no such file, it has no head or lacks a part, or it is written for another part than
+            ``owner``.
     """
-    path, text = _text_of(where)
-    head, first = _head(path, text)
-    if head.judge != judge:
-        raise ParameterError(f"{path}: this prompt is for the judge {head.judge}, not {judge}")
+    path, text = _text_of(shelf, where)
+    head, first = _head(shelf, path, text)
+    written_for = getattr(head, shelf.owner)
+    if written_for != owner:
+        raise ParameterError(f"{path}: this prompt is for the {shelf.owner} {written_for}, not {owner}")
     system, user = _parts(path, text, first)
     digest = sha256(text.encode()).hexdigest()
-    return PromptFile(path, head, system, user, f"{head.name} v{head.version} #{digest[:8]}", digest)
+    mark = f"{head.name} v{head.version} #{digest[:8]}"
+    return Script(path, head, system, user, mark, digest, shelf)
 
 
-def ready_prompt(prompt: PromptFile, rules: Mapping[str, object]) -> ReadyPrompt:
+def ready_prompt(prompt: Script[V], rules: Mapping[str, object]) -> Tried[V]:
     """Fill the system part, and try the user's part with and without all that may be missing.
 
     ``rules`` is all that the system part may name, so that it cannot change from record to record; the user's part may
-    name a :class:`View` besides.
+    name what its shelf's records have besides.
 
     Raises:
         ParameterError: a template cannot be parsed or filled; the message has file and line.
     """
     system = _filled(prompt.path, _template(prompt.path, prompt.system, list(rules)), rules)
-    names = [field.name for field in fields(View)]
+    names = [field.name for field in fields(prompt.shelf.trials[0])]  # type: ignore[arg-type]  # a dataclass
     template = _template(prompt.path, prompt.user, [*rules, *names])
 
-    def user(view: View) -> str:
+    def user(view: V) -> str:
         return _filled(prompt.path, template, {**rules, **{name: getattr(view, name) for name in names}})
 
-    full = View("0" * 12, 1, "…", ("…", "…"), "…", "…", "…", ("…", "…"), ("A", "B"))
-    for trial in (full, View("0" * 12, 0, None, (), "…", None, None, ("…",), ("A",))):
+    for trial in prompt.shelf.trials:
         user(trial)
-    return ReadyPrompt(prompt.head, system, user, prompt.mark)
+    return Tried(prompt.head, system, user, prompt.mark)
 
 
-def _folder() -> Any:  # Traversable, which moves between modules from one Python to the next
-    return files("pairwright.annotators").joinpath("prompts")
+def _folder(shelf: Shelf[Any]) -> Any:  # Traversable, which moves between modules from one Python to the next
+    return files(shelf.package).joinpath("prompts")
 
 
-def _text_of(where: str) -> tuple[str, str]:
+def _text_of(shelf: Shelf[Any], where: str) -> tuple[str, str]:
     if not where.endswith(".md"):
-        if where not in packaged():
-            raise ParameterError(
-                f"prompt: {unknown('prompts', where, packaged())}, or the path of a .md file"
-            )
-        return f"{where}.md", _folder().joinpath(f"{where}.md").read_text(encoding="utf-8")
+        known = packaged(shelf)
+        if where not in known:
+            raise ParameterError(f"prompt: {unknown('prompts', where, known)}, or the path of a .md file")
+        return f"{where}.md", _folder(shelf).joinpath(f"{where}.md").read_text(encoding="utf-8")
     try:
         return where, Path(where).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ParameterError(f"prompt: {where} cannot be read: {error}") from error
 
 
-def _head(path: str, text: str) -> tuple[Head, int]:
+def _head(shelf: Shelf[Any], path: str, text: str) -> tuple[AnyHead, int]:
     """Return the head, and the number of the line after it, from 0."""
     lines = text.splitlines()
     if not lines or lines[0] != "---" or "---" not in lines[1:]:
         raise ParameterError(
-            f"{path}, line 1: expected a head between two lines of ---, with name, version, judge"
+            f"{path}, line 1: expected a head between two lines of ---, with name, version, {shelf.owner}"
         )
     end = lines.index("---", 1)
     try:
-        return Head.model_validate(yaml.safe_load("\n".join(lines[1:end]))), end + 1
+        return shelf.head.model_validate(yaml.safe_load("\n".join(lines[1:end]))), end + 1
     except yaml.YAMLError as error:
         raise ParameterError(f"{path}: the head is not YAML: {error}") from error
     except ValidationError as error:
