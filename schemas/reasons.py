@@ -53,6 +53,7 @@ Reason = Literal[
     "cut_word",
     "repetition",
     "style_drift",
+    "short_answer",
 ]
 """A code that is counted in the manifest and shown in tables."""
 
@@ -106,6 +107,7 @@ EXPLANATIONS: dict[Reason, str] = {
     "cut_word": "the rejected answer was continued in the middle of a word, or its given beginning was not kept",
     "repetition": "the answer goes round in circles",
     "style_drift": "the two sides can be told apart by style alone",
+    "short_answer": "the answer has too few words to be cut in two and continued",
     "group_split": "rows of one group do not stand together: sort the source by source.group_by",
 }
 """What each code means, in one line; shown by ``pairwright show`` and in reports."""
