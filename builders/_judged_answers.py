@@ -83,7 +83,7 @@ def prepare_judging(
     write = prepare_writers(settings, run)
     jury = prepare_jury(judges, vote)
     try:
-        form = prepare_forming(settings.pairing)
+        form = prepare_forming(settings.pairing, run.round)
     except ParameterError as error:
         raise ParameterError(f"pairing.{error}") from error
     _check_fit(settings, judges, vote)

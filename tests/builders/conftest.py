@@ -10,6 +10,7 @@ import pytest
 import skimage.data
 
 from pairwright.builders import ROOM, Built, ModelBuilder, Run
+from pairwright.recipe import Recipe
 from pairwright.schemas.arrow import to_table
 from pairwright.schemas.candidate_table import to_candidate_table
 from pairwright.schemas.codec import encode, read_image
@@ -154,3 +155,18 @@ def comparing_judge() -> Callable[[Sequence[str]], Model]:
 @pytest.fixture(scope="session")
 def shown_answers() -> Callable[[Request], dict[str, str]]:
     return shown
+
+
+@pytest.fixture(scope="session")
+def construct() -> Callable[..., Built]:
+    """Return a way to run one row through a recipe that asks models. What holds for every row is checked here."""
+
+    def run(recipe: Recipe, row: SourceRow, asks: Mapping[str, Model]) -> Built:
+        async def built() -> Built:
+            return await recipe.construct_asking()(row, asks)
+
+        made = asyncio.run(built())
+        _holds(made, row)
+        return made
+
+    return run
