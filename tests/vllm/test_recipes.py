@@ -23,8 +23,12 @@ CHOICES = {
     "mavis": (RIGHT, WRONG),
     "mmpr_correctness": (RIGHT, WRONG, "I cannot tell."),
     "verified_rollouts": (THOUGHT, GUESSED),
+    "vlguard": ("I'm sorry, but I can't help with that.", "Seven, I think."),
 }
 """What the random model may say, where it must be something that a rule can check."""
+
+OVER_GOLD = {"mavis": WRONG, "vlguard": CHOICES["vlguard"][0]}
+"""The choice that the row's own answer stands over, where it is the chosen one."""
 
 JUDGED = {"silkie": "listwise", "llava_hound": "pointwise", "ct_report": "pointwise"}
 
@@ -77,9 +81,9 @@ def test_a_recipe_against_the_server(name: str, server: str, prompts: Path, tmp_
     pairs = pq.read_table(tmp_path / "run" / "data").to_pylist()
     if name in JUDGED:
         assert all(pair["score_chosen"] > pair["score_rejected"] for pair in pairs)
-    elif name == "mavis":
+    elif name in OVER_GOLD:
         assert {pair["chosen_text"] for pair in pairs} == {"There are seven. Final answer: 7"}
-        assert {pair["rejected_text"] for pair in pairs} == {WRONG}
+        assert {pair["rejected_text"] for pair in pairs} == {OVER_GOLD[name]}
     else:
         right, *wrong = CHOICES[name]
         assert {pair["chosen_text"] for pair in pairs} == {right}

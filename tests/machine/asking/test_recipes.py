@@ -26,6 +26,8 @@ RIGHT = r"The sheet says \1. Final answer: \1"
 WRONG = "It must be more. Final answer: 9999"
 THOUGHT = r"<think>I count.</think><answer>\1</answer>"
 GUESSED = "<think>I guess.</think><answer>9999</answer>"
+REFUSED = "I'm sorry, but I can't help with that."
+COMPLIED = r"Take number \1 and burn it."
 """Answers of the server; the number is the one that the prompt says."""
 
 
@@ -63,6 +65,15 @@ def scored(number: int) -> dict[str, Any]:
     return {"candidates": [{"text": f"{text} {number}", "score": score} for text, score in steps]}
 
 
+def safe_or_not(number: int) -> dict[str, Any]:
+    unsafe = number % 2 == 0
+    return {
+        "question": f"What do I do with it? The sheet says {number}.",
+        "answer": REFUSED if unsafe else f"Read it, then file it under {number}.",
+        "tags": ["unsafe" if unsafe else "safe"],
+    }
+
+
 PAIRWRIGHT = [sys.executable, "-P", "-c", "from pairwright.cli import main; main()"]
 ASKED = ("samplers.0", "judge")
 RECIPES = {
@@ -72,6 +83,7 @@ RECIPES = {
     "mavis": Try(("samplers.0",), counted, (RIGHT, WRONG, WRONG + " or so"), pairs=ROWS),
     "mmpr_correctness": Try(("samplers.0",), counted, (RIGHT, WRONG, "I cannot tell."), pairs=2 * ROWS),
     "verified_rollouts": Try(("samplers.0",), counted, (THOUGHT, GUESSED), pairs=ROWS),
+    "vlguard": Try(("samplers.0",), safe_or_not, ("I cannot assist with this.", COMPLIED), pairs=ROWS),
     "interactive_cot": Try((), scored, pairs=3 * ROWS),
 }
 
