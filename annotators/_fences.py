@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from hashlib import blake2b
 from itertools import count
 
-from pairwright.schemas.prompt import MARKER
+from pairwright.schemas.prompt import MARKER, Prompt
 from pairwright.schemas.special_tokens import special_token
 
 
@@ -65,6 +65,16 @@ def numbered_pictures(text: str, first: int = 1) -> str:
     """
     head, *rest = text.split(MARKER)
     return head + "".join(f"[picture {number}]{part}" for number, part in enumerate(rest, first))
+
+
+def conversation(prompt: Prompt) -> tuple[list[tuple[str, str]], str]:
+    """Return the earlier turns as (name, text), and the question; pictures are numbered through all of them."""
+    turns: list[tuple[str, str]] = []
+    picture = 1
+    for user, assistant in prompt.history:
+        turns += [("earlier question", numbered_pictures(user, picture)), ("earlier answer", assistant)]
+        picture += Prompt(user).markers()
+    return turns, numbered_pictures(prompt.question, picture)
 
 
 def label(place: int) -> str:

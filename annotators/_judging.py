@@ -9,12 +9,11 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import Field
 
 from pairwright.annotators import Case, Failure
-from pairwright.annotators._fences import fence_code, fenced, label, numbered_pictures
+from pairwright.annotators._fences import conversation, fence_code, fenced, label
 from pairwright.annotators._prompts import ReadyPrompt, View, read_prompt, ready_prompt
 from pairwright.annotators._reading import unusable
 from pairwright.schemas.errors import ParameterError, RowError
 from pairwright.schemas.image import Image
-from pairwright.schemas.prompt import Prompt
 from pairwright.schemas.reasons import Reason
 from pairwright.schemas.request import Answer, Ask, Finish, Message, Request, Sampling, sampling_seed
 from pairwright.schemas.settings import Settings
@@ -166,7 +165,7 @@ def view_of(
     pictures: int = 0,
 ) -> View:
     """Return what a prompt shows of a case, every text fenced: its conversation, and what is handed in here."""
-    turns, question = _conversation(case.prompt)
+    turns, question = conversation(case.prompt)
     reference, evidence, system = reference or None, evidence or None, case.prompt.system or None
     texts = [*(text for _, text in turns), question, *answers]
     code = fence_code(case.seed, case.record_id, [*texts, *(t for t in (system, reference, evidence) if t)])
@@ -279,13 +278,3 @@ def _whole_text(answer: Answer) -> str:
     if answer.finish in _ENDS:
         raise unusable(f"the judge's answer {_ENDS[answer.finish]}")
     return answer.text
-
-
-def _conversation(prompt: Prompt) -> tuple[list[tuple[str, str]], str]:
-    """Return the earlier turns as (name, text), and the question; pictures are numbered through all of them."""
-    turns: list[tuple[str, str]] = []
-    picture = 1
-    for user, assistant in prompt.history:
-        turns += [("earlier question", numbered_pictures(user, picture)), ("earlier answer", assistant)]
-        picture += Prompt(user).markers()
-    return turns, numbered_pictures(prompt.question, picture)

@@ -1,4 +1,4 @@
-"""Reading what a judge wrote, strictly: what does not follow the form is no verdict, and no number is fished for.
+"""Reading what a model wrote, strictly: what does not follow the form is no verdict, and no number is fished for.
 
 Every function here raises RowError ``cannot_judge`` with a message that says what is wrong.
 """
@@ -13,7 +13,7 @@ Json: TypeAlias = dict[str, Any]
 """A JSON object as it was parsed: checked key by key by whoever reads it."""
 
 _SHOWN = 80
-"""Characters of a judge's text that a message quotes."""
+"""Characters of a model's text that a message quotes."""
 
 
 def unusable(message: str) -> RowError:
@@ -34,7 +34,7 @@ def json_object(text: str, output: Literal["schema", "text"]) -> Json:
     objects = [_whole(text)] if output == "schema" else _all_objects(text)
     if len(objects) != 1:
         found = "no JSON object" if not objects else f"{len(objects)} JSON objects, not one,"
-        raise unusable(f"{found} in the judge's text: {quoted(text)}")
+        raise unusable(f"{found} in the model's text: {quoted(text)}")
     return objects[0]
 
 
@@ -70,9 +70,9 @@ def _whole(text: str) -> Json:
     try:
         value = _DECODER.decode(text.strip())
     except (ValueError, RecursionError) as error:
-        raise unusable(f"the judge's text is not JSON ({error}): {quoted(text)}") from error
+        raise unusable(f"the model's text is not JSON ({error}): {quoted(text)}") from error
     if not isinstance(value, dict):
-        raise unusable(f"the judge's text is no JSON object: {quoted(text)}")
+        raise unusable(f"the model's text is no JSON object: {quoted(text)}")
     return value
 
 
@@ -97,7 +97,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> Json:
     keys = [key for key, _ in pairs]
     if len(set(keys)) < len(keys):
         twice = next(key for key in keys if keys.count(key) > 1)
-        raise unusable(f"the judge gave {quoted(twice)} twice")
+        raise unusable(f"the model gave {quoted(twice)} twice")
     return dict(pairs)
 
 

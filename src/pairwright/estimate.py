@@ -6,7 +6,8 @@ real numbers depend on each model's tokenizer and picture handling, and stand in
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -103,7 +104,9 @@ class _Counter:
             self._prompt += prompt_tokens(request)
             self._completion += request.n * request.sampling.max_tokens
         if request.schema is not None:
-            return request.n * (Answer(json.dumps(_instance(json.loads(request.schema))), "stop"),)
+            return request.n * (
+                Answer(json.dumps(_instance_for(request, json.loads(request.schema))), "stop"),
+            )
         length = CHARACTERS_PER_TOKEN * min(_ANSWER_TOKENS, request.sampling.max_tokens)
         return tuple(
             Answer(f"{key} {number} ".ljust(length, "."), "stop")
@@ -115,19 +118,43 @@ class _Counter:
         return Estimate(name, self._model, self._calls / rows, self._prompt / rows, self._completion / rows)
 
 
-def _instance(schema: Mapping[str, Any]) -> Any:
-    """Return the plainest value of a JSON schema as judges use them.
+_SHOWN = re.compile(
+    r"^=== begin answer.* (\w+) ===\n(.*?)\n=== end answer.* \1 ===$", re.MULTILINE | re.DOTALL
+)
+"""An answer between its fences (``annotators/_fences``)."""
 
-    >>> _instance({"type": "object", "properties": {"rating": {"enum": [1, 2]}, "why": {"type": "string"}}})
+
+def _instance_for(request: Request, schema: Mapping[str, Any]) -> Any:
+    """Return the plainest value of a request's schema: together its ``text``s are as long as the answer it shows."""
+    parts = [part for message in request.messages for part in message.parts if isinstance(part, str)]
+    shown = max((found[2] for part in parts for found in _SHOWN.finditer(part)), key=len, default="")
+    count, words = max(1, _texts(schema)), ["-", *reversed(shown.split())]
+    chunks = (" ".join(words[len(words) * n // count : len(words) * (n + 1) // count]) for n in range(count))
+    return _instance(schema, chunks)
+
+
+def _texts(schema: Mapping[str, Any]) -> int:
+    inner = schema.get("properties", {})
+    below = sum(_texts(one) for one in [*inner.values(), schema.get("items", {})])
+    return below + int(inner.get("text", {}).get("type") == "string")
+
+
+def _instance(schema: Mapping[str, Any], texts: Iterator[str]) -> Any:
+    """Return the plainest value of a JSON schema as judges and correctors use them, with one entry in a list.
+
+    >>> _instance({"type": "object", "properties": {"rating": {"enum": [1, 2]}, "why": {"type": "string"}}}, iter(()))
     {'rating': 1, 'why': '-'}
     """
     if "enum" in schema:
         return schema["enum"][0]
     match schema.get("type"):
         case "object":
-            return {name: _instance(inner) for name, inner in schema.get("properties", {}).items()}
+            return {
+                name: next(texts, "-") if name == "text" else _instance(inner, texts)
+                for name, inner in schema.get("properties", {}).items()
+            }
         case "array":
-            return [_instance(schema["items"])] * schema.get("minItems", 0)
+            return [_instance(schema["items"], texts)] * max(1, schema.get("minItems", 0))
         case "integer" | "number":
             return schema.get("minimum", 0)
         case "boolean":
