@@ -78,7 +78,8 @@ def panel_of(verdicts: Sequence[Verdict], *, scorer: str, rule: Rule = "majority
 
     With ``majority`` more than half of the judges must give a rating, or the same outcome; with ``unanimous`` all of
     them. Otherwise a rating is a judgement without a value, and a comparison is ``cannot_judge``. The ratings of single
-    judges are not in the result: who keeps them beside it counts :func:`voices` only.
+    judges are not in the result: who keeps them beside it counts :func:`voices` only. Claims are those of the first judge
+    that took the answers apart: statements of different judges are not the same ones.
 
     Raises:
         ParameterError: some judges rate and others compare, or two rate the same aspect on different scales.
@@ -91,7 +92,8 @@ def panel_of(verdicts: Sequence[Verdict], *, scorer: str, rule: Rule = "majority
     ratings, mute = _mean_ratings(verdicts, scorer, rule) if rates else ((), [])
     comparisons, silent = ((), []) if rates else _voted(verdicts, scorer, rule)
     prompts = list(dict.fromkeys(verdict.prompt for verdict in verdicts if verdict.prompt))
-    combined = Verdict(ratings, comparisons, (*mute, *silent), prompt=", ".join(prompts) or None)
+    claims = next((verdict.claims for verdict in verdicts if any(verdict.claims)), ())
+    combined = Verdict(ratings, comparisons, (*mute, *silent), claims, prompt=", ".join(prompts) or None)
     return Panel(combined, agreement(verdicts))
 
 

@@ -166,7 +166,12 @@ def _judged(row: SourceRow, line: Line, ruling: Ruling, scoring: Scoring) -> Jud
     ratings = ruling.verdict.ratings or ((),) * line.different
     scores = scores_of(ratings, scoring, "score")
     judged = tuple(
-        replace(one, score=scores[number], judgements=_with(one.judgements, ruling.judgements(number)))
+        replace(
+            one,
+            score=scores[number],
+            judgements=_with(one.judgements, ruling.judgements(number)),
+            claims=ruling.claims(number) or one.claims,
+        )
         for number, one in enumerate(line.candidates[: line.different])
     )
     return Judged(

@@ -15,6 +15,7 @@ from pairwright.builders._checking import checked_all, checker_of, verdict_of
 from pairwright.builders._parts import annotator, prepared, settings_of
 from pairwright.samplers import Model
 from pairwright.schemas.candidate import Comparison
+from pairwright.schemas.claim import Claim
 from pairwright.schemas.errors import ParameterError, RowError
 from pairwright.schemas.judgement import Judgement
 
@@ -45,6 +46,10 @@ class Ruling:
         """Return all that was said of a candidate alone, first what counts."""
         everyone = (self.verdict, *self.own)
         return tuple(one for said in everyone for rated in said.ratings[number : number + 1] for one in rated)
+
+    def claims(self, number: int) -> tuple[Claim, ...]:
+        """Return the statements of a candidate, where a judge took it apart."""
+        return next(iter(self.verdict.claims[number : number + 1]), ())
 
     def comparisons(self) -> tuple[Comparison, ...]:
         """Return all that was said of two candidates side by side, first what counts."""
