@@ -6,11 +6,13 @@
 
 Both engines are up at once and take turns, so give each less than half of a GPU. Every round has pictures of its own,
 so that no cache helps whoever comes second; both sides start from the files' bytes. Prints one JSON object: how many
-times the throughput of the bare call the sampler reaches, with one sample to a prompt and with eight.
+times the throughput of the bare call the sampler reaches, with one sample to a prompt and with eight; and milliseconds
+of this process's processor time that a prompt takes, bare and through the sampler (engines compute in other processes).
 """
 
 import argparse
 import asyncio
+import gc
 import io
 import json
 import os
@@ -18,7 +20,9 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +53,7 @@ def main() -> None:
     parser.add_argument("--model", help="folder of a model; without it a tiny random one is made")
     parser.add_argument("--dummy", action="store_true", help="random weights: needs no weight files")
     parser.add_argument("--prompts", type=int, default=128, help="prompts in a round; a quarter with n=8")
-    parser.add_argument("--rounds", type=int, default=15, help="rounds for each number of samples")
+    parser.add_argument("--rounds", type=int, default=25, help="rounds for each number of samples")
     parser.add_argument("--side", type=int, default=224, help="pixels along each side of a picture")
     parser.add_argument("--tokens", type=int, default=64, help="most tokens of an answer")
     parser.add_argument("--sequences", type=int, default=64, help="sequences computed at once")
@@ -102,19 +106,27 @@ async def _measure(model: Model, chosen: argparse.Namespace) -> dict[str, Any]:
 async def _compare(bare: Any, model: Model, chosen: argparse.Namespace) -> dict[str, Any]:
     async with opened(model) as sampler:
         await _round(bare, sampler, _requests(chosen, 0, n=2, prompts=16), turn=0)  # both warm
+        # Python's rare full collection walks over all that was imported, for half a second, in whoever's turn it is.
+        gc.collect()
+        gc.freeze()
         result: dict[str, Any] = {}
         for name, n, prompts in (
             ("vllm_ratio", 1, chosen.prompts),
             ("vllm_ratio_n8", 8, max(16, chosen.prompts // 4)),
         ):
-            seconds = []
+            rounds = []
             for turn in range(chosen.rounds):
                 requests = _requests(chosen, 1 + turn + 100 * n, n=n, prompts=prompts)
-                seconds.append(await _round(bare, sampler, requests, turn=turn))
-            result[name] = round(statistics.median(one / other for one, other, _ in seconds), 3)
-            result[f"{name}_rounds"] = [round(one / other, 3) for one, other, _ in seconds]
+                rounds.append(await _round(bare, sampler, requests, turn=turn))
+            ratios = [theirs.seconds / ours.seconds for theirs, ours, _ in rounds]
+            result[name] = round(statistics.median(ratios), 3)
+            result[f"{name}_rounds"] = [round(ratio, 3) for ratio in ratios]
+            result[f"{name}_processor_ms"] = [
+                round(1000 * statistics.median(side.processor for side in sides) / prompts, 2)
+                for sides in list(zip(*rounds, strict=True))[:2]
+            ]
             result[f"{name}_tokens_per_s"] = round(
-                statistics.median(many / other for _, other, many in seconds)
+                statistics.median(tokens / ours.seconds for _, ours, tokens in rounds)
             )
     return result
 
@@ -126,7 +138,6 @@ def _bare_engine(model: Model) -> Any:
     from pairwright.samplers._vllm_engine import for_cpu
 
     arguments = engine_arguments(model, Options.model_validate(model.options))
-    del arguments["enable_log_requests"]  # LLM has none of it
     return LLM(**(for_cpu(arguments) if current_platform.is_cpu() else arguments))
 
 
@@ -149,20 +160,38 @@ def _picture(rng: np.random.Generator, side: int) -> Image:
     return read_image(file.getvalue())
 
 
+@dataclass(frozen=True)
+class Turn:
+    """What one contender took for a round."""
+
+    seconds: float
+    processor: float
+    """Seconds of processor time, of this process."""
+
+
+@contextmanager
+def _timed(turns: list[Turn]) -> Iterator[None]:
+    begun, processor = time.perf_counter(), time.process_time()
+    yield
+    turns.append(Turn(time.perf_counter() - begun, time.process_time() - processor))
+
+
 async def _round(
     bare: Any, sampler: Sampler, requests: Sequence[Request], *, turn: int
-) -> tuple[float, float, int]:
-    """Return seconds of the bare call, seconds of the sampler, and tokens written, after comparing the answers."""
+) -> tuple[Turn, Turn, int]:
+    """Return what the bare call and the sampler took, and tokens written, after comparing the answers."""
 
-    async def by_bare() -> tuple[float, list[list[str]]]:
-        begun = time.perf_counter()
-        outputs = await asyncio.to_thread(_chat, bare, requests)
-        return time.perf_counter() - begun, [[one.text for one in output.outputs] for output in outputs]
+    async def by_bare() -> tuple[Turn, list[list[str]]]:
+        turns: list[Turn] = []
+        with _timed(turns):
+            outputs = await asyncio.to_thread(_chat, bare, requests)
+        return turns[0], [[one.text for one in output.outputs] for output in outputs]
 
-    async def by_sampler() -> tuple[float, list[Reply]]:
-        begun = time.perf_counter()
-        replies = await asyncio.gather(*(sampler.sample(request) for request in requests))
-        return time.perf_counter() - begun, replies
+    async def by_sampler() -> tuple[Turn, list[Reply]]:
+        turns: list[Turn] = []
+        with _timed(turns):
+            replies = await asyncio.gather(*(sampler.sample(request) for request in requests))
+        return turns[0], replies
 
     if turn % 2:
         (ours, replies), (theirs, texts) = await by_sampler(), await by_bare()
@@ -173,7 +202,8 @@ async def _round(
     )
     tokens = sum(reply.completion_tokens for reply in replies)
     print(
-        f"n={requests[0].n}: bare {theirs:.2f} s, sampler {ours:.2f} s, {tokens} tokens, "
+        f"n={requests[0].n}: bare {theirs.seconds:.2f} s ({theirs.processor:.2f} s here), "
+        f"sampler {ours.seconds:.2f} s ({ours.processor:.2f} s here), {tokens} tokens, "
         f"same answers {same} of {len(requests)}",
         file=sys.stderr,
     )

@@ -18,6 +18,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from pairwright.samplers._vllm_driver import Driver
 from pairwright.schemas.errors import MissingExtraError, ModelError, ParameterError
 from pairwright.schemas.room import unknown
 
@@ -46,8 +47,14 @@ class Engine:
     """A running engine."""
 
     client: Any
-    """``vllm.v1.engine.async_llm.AsyncLLM``."""
+    """``vllm.v1.engine.llm_engine.LLMEngine``."""
+    driver: Driver
     log: Path
+
+    @property
+    def dead(self) -> bool:
+        """Whether it can answer nothing any more."""
+        return self.driver.ended or bool(self.client.engine_core.resources.engine_dead)
 
     def last_words(self) -> str:
         """Return why the engine failed, as far as it said."""
@@ -74,7 +81,7 @@ async def started(arguments: Mapping[str, Any]) -> AsyncIterator[Engine]:
             await made.end()
             raise
         try:
-            yield Engine(made.client, log)
+            yield Engine(made.client, made.drive(), log)
         finally:
             await made.end()
 
@@ -86,33 +93,44 @@ class _Made:
     """
 
     client: Any = None
+    driver: Driver | None = None
+
+    def drive(self) -> Driver:
+        """Start the thread that drives the engine."""
+        self.driver = Driver(self.client)
+        return self.driver
 
     async def end(self) -> None:
         """End the engine's processes: within a second, or by force after five."""
-        client, self.client = self.client, None
-        if client.output_handler is not None:
-            client.output_handler.cancel()  # it would report the end of the processes as a failure
-        await asyncio.to_thread(client.shutdown)
+        await asyncio.to_thread(self._end)
+
+    def _end(self) -> None:
+        client, driver = self.client, self.driver
+        self.client = self.driver = None
+        if driver is not None:
+            driver.end()
+        client.renderer.shutdown()
+        client.engine_core.shutdown()
 
 
 def _start(arguments: Mapping[str, Any], log: Path, made: _Made) -> None:
     with _STARTING, _environment(log):
         try:
-            from vllm.engine.arg_utils import AsyncEngineArgs
+            from vllm.engine.arg_utils import EngineArgs
             from vllm.platforms import current_platform
             from vllm.usage.usage_lib import UsageContext
-            from vllm.v1.engine.async_llm import AsyncLLM
+            from vllm.v1.engine.llm_engine import LLMEngine
         except ImportError as error:
             raise MissingExtraError("sampler vllm", "vllm", "vllm") from error
         atexit.register(
             gc.collect
         )  # an engine's own clean-up fails once the interpreter has taken its module apart
-        _check_names(arguments, [field.name for field in fields(AsyncEngineArgs)])
+        _check_names(arguments, [field.name for field in fields(EngineArgs)])
         wanted = for_cpu(arguments) if current_platform.is_cpu() else arguments
         try:
             # The context of vLLM's class LLM brings its bigger batches; a server's are made for short waits.
-            made.client = AsyncLLM.from_engine_args(
-                AsyncEngineArgs(**wanted), usage_context=UsageContext.LLM_CLASS
+            made.client = LLMEngine.from_engine_args(
+                EngineArgs(**wanted), usage_context=UsageContext.LLM_CLASS, enable_multiprocessing=True
             )
         except Exception as error:  # from a wrong path to a full GPU: none leaves a model that could be used
             raise ModelError(
@@ -121,6 +139,8 @@ def _start(arguments: Mapping[str, Any], log: Path, made: _Made) -> None:
 
 
 def _check_names(arguments: Mapping[str, Any], known: Sequence[str]) -> None:
+    if arguments.get("data_parallel_size", 1) != 1:
+        raise ParameterError("options.engine: data_parallel_size needs a server, or a process for each GPU")
     for name in arguments:
         if name not in known:
             raise ParameterError(

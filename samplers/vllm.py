@@ -1,9 +1,9 @@
 """vLLM in this process: one engine per model, no server.
 
-Requests go to vLLM's asynchronous engine one by one, through a window. Against one big ``LLM.chat`` call that keeps
-memory flat (every prompt that waits holds its pixels), lets a short answer pass a long one, and costs one row for one
-bad prompt, where the big call is lost as a whole. It takes no longer: the engine computes in its own processes while
-pictures are decoded here in threads (``benchmarks/generate_vllm.py``).
+Requests go to the engine one by one, through a window. Against one big ``LLM.chat`` call that keeps memory flat (every
+prompt that waits holds its pixels), lets a short answer pass a long one, and costs one row for one bad prompt, where the
+big call is lost as a whole. It takes no longer: pictures are decoded in threads, and all that is vLLM's goes on in one
+thread, as in the big call (``benchmarks/generate_vllm.py``).
 
 What limits it with pictures: vLLM runs the model's image processor in one thread per process, about 19 ms for
 1000 × 1000 pixels, so some 50 pictures a second however fast the GPU is. ``max_image_side`` shrinks pictures before
@@ -19,11 +19,11 @@ The engine runs in processes that are spawned: a script that opens this sampler 
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
-from itertools import count
+from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Any, Literal
 
 import PIL.Image
@@ -31,6 +31,7 @@ from pydantic import Field
 
 from pairwright.samplers import CallSettings, Model, SamplerPart
 from pairwright.samplers._pictures import picture
+from pairwright.samplers._vllm_driver import Job
 from pairwright.samplers._vllm_engine import Engine, started
 from pairwright.samplers._vllm_prompt import (
     Rendered,
@@ -41,7 +42,7 @@ from pairwright.samplers._vllm_prompt import (
 )
 from pairwright.schemas.errors import ModelError, ParameterError, RowError
 from pairwright.schemas.image import Image
-from pairwright.schemas.request import Message, Reply, Request
+from pairwright.schemas.request import Message, Reply, Request, Sampling
 from pairwright.schemas.settings import Settings
 
 _PER_SEQUENCE = 2
@@ -102,7 +103,6 @@ def engine_arguments(model: Model, options: Options) -> dict[str, Any]:
         "revision": model.revision,
         "tokenizer_revision": model.revision,
         "enable_prefix_caching": True,
-        "enable_log_requests": False,
         "disable_log_stats": True,
         "limit_mm_per_prompt": {**counted, "video": 0},  # a modality of 0 is neither loaded nor measured
         # The other backends let a model write blanks and line breaks between the parts of an object until its tokens
@@ -127,10 +127,7 @@ class Vllm:
     image_token: int | None
     """Id of the token that stands for an image, where the model's configuration tells."""
     decoders: Executor
-    renderer: Executor
-    """One thread."""
     slots: asyncio.Semaphore
-    numbers: Iterator[int] = field(default_factory=count)
 
     async def sample(self, request: Request) -> Reply:
         """Answer a request. A prompt that leaves no room for ``max_tokens`` is refused, as a server would.
@@ -145,32 +142,35 @@ class Vllm:
                 params = sampling_params(request)
                 for attempt in range(1, self.retries + 2):
                     begun = time.monotonic()
-                    prompt = await self._rendered(
-                        request
-                    )  # anew: the engine may have lost a picture from its cache
-                    self._check_length(prompt, request)
-                    output = await self._generated(prompt, params)
+                    # Rendered anew at each try: the engine may have lost a picture from its cache.
+                    output = await self._asked(request, params)
                     if all(one.finish_reason != "error" for one in output.outputs):
                         return self._reply(output, request, attempt, time.monotonic() - begun)
         raise RowError("call_failed", None, f"vLLM failed inside at each of {self.retries + 1} tries")
 
-    async def _rendered(self, request: Request) -> Rendered:
-        """Decode the pictures in other threads than the renderer's, which so finds them ready when their turn comes."""
-        decoding = {
-            name: self.decoders.submit(picture, image, self.max_image_side)
-            for name, image in {image.sha256: image for image in _images(request)}.items()
-        }
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self.renderer, self._render, request, decoding)
+    async def _asked(self, request: Request, params: Any) -> Any:
+        """Return the finished output: by the sampling's output kind, the only one there is."""
+        job = Job(params, asyncio.get_running_loop().create_future())
+        # Pictures are decoded in other threads, and the driver gets the prompt afterwards: it never waits for one.
+        decoding = self.decoders.submit(self._decoded, request)
+        decoding.add_done_callback(
+            lambda made: self.engine.driver.put(job, partial(self._render, request, made))
+        )
+        try:
+            return await job.answer
+        except asyncio.CancelledError:
+            self.engine.driver.forget(job)
+            raise
 
-    def _render(self, request: Request, decoding: Mapping[str, Future[PIL.Image.Image]]) -> Rendered:
-        """Apply chat template, tokenizer and image processor. All in one thread, as vLLM's caches want it.
+    def _decoded(self, request: Request) -> dict[str, PIL.Image.Image]:
+        images = {image.sha256: image for image in _images(request)}
+        return {name: picture(image, self.max_image_side) for name, image in images.items()}
 
-        vLLM's own asynchronous form goes through three threads, which costs a third more time of the interpreter.
-        """
+    def _render(self, request: Request, decoding: Future[dict[str, PIL.Image.Image]]) -> Any:
+        """Apply chat template, tokenizer and image processor, in the driver's thread, as vLLM's caches want it."""
         from vllm.renderers.params import ChatParams
 
-        pictures = {name: one.result() for name, one in decoding.items()}
+        pictures = decoding.result()
         continued = request.messages[-1].role == "assistant"
         template = {"add_generation_prompt": not continued, "continue_final_message": continued}
         renderer = self.engine.client.renderer
@@ -184,18 +184,14 @@ class Vllm:
         wanted = len(_images(request))
         if made.images != wanted:
             raise RowError("call_refused", None, f"{made.images} of {wanted} images went into the prompt")
-        return made
+        self._check_length(made, request)
+        return made.prompt
 
     def _check_length(self, prompt: Rendered, request: Request) -> None:
         room, wanted = self.engine.client.model_config.max_model_len, request.sampling.max_tokens
         if prompt.tokens + wanted > room:
             told = f"the prompt has {prompt.tokens} tokens and the answer may have {wanted}"
             raise RowError("call_refused", None, f"{told}, more than the model's context of {room}")
-
-    async def _generated(self, prompt: Rendered, params: Any) -> Any:
-        """Return the finished output: by the sampling's output kind, the only one there is."""
-        outputs = self.engine.client.generate(prompt.prompt, params, str(next(self.numbers)))
-        return [output async for output in outputs][-1]
 
     def _reply(self, output: Any, request: Request, attempt: int, seconds: float) -> Reply:
         return Reply(
@@ -211,17 +207,16 @@ class Vllm:
     @contextmanager
     def _translated(self) -> Iterator[None]:
         """Raise what vLLM says of a request as RowError, and of a dead engine as ModelError."""
-        from vllm.v1.engine.exceptions import EngineDeadError, EngineGenerateError
+        from vllm.v1.engine.exceptions import EngineDeadError
 
         try:
             yield
         except (RowError, TypeError, AttributeError, ImportError):  # the latter are no fault of a request
             raise
         except Exception as error:
-            if isinstance(error, EngineDeadError) or self.engine.client.errored:
+            if isinstance(error, EngineDeadError) or self.engine.dead:
                 raise ModelError(f"vLLM's engine died: {self.engine.last_words() or error}") from error
-            cause = error.__cause__ if isinstance(error, EngineGenerateError) else None
-            raise RowError("call_refused", None, str(cause or error)) from error
+            raise RowError("call_refused", None, str(error)) from error
 
 
 def _images(request: Request) -> list[Image]:
@@ -249,11 +244,9 @@ async def opened(model: Model, options: Options) -> AsyncIterator[Vllm]:
         ModelError: the engine does not start, or the model has no chat template.
     """
     decoders = ThreadPoolExecutor(min(8, os.cpu_count() or 1), "pictures")
-    with decoders, ThreadPoolExecutor(1, "prompts") as renderer:
+    with decoders:
         async with started(engine_arguments(model, options)) as engine:
             client = engine.client
-            # Waits until vLLM has warmed up the image processor, which it does in a thread of its own.
-            await client.reset_mm_cache()
             room = window(model.calls, client.vllm_config.scheduler_config.max_num_seqs)
             config = client.model_config.hf_config
             token = getattr(config, "image_token_id", getattr(config, "image_token_index", None))
@@ -265,7 +258,6 @@ async def opened(model: Model, options: Options) -> AsyncIterator[Vllm]:
                 window=room,
                 image_token=token,
                 decoders=decoders,
-                renderer=renderer,
                 slots=asyncio.Semaphore(room),
             )
             await _try_template(sampler)
@@ -276,7 +268,7 @@ async def _try_template(sampler: Vllm) -> None:
     """Render one short prompt: a model without chat template would refuse every row."""
     try:
         with sampler._translated():
-            await sampler._rendered(Request((Message("user", ("Hello",)),)))
+            await sampler._asked(Request((Message("user", ("Hello",)),), Sampling(max_tokens=1)), None)
     except RowError as error:
         raise ModelError(f"{sampler.name} cannot be asked: {error.message}") from error
 

@@ -166,9 +166,10 @@ def test_no_more_prompts_are_decoded_than_the_window_holds(
 def test_a_cancelled_request_gives_its_place_back(run: Any, sampler: Any, ask: Any) -> None:
     async def cancelled() -> Reply:
         limited = narrow(sampler, 1)
-        long = asyncio.create_task(limited.sample(ask(0, schema=LONG, max_tokens=400)))
-        await asyncio.sleep(0.2)
-        long.cancel()
+        for n in (1, 3):
+            long = asyncio.create_task(limited.sample(ask(0, n=n, schema=LONG, max_tokens=400)))
+            await asyncio.sleep(0.2)
+            long.cancel()
         return await asyncio.wait_for(limited.sample(ask(1)), 20)
 
     assert len(run(cancelled()).answers) == 1
@@ -243,16 +244,16 @@ def test_what_it_took_is_counted(run: Any, sampler: Any, ask: Any) -> None:
 def test_an_error_inside_the_engine_is_tried_again(
     run: Any, sampler: Any, ask: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    generated, fails = module.Vllm._generated, [True, False, True]
+    asked, fails = module.Vllm._asked, [True, False, True]
 
-    async def unlucky(self: Any, prompt: Any, params: Any) -> Any:
-        output = await generated(self, prompt, params)
+    async def unlucky(self: Any, request: Request, params: Any) -> Any:
+        output = await asked(self, request, params)
         if fails.pop(0):
             output.outputs[0].finish_reason = "error"
         return output
 
     wanted = texts(run(sampler.sample(ask(9))))
-    monkeypatch.setattr(module.Vllm, "_generated", unlucky)
+    monkeypatch.setattr(module.Vllm, "_asked", unlucky)
     reply = run(sampler.sample(ask(9)))
     assert (texts(reply), reply.attempts) == (wanted, 2)
     with pytest.raises(RowError) as failed:
@@ -274,6 +275,7 @@ def test_stop_texts_end_an_answer(run: Any, sampler: Any, ask: Any) -> None:
         ({"model": "/no/such/folder"}, ModelError, "no/such/folder"),
         ({"options": {"engine": {"max_num_sequences": 3}}}, ParameterError, "max_num_seqs"),
         ({"options": {"engine": {"dtype": "float32"}}}, ParameterError, "dtype has a place of its own"),
+        ({"options": {"engine": {"data_parallel_size": 2}}}, ParameterError, "data_parallel_size"),
         ({"options": {"max_model_len": 1_000_000}}, ModelError, "max_model_len"),
     ],
 )
