@@ -1,0 +1,212 @@
+"""Corrupted input: the rejected answer is one that a model gave to a spoilt picture, or to a prompt that leads it astray.
+
+Steps: have candidates written, each for its side; form pairs by side; look at them with guards. The pair keeps the row's
+own question and pictures, or, with ``keep_image``, has the spoilt pictures beside the rejected answer.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from pairwright.annotators import Case
+from pairwright.builders import Asks, Built, ConstructAsking, ModelBuilder, Run, Settle
+from pairwright.builders._by_sides import BySides, prepare_by_sides
+from pairwright.builders._candidates import Line, gold_of, in_line, why_too_few
+from pairwright.builders._changed import Changed
+from pairwright.builders._guarding import (
+    GuardChoice,
+    Guarded,
+    Guarding,
+    guard_codes,
+    guard_marks,
+    guard_models,
+    guarded,
+    prepare_guards,
+    settle_guarded,
+)
+from pairwright.builders._text_pair import Group, Judged, Making, row_reject
+from pairwright.builders._writers import Write, Writer, Written, prepare_writers, writer_models
+from pairwright.pairings._forming import FormPairs
+from pairwright.samplers import Model
+from pairwright.schemas.candidate import Side
+from pairwright.schemas.errors import ParameterError, RowError
+from pairwright.schemas.reject import Reject
+from pairwright.schemas.seeds import generator
+from pairwright.schemas.source_row import SourceRow
+
+
+class CorruptedInput(Written, Guarded):
+    """Parameters of the builder."""
+
+    gold: Literal["none", "chosen"] = "none"
+    """``chosen``: the row's own answer stands on the chosen side. ``none``: samplers of side ``chosen`` write it."""
+    keep_image: bool = False
+    """Whether the pictures that a rejected answer was written from stand beside it in the pair, which is then of kind
+    ``both``."""
+    guards: tuple[GuardChoice, ...] = (
+        GuardChoice(kind="damage_talk"),
+        GuardChoice(kind="near_equal"),
+        GuardChoice(kind="repetition"),
+    )
+    """What each pair is looked at for; naming some replaces those that are there by default."""
+    pairing: BySides = BySides()
+    """How pairs are formed."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Bench:
+    """All that was checked."""
+
+    settings: CorruptedInput
+    run: Run
+    write: Write
+    form: FormPairs
+    guarding: Guarding
+
+
+def prepare(settings: CorruptedInput, run: Run) -> ConstructAsking:
+    """Check the settings once and return what every source row goes through.
+
+    Raises:
+        ParameterError: samplers that leave a side without answers, or parameters that do not fit a guard, the pairing
+            rule or a perturbation.
+        UnknownPartError: a perturbation that does not exist.
+    """
+    _check(settings)
+    write = prepare_writers(_sided(settings), run)
+    form = prepare_by_sides(settings.pairing)
+    bench = _Bench(settings, run, write, form, prepare_guards(settings))
+
+    async def construct(row: SourceRow, asks: Asks) -> Built:
+        try:
+            _check_row(bench, row)
+        except RowError as error:  # told before anything is paid for
+            return Built(rejects=(row_reject(row, error),), candidates=(row,))
+        return await _construct(bench, row, asks)
+
+    return construct
+
+
+def side_of(writer: Writer, place: str) -> Side:
+    """Return on which side a writer's answers stand: answers from changed pictures are rejected ones.
+
+    Raises:
+        ParameterError: it says otherwise, or sees the pictures as they are and says nothing.
+
+    >>> side_of(Writer(images="none"), "samplers.0")
+    'rejected'
+    >>> side_of(Writer(), "samplers.0")
+    Traceback (most recent call last):
+    pairwright.schemas.errors.ParameterError: samplers.0.side: it sees the pictures as they are; say chosen or rejected
+    """
+    if writer.images != "same":
+        if writer.side == "chosen":
+            raise ParameterError(
+                f"{place}.side: it does not see the pictures as they are, so its answers are rejected ones"
+            )
+        return "rejected"
+    if writer.side == "any":
+        raise ParameterError(f"{place}.side: it sees the pictures as they are; say chosen or rejected")
+    return writer.side
+
+
+def _sides(settings: CorruptedInput) -> list[Side]:
+    return [side_of(writer, f"samplers.{number}") for number, writer in enumerate(settings.samplers)]
+
+
+def _sided(settings: CorruptedInput) -> CorruptedInput:
+    """Return the settings with the side of every sampler filled in."""
+    writers = zip(settings.samplers, _sides(settings), strict=True)
+    sided = tuple(writer.model_copy(update={"side": side}) for writer, side in writers)
+    return settings.model_copy(update={"samplers": sided})
+
+
+def _check(settings: CorruptedInput) -> None:
+    """Raise ParameterError where no row, or some rows by chance, could not give a pair."""
+    sides = set(_sides(settings))
+    if "rejected" not in sides:
+        raise ParameterError(
+            "samplers: nobody writes the rejected side; give one of them other images, or a misleading ask and side: rejected"
+        )
+    if settings.gold == "none" and "chosen" not in sides:
+        raise ParameterError(
+            "samplers: nobody writes the chosen side; add one with side: chosen, or set gold: chosen"
+        )
+    if isinstance(settings.pick, int) and len(sides) > 1:
+        raise ParameterError(
+            "pick: a number draws from both sides at once and may leave one empty; say how many of each: {rejected: 1}"
+        )
+    if settings.keep_image and not any(isinstance(writer.images, Changed) for writer in settings.samplers):
+        raise ParameterError("keep_image: no sampler sees changed pictures, so there are none to keep")
+
+
+def _check_row(bench: _Bench, row: SourceRow) -> None:
+    """Raise RowError where a row lacks what the recipe goes by."""
+    if bench.settings.gold == "chosen":
+        gold_of(row)
+    if not row.prompt.images and any(writer.images != "same" for writer in bench.settings.samplers):
+        raise RowError(
+            "no_image", "images", "the row has no picture, and the recipe spoils it or takes it away"
+        )
+    bench.guarding.check(_case(bench, row))
+
+
+def _case(bench: _Bench, row: SourceRow) -> Case:
+    return Case(row.record_id, bench.run.seed, row.prompt, (), row.ground_truth, row.evidence)
+
+
+async def _construct(bench: _Bench, row: SourceRow, asks: Asks) -> Built:
+    settings = bench.settings
+    wrote = await bench.write(row, asks)
+    line = await asyncio.to_thread(
+        in_line,
+        row,
+        gold=(replace(gold_of(row), side="chosen"),) if settings.gold == "chosen" else (),
+        written=wrote.candidates,
+        truncated=settings.truncated,
+    )
+    judged = Judged(
+        row=row,
+        line=line,
+        candidates=line.candidates[: line.usable],
+        comparisons=line.comparisons,
+        negatives=wrote.negatives if settings.keep_image else {},
+    )
+    rng = generator(bench.run.seed, row.record_id, "pairing")
+    return await guarded(
+        bench.guarding,
+        Making("corrupted_input", settings.pairing.rule, bench.run),
+        judged,
+        [Group(await asyncio.to_thread(bench.form, judged.candidates, (), rng))],
+        case=_case(bench, row),
+        asks=asks,
+        rejects=[*wrote.rejects, *line.rejects],
+        why_none=_why_a_side_is_empty(line, wrote.rejects),
+    )
+
+
+def _why_a_side_is_empty(line: Line, failed: Sequence[Reject]) -> RowError | None:
+    """Return why there are no usable answers for a side, where there are none."""
+    sides = {one.side for one in line.candidates[: line.usable]}
+    return None if sides.issuperset({"chosen", "rejected"}) else why_too_few(line, failed)
+
+
+def _models(settings: CorruptedInput) -> Mapping[str, Model]:
+    return {**writer_models(settings), **guard_models(settings)}
+
+
+def _settle(settings: CorruptedInput) -> Settle | None:
+    return settle_guarded(settings, settings.pairing)
+
+
+PART = ModelBuilder(
+    settings=CorruptedInput,
+    models=_models,
+    prepare=prepare,
+    summary="the rejected answer was written from a spoilt picture, from none, or under a misleading prompt",
+    source="STIC (arXiv 2405.19716), BPO (2403.08730), POVID stage 2 (2402.11411), AdPO (2504.01735)",
+    settle=_settle,
+    marks=guard_marks,
+    runs_code=guard_codes,
+)
