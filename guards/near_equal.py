@@ -42,13 +42,13 @@ def prepare(settings: NearEqual) -> Watch:
     def watch(contrast: Contrast) -> str | None:
         chosen, rejected = contrast.chosen, contrast.rejected
         if contrast.prefix:
-            # Where only one of them begins so, the other was changed from its first word on.
-            ends = behind(contrast.prefix, chosen), behind(contrast.prefix, rejected)
-            for side, end in zip(("chosen", "rejected"), ends, strict=True):
-                if end is not None and not end.strip():
+            # Where only one of them begins so, the other was changed from its first word on, and all is compared.
+            end, other = behind(contrast.prefix, chosen), behind(contrast.prefix, rejected)
+            for side, rest in (("chosen", end), ("rejected", other)):
+                if rest is not None and not rest.strip():
                     return f"nothing follows the given beginning of the {side} answer"
-            if ends[0] is not None and ends[1] is not None:
-                chosen, rejected = ends
+            if end is not None and other is not None:
+                chosen, rejected = end, other
         if _plain(chosen) == _plain(rejected):
             return "the answers are the same but for case, space and a full stop"
         found = similarity(profile(chosen), profile(rejected))
