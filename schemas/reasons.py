@@ -54,6 +54,7 @@ Reason = Literal[
     "repetition",
     "style_drift",
     "short_answer",
+    "bad_question",
 ]
 """A code that is counted in the manifest and shown in tables."""
 
@@ -108,6 +109,7 @@ EXPLANATIONS: dict[Reason, str] = {
     "repetition": "the answer goes round in circles",
     "style_drift": "the two sides can be told apart by style alone",
     "short_answer": "the answer has too few words to be cut in two and continued",
+    "bad_question": "a question that a model wrote cannot be used: another form than asked for, empty, asked twice, or with a marker or special token",
     "group_split": "rows of one group do not stand together: sort the source by source.group_by",
 }
 """What each code means, in one line; shown by ``pairwright show`` and in reports."""
