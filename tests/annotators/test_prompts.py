@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from pairwright.annotators import ROOM
+from pairwright.annotators import _prompts as prompts
 from pairwright.annotators._prompts import packaged, read_prompt, ready_prompt
 from pairwright.annotators._sides import form_of
 from pairwright.schemas.errors import ParameterError
@@ -28,9 +29,19 @@ def written(folder: Path, text: str) -> Path:
     return path
 
 
-@pytest.mark.parametrize("name", packaged())
+FOLDER = Path(prompts.__file__).parent / "prompts"
+OWNERS = {
+    name: re.findall(r"^judge: (.*)$", (FOLDER / f"{name}.md").read_text(), re.MULTILINE)[0]
+    for name in packaged()
+}
+"""For whom each packaged prompt says it is."""
+FOR_JUDGES = [name for name, owner in OWNERS.items() if owner in ROOM.names()]
+"""Prompts that ask for a verdict; the others take a text apart, or write or answer a plain question."""
+
+
+@pytest.mark.parametrize("name", FOR_JUDGES)
 def test_packaged_prompts_can_be_used_under_all_settings(name: str) -> None:
-    head = read_prompt(name, re.sub("_.*", "", name)).head
+    head = read_prompt(name, OWNERS[name]).head
     assert head.name == name
     part = ROOM.get(head.judge)
     outputs = ["schema", "text", "bracket", "number"] if head.judge == "pairwise" else ["schema", "text"]
@@ -39,7 +50,7 @@ def test_packaged_prompts_can_be_used_under_all_settings(name: str) -> None:
             for rationale in (0, 300):
                 part.prepare(
                     part.settings(
-                        prompt=name, look=look, output=output, rationale=rationale, reference="use"
+                        prompt=name, look=look, output=output, rationale=rationale, reference="require"
                     ),
                     "judge",
                 )
@@ -47,10 +58,10 @@ def test_packaged_prompts_can_be_used_under_all_settings(name: str) -> None:
 
 @pytest.mark.parametrize("name", packaged())
 def test_packaged_prompts_tell_of_the_fences(name: str) -> None:
-    text = read_prompt(name, re.sub("_.*", "", name))
+    text = read_prompt(name, OWNERS[name])
     assert "=== begin NAME CODE ===" in text.system
     assert "The code of this message is {{ code }}." in text.user
-    assert "Never guess" in text.system
+    assert name not in FOR_JUDGES or "Never guess" in text.system
 
 
 def test_the_mark_follows_the_words(tmp_path: Path) -> None:
