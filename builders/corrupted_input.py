@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from pairwright.annotators import Case
 from pairwright.builders import Asks, Built, ConstructAsking, ModelBuilder, Run, Settle
 from pairwright.builders._by_sides import BySides, prepare_by_sides
 from pairwright.builders._candidates import Line, gold_of, in_line, why_too_few
@@ -25,7 +24,8 @@ from pairwright.builders._guarding import (
     prepare_guards,
     settle_guarded,
 )
-from pairwright.builders._text_pair import Group, Judged, Making, row_reject
+from pairwright.builders._shown import Shown, case_of
+from pairwright.builders._text_pair import Group, Judged, Making, refused, row_reject
 from pairwright.builders._writers import Write, Writer, Written, prepare_writers, writer_models
 from pairwright.pairings._forming import FormPairs
 from pairwright.samplers import Model
@@ -36,7 +36,7 @@ from pairwright.schemas.seeds import generator
 from pairwright.schemas.source_row import SourceRow
 
 
-class CorruptedInput(Written, Guarded):
+class CorruptedInput(Written, Shown, Guarded):
     """Parameters of the builder."""
 
     gold: Literal["none", "chosen"] = "none"
@@ -149,11 +149,7 @@ def _check_row(bench: _Bench, row: SourceRow) -> None:
         raise RowError(
             "no_image", "images", "the row has no picture, and the recipe spoils it or takes it away"
         )
-    bench.guarding.check(_case(bench, row))
-
-
-def _case(bench: _Bench, row: SourceRow) -> Case:
-    return Case(row.record_id, bench.run.seed, row.prompt, (), row.ground_truth, row.evidence)
+    bench.guarding.check(case_of(bench.settings, row, bench.run))
 
 
 async def _construct(bench: _Bench, row: SourceRow, asks: Asks) -> Built:
@@ -173,15 +169,18 @@ async def _construct(bench: _Bench, row: SourceRow, asks: Asks) -> Built:
         comparisons=line.comparisons,
         negatives=wrote.negatives if settings.keep_image else {},
     )
+    rejects = [*wrote.rejects, *line.rejects]
+    if lost := next((one for one in wrote.rejects if one.reason == "call_failed"), None):
+        return refused(judged, RowError(lost.reason, lost.field, lost.message), rejects)
     rng = generator(bench.run.seed, row.record_id, "pairing")
     return await guarded(
         bench.guarding,
         Making("corrupted_input", settings.pairing.rule, bench.run),
         judged,
         [Group(await asyncio.to_thread(bench.form, judged.candidates, (), rng))],
-        case=_case(bench, row),
+        case=case_of(settings, row, bench.run),
         asks=asks,
-        rejects=[*wrote.rejects, *line.rejects],
+        rejects=rejects,
         why_none=_why_a_side_is_empty(line, wrote.rejects),
     )
 
