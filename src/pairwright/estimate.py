@@ -135,32 +135,37 @@ def _instance_for(request: Request, schema: Mapping[str, Any]) -> Any:
 
 def _texts(schema: Mapping[str, Any]) -> int:
     inner = schema.get("properties", {})
-    below = sum(_texts(one) for one in [*inner.values(), schema.get("items", {})])
+    below = sum(_texts(one) for one in [*inner.values(), *([schema["items"]] if "items" in schema else [])])
     return below + int(inner.get("text", {}).get("type") == "string")
 
 
-def _instance(schema: Mapping[str, Any], texts: Iterator[str]) -> Any:
-    """Return the plainest value of a JSON schema as judges and correctors use them, with one entry in a list.
+def _instance(schema: Mapping[str, Any], texts: Iterator[str], where: str = "") -> Any:
+    """Return the plainest value of a JSON schema as judges and correctors use them, with at least one entry in a list.
+
+    Texts say where they stand, so that no two are the same: what repeats another text is often asked nothing more.
 
     >>> _instance({"type": "object", "properties": {"rating": {"enum": [1, 2]}, "why": {"type": "string"}}}, iter(()))
-    {'rating': 1, 'why': '-'}
+    {'rating': 1, 'why': 'why'}
     """
     if "enum" in schema:
         return schema["enum"][0]
     match schema.get("type"):
         case "object":
             return {
-                name: next(texts, "-") if name == "text" else _instance(inner, texts)
+                name: next(texts, "-")
+                if name == "text"
+                else _instance(inner, texts, f"{where} {name}".strip())
                 for name, inner in schema.get("properties", {}).items()
             }
         case "array":
-            return [_instance(schema["items"], texts)] * max(1, schema.get("minItems", 0))
+            entries = range(1, 1 + max(1, schema.get("minItems", 0)))
+            return [_instance(schema["items"], texts, f"{where} {number}".strip()) for number in entries]
         case "integer" | "number":
             return schema.get("minimum", 0)
         case "boolean":
             return False
         case _:
-            return "-"
+            return where or "-"
 
 
 def prompt_tokens(request: Request) -> int:
