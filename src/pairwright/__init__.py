@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from pairwright.api import build, pair, perturb, retry, validate
+    from pairwright.api import build, next_round, pair, perturb, retry, validate
     from pairwright.forecast import check
     from pairwright.recipe import Recipe, load_recipe
     from pairwright.report import write_report
@@ -25,6 +25,7 @@ _HOMES = {
     "build": "pairwright.api",
     "check": "pairwright.forecast",
     "load_recipe": "pairwright.recipe",
+    "next_round": "pairwright.api",
     "pair": "pairwright.api",
     "perturb": "pairwright.api",
     "retry": "pairwright.api",
@@ -40,6 +41,7 @@ __all__ = [
     "build",
     "check",
     "load_recipe",
+    "next_round",
     "pair",
     "perturb",
     "retry",

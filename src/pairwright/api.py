@@ -146,6 +146,47 @@ def pair(
     return _build(ready, limit=None, workers=workers, watch=watch)
 
 
+def next_round(
+    folder: str | Path,
+    *,
+    out: str | Path,
+    overrides: Sequence[str] = (),
+    limit: int | None = None,
+    watch: "Callable[[Progress], None] | None" = None,
+) -> Outcome:
+    """Build the next round of self-training on a run: a new checkpoint writes, and its answers join those that are there.
+
+    The recipe is the run's own, the prompts are the run's, under the record ids that they have there, and the response
+    store is shared: what was asked before is replayed.
+
+    Args:
+        folder: folder of the run; it stays as it is.
+        out: folder of the new run. Called again on it, the run continues.
+        overrides: ``key=value`` lines that say what is new, for example ``samplers.0.model=NAME``.
+        limit: use only the first rows.
+        watch: called with the progress.
+
+    Raises:
+        RunError: the folder holds no run that a round can be built on.
+        RecipeError: nothing that writes answers has changed, or the builder has no such model.
+        As :func:`build` does for everything else.
+    """
+    _at_least_one("limit", limit)
+    ready = round_after(folder, overrides).placed(source=None, out=out, seed=None)
+    return _build(ready, limit=limit, workers=None, watch=watch)
+
+
+def round_after(folder: str | Path, overrides: Sequence[str] = ()) -> Recipe:
+    """Return the recipe that :func:`next_round` builds, not yet placed. Raises as that does."""
+    from pairwright.recipe_of_run import round_recipe
+    from pairwright.runs import run_file
+    from pairwright.runs.rounds import check_basis, highest_round
+
+    place = Path(folder)
+    run = check_basis(place, run_file.read(place))
+    return round_recipe(place, run.recipe, highest_round(place) + 1, overrides)
+
+
 def _build(
     ready: Recipe,
     *,

@@ -13,6 +13,7 @@ VERBS = {
     "check": "Say what a build would do; change nothing.",
     "retry": "Try again what failed in a run and may succeed now.",
     "pair": "Form pairs anew from the candidates of a run, by another rule.",
+    "round": "Have a new model answer the prompts of a run, beside the answers they have.",
     "list": "List recipes, builders, samplers, annotators and all other parts.",
     "show": "Show what a run made: counts, measures, rejects.",
     "report": "Write a page with the pairs side by side.",

@@ -12,8 +12,10 @@ from pairwright.runs.wording import (
     judge_text,
     lengths_text,
     margin_text,
+    on_policy_text,
     percent_text,
     rated_text,
+    round_text,
     score_text,
     shares_text,
 )
@@ -39,8 +41,10 @@ def environment(*, keep_trailing_newline: bool = False) -> Environment:
         "judge": judge_text,
         "lengths": lengths_text,
         "margin": margin_text,
+        "on_policy": on_policy_text,
         "percent": percent_text,
         "rated": rated_text,
+        "round_name": round_text,
         "score": score_text,
         "shares": shares_text,
     }

@@ -70,7 +70,7 @@ _PLACES = (
     *(("source", key) for key in ("path",)),
     *(("output", key) for key in ("path", "pretty_name", "responses")),
 )
-_OF_CALLS = frozenset({"base_url", "endpoint", "api_key_env", "calls", "prices"})
+OF_CALLS = frozenset({"base_url", "endpoint", "api_key_env", "calls", "prices"})
 """Keys of a model that say how it is called and what it costs, not which rows come out."""
 
 
@@ -186,12 +186,12 @@ def decides_rows(key: str) -> bool:
     steps = key.split(".")
     if steps[0] in ("about", "budget") or tuple(steps[:2]) in _PLACES:
         return False
-    return steps[0] != "parameters" or not _OF_CALLS & set(steps)
+    return steps[0] != "parameters" or not OF_CALLS & set(steps)
 
 
 def _without_calls(value: Any) -> Any:
     if isinstance(value, dict):
-        left_out = _OF_CALLS if value.keys() >= _OF_CALLS else frozenset()  # only a model has them all
+        left_out = OF_CALLS if value.keys() >= OF_CALLS else frozenset()  # only a model has them all
         return {key: _without_calls(inner) for key, inner in value.items() if key not in left_out}
     return [_without_calls(inner) for inner in value] if isinstance(value, list) else value
 

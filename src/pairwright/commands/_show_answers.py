@@ -12,6 +12,7 @@ from pairwright.runs.wording import (
     failures_text,
     percent_text,
     rated_text,
+    round_text,
     score_text,
     unparsed,
 )
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from pairwright.responses.ledger import Spent
     from pairwright.runs.candidates import CandidateSummary
+    from pairwright.runs.on_policy import RoundsSummary
     from pairwright.runs.summary import Summary
     from pairwright.runs.text_pairs import TextPairSummary
 
@@ -54,6 +56,20 @@ def models(candidates: "CandidateSummary") -> "Table":
         )
     if candidates.more_models:
         table.add_row("others", f"{candidates.more_models:,}", "", "")
+    return table
+
+
+def rounds(summary: "RoundsSummary") -> "Table":
+    """Return how many answers are of each round, and how often they stand in pairs."""
+    table = table_of("answers of round", numbers=("answers", "mean score", "chosen", "rejected"))
+    for one in summary.answers:
+        table.add_row(
+            round_text(one.round),
+            f"{one.answers:,}",
+            score_text(one.mean_score),
+            f"{one.chosen:,}",
+            f"{one.rejected:,}",
+        )
     return table
 
 

@@ -28,10 +28,11 @@ def command(
 
     ready = load_recipe(recipe, overrides).placed(source=source, out=out, seed=seed)
     tell_before(ready)
-    _tell(check(ready, limit=limit))
+    tell_forecast(check(ready, limit=limit))
 
 
-def _tell(forecast: Forecast) -> None:
+def tell_forecast(forecast: Forecast) -> None:
+    """Print what a build would do."""
     file = forecast.recipe.file
     rows = (
         counted(forecast.rows, "row")

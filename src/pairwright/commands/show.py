@@ -80,8 +80,10 @@ def _tables(summary: "Summary") -> "Iterator[Table]":
         yield answers.model_pairs(summary.text_pairs)
     if summary.candidates:
         yield answers.models(summary.candidates)
-        if summary.candidates.rated or summary.candidates.compared or summary.candidates.agreeing:
-            yield answers.said(summary, summary.candidates)
+    if summary.rounds:
+        yield answers.rounds(summary.rounds)
+    if (said := summary.candidates) and (said.rated or said.compared or said.agreeing):
+        yield answers.said(summary, said)
     if summary.run.ledger:
         yield answers.ledger(summary.run.ledger)
     if summary.rejects:
@@ -91,7 +93,14 @@ def _tables(summary: "Summary") -> "Iterator[Table]":
 def _facts(summary: "Summary") -> "Table":
     from rich.table import Table
 
-    from pairwright.runs.wording import judge_text, lengths_text, margin_text, shares_text, when_text
+    from pairwright.runs.wording import (
+        judge_text,
+        lengths_text,
+        margin_text,
+        on_policy_text,
+        shares_text,
+        when_text,
+    )
 
     run, sides = summary.run, summary.pictures.shorter
     table = Table.grid(padding=(0, 2))
@@ -114,6 +123,8 @@ def _facts(summary: "Summary") -> "Table":
             "words": lengths_text(pairs),
         }
         facts |= {name: value for name, value in told.items() if value}
+    if summary.rounds:
+        facts["on-policy"] = on_policy_text(summary.rounds)
     for name, value in facts.items():
         table.add_row(name, plain(value))
     return table

@@ -16,13 +16,14 @@ import pyarrow as pa
 
 from pairwright.annotators._votes import voices
 from pairwright.builders._checking import CORRECT
+from pairwright.runs.on_policy import RoundTally, add_answer
 from pairwright.runs.spread import Axis, Spread, Tally, axis_of
 
 _ANSWER = "candidates.list.element"
 _SAID = f"{_ANSWER}.judgements.list.element"
 _COMPARED = "comparisons.list.element"
 COLUMNS = (
-    *(f"{_ANSWER}.{name}" for name in ("model", "score", "finish")),
+    *(f"{_ANSWER}.{name}" for name in ("model", "score", "finish", "round")),
     *(f"{_SAID}.{name}" for name in ("scorer", "aspect", "value", "min", "max")),
     *(f"{_COMPARED}.{name}" for name in ("first", "second", "outcome", "scorer")),
 )
@@ -157,6 +158,7 @@ class Candidates:
     comparisons: dict[str, Counter[str]] = field(default_factory=dict)
     agreeing: dict[tuple[str, str], Counter[bool]] = field(default_factory=dict)
     finishes: Counter[str] = field(default_factory=Counter)
+    rounds: dict[int | None, RoundTally] = field(default_factory=dict)
 
 
 def add_candidates(counts: Candidates, batch: pa.RecordBatch) -> None:
@@ -231,6 +233,7 @@ def _add_prompt(counts: Candidates, answers: Sequence[Row], comparisons: Sequenc
         writer = _kept(counts.writers, answer["model"], _Writer())
         score = _number(answer["score"])
         counts.scores.add(score)
+        add_answer(counts.rounds, answer.get("round"), score)  # files of earlier releases have no rounds
         if writer is not None:
             writer.answers += 1
             writer.scores.add(score)

@@ -16,6 +16,7 @@ from pairwright.annotators.pixels import SCORER, MeasureName
 from pairwright.runs.candidates import COLUMNS as CANDIDATE_COLUMNS
 from pairwright.runs.candidates import Candidates, add_candidates
 from pairwright.runs.manifest import FileEntry
+from pairwright.runs.on_policy import Rounds, add_pairs
 from pairwright.runs.readback import RIGHT_AT
 from pairwright.runs.spread import Axis, Tally
 from pairwright.runs.text_pairs import COLUMNS as TEXT_COLUMNS
@@ -92,6 +93,7 @@ class Contents:
     formats: Counter[str] = field(default_factory=Counter)
     negatives: dict[str, Negatives] = field(default_factory=dict)
     text_pairs: TextPairs = field(default_factory=TextPairs)
+    rounds: Counter[Rounds] = field(default_factory=Counter)
     candidates: Candidates = field(default_factory=lambda: Candidates(RIGHT_AT))
 
 
@@ -145,6 +147,7 @@ def add_batch(contents: Contents, batch: pa.RecordBatch) -> None:
     contents.rows += batch.num_rows
     contents.sources.update(batch["source"].to_pylist())
     contents.languages.update(batch["language"].to_pylist())
+    add_pairs(contents.rounds, batch["provenance"].to_pylist())
     _add_pictures(contents, batch["images_meta"])
     _add_licenses(contents, batch)
     told = [*_told(batch)]

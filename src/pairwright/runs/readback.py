@@ -38,6 +38,8 @@ class RunInfo:
     recipe: str
     about: str
     seed: int
+    round: int
+    """Round of self-training; 1 for a run of an earlier release."""
     builder: str
     pretty_name: str | None
     license: str | None
@@ -146,6 +148,7 @@ def _run_info(told: Mapping[str, Any]) -> RunInfo:
         recipe=str(recipe["name"]),
         about=str(recipe.get("about") or ""),
         seed=int(recipe.get("seed", 0)),
+        round=int(recipe.get("round", 1)),
         builder=str(recipe["builder"]),
         pretty_name=output.get("pretty_name"),
         license=asked.get("license"),

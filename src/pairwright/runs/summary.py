@@ -10,6 +10,7 @@ from pairwright.runs import manifest
 from pairwright.runs.candidates import Candidates, CandidateSummary, candidate_summary
 from pairwright.runs.contents import MEASURES, Contents, Negatives, add_file
 from pairwright.runs.manifest import Counts, FileEntry, ShardEntry
+from pairwright.runs.on_policy import RoundsSummary, rounds_summary
 from pairwright.runs.readback import (
     RejectExample,
     RunInfo,
@@ -147,6 +148,8 @@ class Summary:
     """Pairs of kind text; None where there are none."""
     candidates: CandidateSummary | None
     """What pairs were formed from, where that is kept."""
+    rounds: RoundsSummary | None
+    """Rounds of self-training; None for a run that knows one only."""
     rejects: tuple[RejectSummary, ...]
     pictures: PictureSummary
     licenses: tuple[Share, ...]
@@ -189,6 +192,7 @@ def summarize(folder: str | Path) -> Summary:
         perturbations=_perturbations(contents),
         text_pairs=text_pair_summary(contents.text_pairs),
         candidates=candidate_summary(contents.candidates),
+        rounds=rounds_summary(contents.rounds, contents.candidates.rounds, run.round),
         rejects=rejects,
         pictures=_pictures(contents),
         licenses=_shares(contents.licenses, contents.rows),

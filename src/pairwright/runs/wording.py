@@ -7,6 +7,7 @@ from pairwright.annotators.pixels import MeasureName
 from pairwright.responses.ledger import Spent
 from pairwright.runs.candidates import Compared, Rated
 from pairwright.runs.contents import MEASURES
+from pairwright.runs.on_policy import RoundsSummary
 from pairwright.runs.readback import RunInfo
 from pairwright.runs.spread import Spread
 from pairwright.runs.summary import Drawn, PerturbationSummary, Share, Summary
@@ -251,6 +252,29 @@ def margin_text(margin: Spread) -> str:
     low, high = score_text(margin.p5), score_text(margin.p95)
     told = f"median {score_text(margin.median)}, 5th to 95th percentile {low} to {high}"
     return told + (f"; {counted(margin.undefined, 'pair')} without scores" if margin.undefined else "")
+
+
+def round_text(number: int | None) -> str:
+    """Return a round in words.
+
+    >>> round_text(2), round_text(None)
+    ('2', 'not written in a round')
+    """
+    return "not written in a round" if number is None else str(number)
+
+
+def on_policy_text(rounds: RoundsSummary) -> str:
+    """Return how many pairs are the latest model's own.
+
+    >>> on_policy_text(RoundsSummary(2, 40, 10, 0.25, ()))
+    '25 % of 40 pairs: all of their answers that models wrote are of round 2'
+    >>> on_policy_text(RoundsSummary(2, 0, 0, None, ()))
+    'no pair has an answer that a model wrote'
+    """
+    if rounds.share is None:
+        return "no pair has an answer that a model wrote"
+    share = percent_text(rounds.share)
+    return f"{share} of {counted(rounds.pairs, 'pair')}: all of their answers that models wrote are of round {rounds.latest}"
 
 
 def lengths_text(pairs: TextPairSummary) -> str:

@@ -27,7 +27,7 @@ def server() -> Iterator[Any]:
 
     sys.modules["doubles_start"] = start
     spec.loader.exec_module(start)
-    with start.running("--models", "tiny,judge", "--keep", "0") as running:
+    with start.running("--models", "tiny,tiny-2,judge", "--keep", "0") as running:
         yield running
 
 

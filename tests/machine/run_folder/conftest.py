@@ -260,7 +260,7 @@ def make_judged(
     )
     scored = sorted((one for one in candidates if one.score is not None), key=lambda one: one.score or 0.0)
     if len(scored) < 2:
-        return Built((), (*rejects, Reject(record_id, "too_few_answers", "row")), row)
+        return Built((), (*rejects, Reject(record_id, "too_few_answers", "row")), (row,))
     worse, better = scored[0], scored[-1]
     sides = (("chosen", better), ("rejected", worse))
     told = {"builder": "judged", "record_id": record_id, "rule": "best_worst", "judged_by": list(judged_by)}
@@ -283,7 +283,7 @@ def make_judged(
         language="en",
         provenance=json.dumps(told),
     )
-    return Built((pair,), tuple(rejects), row)
+    return Built((pair,), tuple(rejects), (row,))
 
 
 @pytest.fixture
