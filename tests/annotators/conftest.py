@@ -1,11 +1,14 @@
-"""What the tests of verifiers share."""
+"""What the tests of verifiers and judges share."""
 
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 
 from pairwright.annotators import ROOM, Case, Checked
 from pairwright.schemas.candidate import Candidate
+from pairwright.schemas.codec import encode, read_image
+from pairwright.schemas.image import Image
 from pairwright.schemas.prompt import Prompt
 
 Verify = Callable[..., Checked]
@@ -24,3 +27,8 @@ def verify() -> Verify:
         return part.prepare(part.settings.model_validate(settings))(case, candidate)
 
     return checked
+
+
+@pytest.fixture(scope="session")
+def picture() -> Image:
+    return read_image(encode(np.zeros((8, 8, 3), np.uint8), "png"))
