@@ -53,6 +53,7 @@ class Panel:
 
 
 _PANEL = "panel of "
+_SECOND = " (second_opinion)"
 
 
 def panel_name(names: Sequence[str]) -> str:
@@ -60,15 +61,24 @@ def panel_name(names: Sequence[str]) -> str:
     return _PANEL + ", ".join(names)
 
 
+def second_name(scorer: str) -> str:
+    """Return what a judge is called as the second opinion on pairs, which is no voice among those that form them."""
+    return scorer + _SECOND
+
+
 def voices(scorers: Iterable[str]) -> tuple[str, ...]:
     """Return the scorers that count: without those who sit on a panel that is one of the scorers itself.
 
-    What they said stands beside the panel's word, and to count both would count it twice.
+    What they said stands beside the panel's word, and to count both would count it twice. A second opinion, which was
+    asked about paired answers only, counts where nobody else said anything.
 
     >>> voices(["panel of ann, bob", "ann", "bob", "eve"])
     ('panel of ann, bob', 'eve')
+    >>> voices(["ann", second_name("eve")]), voices([second_name("eve")])
+    (('ann',), ('eve (second_opinion)',))
     """
-    everyone = tuple(dict.fromkeys(scorers))
+    said = tuple(dict.fromkeys(scorers))
+    everyone = tuple(one for one in said if not one.endswith(_SECOND)) or said
     panels = [f", {one.removeprefix(_PANEL)}, " for one in everyone if one.startswith(_PANEL)]
     return tuple(one for one in everyone if not any(f", {one}, " in members for members in panels))
 

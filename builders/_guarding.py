@@ -1,29 +1,41 @@
-"""What stands between forming pairs and writing them: guards that look at each pair, and a second opinion on it."""
+"""What stands between forming pairs and writing them: guards that look at each pair, and a second opinion on it.
+
+The end of every builder of text pairs. A pair that is caught is a reject of scope ``pair``; where that leaves a row
+without pairs, the first of them is the reject of the row.
+"""
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field, FiniteFloat
 
 from pairwright.annotators import Case
+from pairwright.annotators._votes import second_name
 from pairwright.builders import Asks, Built, Settle
+from pairwright.builders._fitting import giving_of
 from pairwright.builders._jury import JudgeSettings, Ruling, judge_marks, judge_models, prepare_jury
 from pairwright.builders._parts import codes_of, prepared
 from pairwright.builders._scoring import Scoring, scores_of
 from pairwright.builders._text_pair import Group, Judged, Making, built, drop_pairs, length_balance, refused
 from pairwright.guards import ROOM as GUARDS
-from pairwright.guards import Contrast, Guard, SetGuard, WatchSet
+from pairwright.guards import Contrast, Guard, SetGuard, Watch, WatchSet
 from pairwright.pairings import Chosen
+from pairwright.pairings._contrasts import significant
 from pairwright.pairings._forming import Dropped, Formed, PairingSettings
 from pairwright.samplers import Model
-from pairwright.schemas.candidate import Candidate
+from pairwright.schemas.candidate import Candidate, Comparison
 from pairwright.schemas.errors import ParameterError, RowError, UnknownPartError
-from pairwright.schemas.prompt import Prompt
-from pairwright.schemas.reasons import Reason
+from pairwright.schemas.reasons import MAY_SUCCEED_LATER, Reason
 from pairwright.schemas.reject import Reject
 from pairwright.schemas.settings import Settings, parsed
+from pairwright.schemas.source_row import SourceRow
+
+Caught = dict[Chosen, RowError]
+"""Pairs that are not to be written, and why."""
 
 SECOND_OPINION = "second_opinion"
 """Where it stands in the parameters."""
@@ -41,8 +53,9 @@ class GuardChoice(Settings):
 class SecondOpinion(JudgeSettings):
     """A judge or verifier that must find the chosen answer of every pair better than the rejected one."""
 
-    margin: float = 0.0
-    """By how much its score must be higher; of a judge that compares, nothing but its verdict counts."""
+    margin: Annotated[FiniteFloat, Field(ge=0)] = 0.0
+    """By how much its score must be higher at least; 0 for any difference. A judge that compares has no scores: there its
+    verdict counts, and a margin is an error."""
 
 
 class Guarded(Settings):
@@ -58,8 +71,8 @@ class Guarded(Settings):
 class Guarding:
     """The guards of a recipe, checked."""
 
-    catch: Callable[[Contrast], tuple[Reason, str] | None]
-    """Says why a pair is not to be written; None where it may be."""
+    catch: Callable[[Contrast], RowError | None]
+    """Returns why a pair is not to be written, with the guard's place as field; None where it may be."""
     check: Callable[[Case], None]
     """Raises RowError where a row lacks what the second opinion goes by; called before anything is asked."""
     rule: Callable[[Case, Asks], Awaitable[Ruling]] | None
@@ -74,22 +87,27 @@ def prepare_guards(settings: Guarded) -> Guarding:
         ParameterError: there is no such guard, judge or verifier, or its parameters do not fit.
         MissingExtraError: a verifier needs a package that is not there.
     """
-    watching = [
-        (guard, prepared(partial(guard.prepare, own), place))
-        for place, guard, own in _chosen(settings)
-        if isinstance(guard, Guard)
-    ]
+    watching: list[tuple[str, Reason, Watch]] = []
+    for place, guard, own in _chosen(settings):
+        if isinstance(guard, Guard):
+            watching.append((place, guard.reason, prepared(partial(guard.prepare, own), place)))
+        else:  # checked only: its turn comes when the shard is settled
+            prepared(partial(guard.prepare, own), place)
     opinion = settings.second_opinion
 
-    def catch(contrast: Contrast) -> tuple[Reason, str] | None:
-        for guard, watch in watching:
+    def catch(contrast: Contrast) -> RowError | None:
+        for place, reason, watch in watching:
             told = watch(contrast)
             if told is not None:
-                return guard.reason, told
+                return RowError(reason, place, told)
         return None
 
     if opinion is None:
         return Guarding(catch, lambda case: None, None, 0.0)
+    giving = giving_of(opinion.kind, opinion.params, SECOND_OPINION)
+    if opinion.margin and giving.gives == "comparisons":
+        told = f"{opinion.kind} compares and gives no scores, so there is no margin"
+        raise ParameterError(f"{SECOND_OPINION}.margin: {told}")
     jury = prepare_jury({SECOND_OPINION: opinion}, "majority")
     return Guarding(catch, jury.check, jury.rule, opinion.margin)
 
@@ -112,8 +130,8 @@ def guard_codes(settings: Guarded) -> dict[str, str]:
 def settle_guarded(settings: Guarded, pairing: PairingSettings) -> Settle | None:
     """Return what is decided over a shard: guards that look at all pairs, then the balance of lengths."""
     steps: list[Settle] = [
-        _settle_by(guard, guard.prepare(own))
-        for _, guard, own in _chosen(settings)
+        _settle_by(place, guard, prepared(partial(guard.prepare, own), place))
+        for place, guard, own in _chosen(settings)
         if isinstance(guard, SetGuard)
     ]
     if pairing.balance_length:
@@ -149,13 +167,26 @@ async def guarded(
         case: the row as the second opinion is shown it; the candidates are put in here.
         asks: ways to ask the models.
     """
-    watched = [replace(group, formed=_watched(guarding, judged, group.formed)) for group in groups]
-    if guarding.rule is not None and any(group.formed.pairs for group in watched):
+    before = {pair for group in groups for pair in group.formed.pairs}
+    caught = await asyncio.to_thread(_watched, guarding, judged, before) if before else {}
+    left = [pair for group in groups for pair in group.formed.pairs if pair not in caught]
+    if guarding.rule is not None and left:
+        pairs = list(dict.fromkeys(left))
         try:
-            judged, watched = await _agreed(guarding, judged, watched, case=case, asks=asks)
+            judged, against = await _agreed(
+                guarding.rule, guarding.margin, judged, pairs, case=case, asks=asks
+            )
         except RowError as error:
-            return refused(judged, error, rejects)
-    return await asyncio.to_thread(built, making, judged, watched, rejects=rejects, why_none=why_none)
+            return refused(judged, error, [*rejects, *_told(judged.row, caught.items())])
+        caught |= against
+    if caught:
+        groups = [replace(group, formed=_without(group.formed, caught)) for group in groups]
+        told = list(caught.items())
+        if len(caught) == len(before):
+            pair, why = told.pop(0)
+            why_none = RowError(why.reason, why.field, _of_pair(pair, why))
+        rejects = [*rejects, *_told(judged.row, told)]
+    return await asyncio.to_thread(built, making, judged, groups, rejects=rejects, why_none=why_none)
 
 
 def _opinions(settings: Guarded) -> dict[str, JudgeSettings]:
@@ -173,18 +204,18 @@ def _chosen(settings: Guarded) -> Iterator[tuple[str, Guard[Any] | SetGuard[Any]
         yield place, guard, parsed(guard.settings, one.params, where=f"{place}.params", owner=one.kind)
 
 
-def _watched(guarding: Guarding, judged: Judged, formed: Formed) -> Formed:
-    caught = {
-        pair: found
-        for pair in formed.pairs
-        if (found := guarding.catch(_contrast(judged.row.prompt, judged.candidates, pair)))
-    }
-    return _without(formed, caught)
+def _watched(guarding: Guarding, judged: Judged, pairs: Iterable[Chosen]) -> Caught:
+    found = ((pair, guarding.catch(_contrast(judged, pair))) for pair in sorted(pairs, key=_place))
+    return {pair: why for pair, why in found if why is not None}
 
 
-def _contrast(prompt: Prompt, candidates: Sequence[Candidate], pair: Chosen) -> Contrast:
-    better, worse = candidates[pair.chosen], candidates[pair.rejected]
-    return Contrast(prompt.question, better.text, worse.text, given_prefix(worse))
+def _place(pair: Chosen) -> tuple[int, int]:
+    return pair.chosen, pair.rejected
+
+
+def _contrast(judged: Judged, pair: Chosen) -> Contrast:
+    better, worse = judged.candidates[pair.chosen], judged.candidates[pair.rejected]
+    return Contrast(judged.row.prompt.question, better.text, worse.text, given_prefix(worse))
 
 
 def given_prefix(candidate: Candidate) -> str:
@@ -199,73 +230,114 @@ def given_prefix(candidate: Candidate) -> str:
     return prefix if isinstance(prefix, str) else ""
 
 
-def _without(formed: Formed, caught: Mapping[Chosen, tuple[Reason, str]]) -> Formed:
-    """Return what was formed without the pairs that were caught; each is told of, and why."""
-    if not caught:
-        return formed
-    told = (
-        Dropped(reason, f"answers {pair.chosen} over {pair.rejected}: {why}", (pair.chosen, pair.rejected))
-        for pair, (reason, why) in caught.items()
-    )
-    return Formed(tuple(pair for pair in formed.pairs if pair not in caught), (*formed.dropped, *told))
+def _without(formed: Formed, caught: Caught) -> Formed:
+    """Return what was formed without the pairs that were caught, each of which is told of by :func:`_told`."""
+    left = tuple(pair for pair in formed.pairs if pair not in caught)
+    if left or not formed.pairs:
+        return replace(formed, pairs=left)
+    why = caught[formed.pairs[0]]  # what is formed without pairs says why at its end
+    return Formed((), (*formed.dropped, Dropped(why.reason, why.message, ())))
+
+
+def _told(row: SourceRow, caught: Iterable[tuple[Chosen, RowError]]) -> Iterator[Reject]:
+    for pair, why in caught:
+        yield Reject(row.record_id, why.reason, "pair", why.field, _of_pair(pair, why), row.source_id)
+
+
+def _of_pair(pair: Chosen, why: RowError) -> str:
+    return f"answers {pair.chosen} over {pair.rejected}: {why.message}"
 
 
 async def _agreed(
-    guarding: Guarding, judged: Judged, groups: Sequence[Group], *, case: Case, asks: Asks
-) -> tuple[Judged, list[Group]]:
-    """Return the candidates with what the second opinion said, and the groups without pairs that it is against."""
-    rule = guarding.rule
-    if rule is None:
-        raise AssertionError("nobody to ask for a second opinion")
-    pairs = list(dict.fromkeys(pair for group in groups for pair in group.formed.pairs))
-    caught: dict[Chosen, tuple[Reason, str]] = {}
-    candidates, comparisons, judged_by = list(judged.candidates), list(judged.comparisons), judged.judged_by
-    for pair in pairs:  # few: mostly one
-        two = (pair.chosen, pair.rejected)
-        ruling = await rule(replace(case, candidates=tuple(judged.candidates[n] for n in two)), asks)
-        for place, number in enumerate(two):
-            said = ruling.judgements(place)
-            new = [one for one in said if one not in candidates[number].judgements]
-            candidates[number] = replace(
-                candidates[number], judgements=(*candidates[number].judgements, *new)
-            )
-        comparisons += [
-            replace(one, first=two[one.first], second=two[one.second]) for one in ruling.comparisons()
-        ]
-        judged_by = (*judged_by, *(one for one in ruling.judged_by if one not in judged_by))
-        if found := _against(ruling, guarding.margin):
+    rule: Callable[[Case, Asks], Awaitable[Ruling]],
+    margin: float,
+    judged: Judged,
+    pairs: Sequence[Chosen],
+    *,
+    case: Case,
+    asks: Asks,
+) -> tuple[Judged, Caught]:
+    """Return the candidates with what the second opinion said, and the pairs that it is against.
+
+    Raises:
+        RowError: it could not be asked, for a reason that may be gone at the next run.
+    """
+    caught: Caught = {}
+    for pair in pairs:  # few, mostly one
+        two = tuple(judged.candidates[number] for number in (pair.chosen, pair.rejected))
+        try:
+            ruling = await rule(replace(case, candidates=two), asks)
+        except RowError as error:
+            if error.reason in MAY_SUCCEED_LATER:
+                raise
+            caught[pair] = RowError(error.reason, SECOND_OPINION, error.message)
+            continue
+        judged = _with_opinion(judged, pair, ruling)
+        found = _against(ruling, margin)
+        if found:
             caught[pair] = found
-    kept = replace(judged, candidates=tuple(candidates), comparisons=tuple(comparisons), judged_by=judged_by)
-    return kept, [replace(group, formed=_without(group.formed, caught)) for group in groups]
+    return judged, caught
 
 
-def _against(ruling: Ruling, margin: float) -> tuple[Reason, str] | None:
+def _with_opinion(judged: Judged, pair: Chosen, ruling: Ruling) -> Judged:
+    """Return the candidates with what was said of two of them, under the scorer's name as one who was asked second."""
+    candidates = list(judged.candidates)
+    two = (pair.chosen, pair.rejected)
+    for place, number in enumerate(two):
+        one = candidates[number]
+        said = [replace(word, scorer=second_name(word.scorer)) for word in ruling.judgements(place)]
+        new = [word for word in said if word not in one.judgements]  # an answer may stand in several pairs
+        claims = one.claims or ruling.claims(place)
+        candidates[number] = replace(one, judgements=(*one.judgements, *new), claims=claims)
+    compared = (
+        replace(word, first=two[word.first], second=two[word.second], scorer=second_name(word.scorer))
+        for word in ruling.comparisons()
+    )
+    judges = ({**one, "name": second_name(one["name"])} for one in ruling.judged_by)
+    return replace(
+        judged,
+        candidates=tuple(candidates),
+        comparisons=(*judged.comparisons, *compared),
+        judged_by=(*judged.judged_by, *(one for one in judges if one not in judged.judged_by)),
+    )
+
+
+def _against(ruling: Ruling, margin: float) -> RowError | None:
     """Return why a ruling on (chosen, rejected) is against the pair; None where it agrees."""
     verdict = ruling.verdict
-    for one in verdict.comparisons:
-        if one.outcome == "cannot_judge":
-            return "cannot_judge", one.rationale or "the second opinion contradicts itself or cannot tell"
-        winner = {"first": one.first, "second": one.second}.get(one.outcome)
-        if winner != 0:
-            found = "equally good" if winner is None else "worse than the rejected one"
-            return "rejected_as_good", f"{one.scorer} finds the chosen answer {found}"
-        return None
+    if verdict.comparisons:
+        return _against_verdict(verdict.comparisons[0])
     better, worse = scores_of(verdict.ratings or ((), ()), Scoring(), SECOND_OPINION)
     if better is None or worse is None:
-        told = "; ".join(failure.message for failure in verdict.failures)
-        return "cannot_judge", told or "the second opinion has no score for both answers"
-    if better - worse <= margin:
-        return (
-            "rejected_as_good",
-            f"the second opinion gives {better:g} to the chosen and {worse:g} to the rejected",
+        for failure in verdict.failures:
+            return RowError(failure.reason, SECOND_OPINION, failure.message)
+        return RowError("cannot_judge", SECOND_OPINION, "the second opinion has no score for both answers")
+    difference = significant(better - worse)
+    if difference > 0 and difference >= margin:
+        return None
+    needed = f", where {margin:g} more is needed" if difference > 0 else ""
+    told = f"the second opinion gives {better:g} to the chosen and {worse:g} to the rejected answer{needed}"
+    return RowError("rejected_as_good", SECOND_OPINION, told)
+
+
+def _against_verdict(verdict: Comparison) -> RowError | None:
+    if verdict.outcome == "cannot_judge":
+        told = verdict.rationale or "the second opinion contradicts itself, or cannot tell"
+        return RowError("cannot_judge", SECOND_OPINION, told)
+    if verdict.outcome == "tie":
+        return RowError(
+            "rejected_as_good", SECOND_OPINION, f"{verdict.scorer} finds both answers equally good"
         )
-    return None
+    winner = verdict.first if verdict.outcome == "first" else verdict.second
+    if winner == 0:
+        return None
+    return RowError("rejected_as_good", SECOND_OPINION, f"{verdict.scorer} finds the rejected answer better")
 
 
-def _settle_by(guard: SetGuard[Any], watch: WatchSet) -> Settle:
+def _settle_by(place: str, guard: SetGuard[Any], watch: WatchSet) -> Settle:
     def settle(results: Sequence[Built]) -> list[Built]:
         pairs = [pair for one in results for pair in one.pairs]
         told = iter(watch([Contrast(one.prompt.question, one.chosen, one.rejected) for one in pairs]))
-        return [drop_pairs(one, [next(told) for _ in one.pairs], guard.reason, "guards") for one in results]
+        return [drop_pairs(one, [next(told) for _ in one.pairs], guard.reason, place) for one in results]
 
     return settle
