@@ -9,6 +9,7 @@ import json
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import accumulate
 from typing import Annotated, Literal
@@ -198,7 +199,7 @@ def _own_pair(row: SourceRow, views: Sequence[View], run: Run) -> Pair:
     ]
     if measures and all(one.psnr >= NO_OP_PSNR for one in measures):
         raise RowError("no_op", "rejected_images", "the source's own negative looks the same as its original")
-    return _pair(
+    pair = _pair(
         row,
         row.chosen or "",
         row.rejected or "",
@@ -206,6 +207,7 @@ def _own_pair(row: SourceRow, views: Sequence[View], run: Run) -> Pair:
         scores=row.scores if _measured(row.scores) else (*row.scores, *_scores(measures)),
         provenance=_provenance(row, run, ()),
     )
+    return replace(pair, chosen_spans=row.chosen_spans, rejected_spans=row.rejected_spans)
 
 
 def _measured(scores: Sequence[Judgement]) -> bool:

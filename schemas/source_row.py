@@ -6,6 +6,7 @@ from pairwright.schemas.candidate import Candidate, Comparison
 from pairwright.schemas.image import Image
 from pairwright.schemas.judgement import Judgement
 from pairwright.schemas.prompt import Prompt
+from pairwright.schemas.span import Span
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,9 @@ class SourceRow:
     score_chosen: float | None = None
     score_rejected: float | None = None
     scores: tuple[Judgement, ...] = ()
+    chosen_spans: tuple[Span, ...] = ()
+    """Stretches of ``chosen`` that have a weight of their own, where the source is a run that has them."""
+    rejected_spans: tuple[Span, ...] = ()
     candidates: tuple[Candidate, ...] = ()
     """Answers that are neither chosen nor rejected yet."""
     comparisons: tuple[Comparison, ...] = ()

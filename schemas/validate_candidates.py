@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from pairwright.schemas.candidate import Outcome, Side
 from pairwright.schemas.candidate_table import CANDIDATES_SCHEMA
+from pairwright.schemas.claim import Finding as Found
 from pairwright.schemas.prompt import MARKER
 from pairwright.schemas.request import Finish
 from pairwright.schemas.validate import Problem, Rules
@@ -18,6 +19,7 @@ from pairwright.schemas.validate_row import (
     image_findings,
     json_findings,
     judgement_findings,
+    span_findings,
 )
 
 CANDIDATES_REQUIRED = frozenset(
@@ -135,6 +137,25 @@ def _candidate(place: str, candidate: Row | None) -> Iterator[Finding]:
         yield "candidates", f"{place}.judgements is null; expected []"
         return
     yield from judgement_findings("candidates", f"{place}.judgements", judgements)
+    if candidate["round"] is not None and candidate["round"] < 1:
+        yield "candidates", f"{place}.round is {candidate['round']}; expected null, or a number from 1"
+    for number, claim in enumerate(candidate["claims"] or ()):
+        yield from _claim(f"{place}.claims[{number}]", claim)
+    yield from span_findings("candidates", f"{place}.spans", candidate["spans"] or (), candidate["text"])
+
+
+def _claim(place: str, claim: Row | None) -> Iterator[Finding]:
+    if claim is None or claim["text"] is None or not claim["text"].strip():
+        yield "candidates", f"{place} has no text; leave it out"
+        return
+    if claim["finding"] not in get_args(Found):
+        yield (
+            "candidates",
+            f"{place}.finding is {claim['finding']!r}; expected one of {', '.join(get_args(Found))}",
+        )
+    probability = claim["probability"]
+    if probability is not None and not 0 <= probability <= 1:
+        yield "candidates", f"{place}.probability is {probability}; expected null, or a number from 0 to 1"
 
 
 def _comparison(place: str, comparison: Row | None, count: int) -> Iterator[Finding]:

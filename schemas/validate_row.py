@@ -93,6 +93,10 @@ def findings(row: Row, pictures: Pictures) -> Iterator[Finding]:
         yield from image_findings(row, "rejected_images", "rejected_images_meta", pictures)
         yield from _same_pictures(row, pictures)
     yield from _scores(row)
+    for side in ("chosen", "rejected"):
+        yield from span_findings(
+            f"{side}_spans", f"{side}_spans", row[f"{side}_spans"] or (), row[f"{side}_text"]
+        )
     yield from json_findings(row)
 
 
@@ -341,6 +345,27 @@ def judgement_findings(column: str, place: str, judgements: Sequence[Row | None]
             )
         elif (low is not None and value < low) or (high is not None and value > high):
             yield column, f"{where}.value is {value:g}, outside its range {low} to {high}"
+
+
+def span_findings(column: str, place: str, spans: Sequence[Row | None], text: str) -> Iterator[Finding]:
+    """Yield what is wrong with the spans of a text, which stand at ``place`` in a column."""
+    end = 0
+    for number, span in enumerate(spans):
+        where = f"{place}[{number}]"
+        if span is None or None in (span["start"], span["end"], span["weight"]):
+            yield column, f"{where} lacks start, end or weight; expected all three"
+            continue
+        if not 0 <= span["start"] < span["end"] <= len(text):
+            told = f"is {span['start']} to {span['end']} in a text of {len(text)} characters"
+            yield column, f"{where} {told}; expected a start before the end, and both inside"
+        elif span["start"] < end:
+            yield (
+                column,
+                f"{where} begins before the end of an earlier one; expected them in order, none over another",
+            )
+        if not 0 < span["weight"] < math.inf:
+            yield column, f"{where}.weight is {span['weight']}; expected a finite number above 0"
+        end = max(end, span["end"])
 
 
 def json_findings(row: Row) -> Iterator[Finding]:

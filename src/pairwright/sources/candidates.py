@@ -1,6 +1,7 @@
 """Candidates in a row: those that pairwright wrote, and lists of answers as others keep them."""
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any, get_args
 
 from pairwright.schemas.candidate import Candidate, Comparison, Outcome, Side
@@ -83,6 +84,18 @@ def judgements(value: object, column: str) -> tuple[Judgement, ...]:
     return tuple(_judgement(one, column) for one in _mappings(value, column))
 
 
+def own_spans(value: object, column: str, text: str) -> tuple[Span, ...]:
+    """Return the spans that pairwright wrote beside a text."""
+    spans = tuple(_span(one, f"{column}[{n}]") for n, one in enumerate(_mappings(value, column)))
+    if any(span.start < before.end for before, span in pairwise(spans)) or (
+        spans and spans[-1].end > len(text)
+    ):
+        raise RowError(
+            "bad_value", column, f"expected spans in order, none over another, within {len(text)} characters"
+        )
+    return spans
+
+
 def _mappings(value: object, column: str) -> Sequence[Mapping[str, Any]]:
     value = cells.from_json(value)
     if value is None:
@@ -93,8 +106,9 @@ def _mappings(value: object, column: str) -> Sequence[Mapping[str, Any]]:
 
 
 def _own(one: Mapping[str, Any], column: str) -> Candidate:
+    text = cells.text(one.get("text"), f"{column}.text")
     return Candidate(
-        text=cells.text(one.get("text"), f"{column}.text"),
+        text=text,
         side=_one_of(one.get("side"), get_args(Side), f"{column}.side"),
         sample=_whole(one.get("sample"), f"{column}.sample"),
         score=cells.number(one.get("score"), f"{column}.score"),
@@ -103,9 +117,7 @@ def _own(one: Mapping[str, Any], column: str) -> Candidate:
         claims=tuple(
             _claim(each, f"{column}.claims") for each in _mappings(one.get("claims"), f"{column}.claims")
         ),
-        spans=tuple(
-            _span(each, f"{column}.spans") for each in _mappings(one.get("spans"), f"{column}.spans")
-        ),
+        spans=own_spans(one.get("spans"), f"{column}.spans", text),
         **{
             name: cells.optional_text(one.get(name), f"{column}.{name}")
             for name in ("model", "finish", "request", "params", "answer")

@@ -9,8 +9,9 @@ from pairwright.schemas.errors import RowError
 from pairwright.schemas.image import Image
 from pairwright.schemas.prompt import Prompt
 from pairwright.schemas.source_row import SourceRow
+from pairwright.schemas.span import Span
 from pairwright.sources import RawRow, cells
-from pairwright.sources.candidates import judgements, own_candidates, own_comparisons
+from pairwright.sources.candidates import judgements, own_candidates, own_comparisons, own_spans
 from pairwright.sources.columns import Columns
 from pairwright.sources.pictures import Pictures, picture_values
 from pairwright.sources.settings import SourceSettings
@@ -53,6 +54,8 @@ def shared_row(
         score_chosen=cells.number(row.get("score_chosen"), "score_chosen"),
         score_rejected=cells.number(row.get("score_rejected"), "score_rejected"),
         scores=judgements(row.get("scores"), "scores"),
+        chosen_spans=_spans(row, "chosen"),
+        rejected_spans=_spans(row, "rejected"),
         candidates=candidates,
         comparisons=own_comparisons(row.get("comparisons"), len(candidates)),
         ground_truth=_optional(row, "ground_truth"),
@@ -72,6 +75,17 @@ def _optional(row: Mapping[str, Any], column: str) -> str | None:
 def _answer(row: Mapping[str, Any], column: str) -> str | None:
     value = row.get(column)
     return None if value is None and "candidates" in row else cells.answer(cells.text(value, column), column)
+
+
+def _spans(row: Mapping[str, Any], side: str) -> tuple[Span, ...]:
+    """Return the spans of an answer, which loses the line breaks around it; files from before there were any have none."""
+    text = row.get(f"{side}_text") or ""
+    spans = own_spans(row.get(f"{side}_spans"), f"{side}_spans", text)
+    before, length = len(text) - len(text.lstrip("\n")), len(text.strip("\n"))
+    moved = (
+        replace(one, start=max(one.start - before, 0), end=min(one.end - before, length)) for one in spans
+    )
+    return tuple(one for one in moved if one.start < one.end)
 
 
 def _with_meta(row: Mapping[str, Any], column: str, pictures: Pictures, folder: str) -> tuple[Image, ...]:
