@@ -32,6 +32,12 @@ _MOST_IMAGE_TOKENS = 1280
 _ANSWER_TOKENS = 150
 """Length assumed of an answer that a judge will read, where ``max_tokens`` allows as much."""
 
+_LIST_ENTRIES = 8
+"""Entries assumed of a list whose length is the model's own affair: statements in an answer, for example."""
+
+_WORD_TOKENS = 4
+"""An answer of at most so many tokens is a word: yes or no."""
+
 _MILLION = 1_000_000
 
 
@@ -95,7 +101,7 @@ class _Counter:
         self._calls = self._prompt = self._completion = 0
 
     async def ask(self, request: Request) -> tuple[Answer, ...]:
-        """Count a request; answer in the form that it wants, or else with texts that are all different."""
+        """Count a request; answer in the form that it wants, with yes or no, or else with texts that are all different."""
         key = request_key(self._id, request)
         # Two that are alike are paid once; and what is asked once more, for want of a usable answer, is no forecast.
         if key not in self._seen and not request.first:
@@ -105,8 +111,10 @@ class _Counter:
             self._completion += request.n * request.sampling.max_tokens
         if request.schema is not None:
             return request.n * (
-                Answer(json.dumps(_instance_for(request, json.loads(request.schema))), "stop"),
+                Answer(json.dumps(_instance_for(request, json.loads(request.schema), key[:8])), "stop"),
             )
+        if request.sampling.max_tokens <= _WORD_TOKENS:
+            return request.n * (Answer(("yes", "no")[int(key[0], 16) % 2], "stop"),)
         length = CHARACTERS_PER_TOKEN * min(_ANSWER_TOKENS, request.sampling.max_tokens)
         return tuple(
             Answer(f"{key} {number} ".ljust(length, "."), "stop")
@@ -124,13 +132,16 @@ _SHOWN = re.compile(
 """An answer between its fences (``annotators/_fences``)."""
 
 
-def _instance_for(request: Request, schema: Mapping[str, Any]) -> Any:
-    """Return the plainest value of a request's schema: together its ``text``s are as long as the answer it shows."""
+def _instance_for(request: Request, schema: Mapping[str, Any], key: str) -> Any:
+    """Return the plainest value of a request's schema: together its ``text``s are as long as the answer it shows.
+
+    All other texts hold ``key``, so that those of two requests differ.
+    """
     parts = [part for message in request.messages for part in message.parts if isinstance(part, str)]
     shown = max((found[2] for part in parts for found in _SHOWN.finditer(part)), key=len, default="")
     count, words = max(1, _texts(schema)), ["-", *reversed(shown.split())]
     chunks = (" ".join(words[len(words) * n // count : len(words) * (n + 1) // count]) for n in range(count))
-    return _instance(schema, chunks)
+    return _instance(schema, chunks, key)
 
 
 def _texts(schema: Mapping[str, Any]) -> int:
@@ -140,12 +151,15 @@ def _texts(schema: Mapping[str, Any]) -> int:
 
 
 def _instance(schema: Mapping[str, Any], texts: Iterator[str], where: str = "") -> Any:
-    """Return the plainest value of a JSON schema as judges and correctors use them, with at least one entry in a list.
+    """Return the plainest value of a JSON schema as judges and correctors use them.
 
-    Texts say where they stand, so that no two are the same: what repeats another text is often asked nothing more.
+    Texts say where they stand, so that no two are the same: what repeats another text is often asked nothing more. A list
+    has as many entries as it must have, or a typical number where it may have none.
 
     >>> _instance({"type": "object", "properties": {"rating": {"enum": [1, 2]}, "why": {"type": "string"}}}, iter(()))
     {'rating': 1, 'why': 'why'}
+    >>> _instance({"type": "array", "items": {"type": "string"}, "maxItems": 2}, iter(()), "claim")
+    ['claim 1', 'claim 2']
     """
     if "enum" in schema:
         return schema["enum"][0]
@@ -158,7 +172,10 @@ def _instance(schema: Mapping[str, Any], texts: Iterator[str], where: str = "") 
                 for name, inner in schema.get("properties", {}).items()
             }
         case "array":
-            entries = range(1, 1 + max(1, schema.get("minItems", 0)))
+            count = max(
+                1, schema.get("minItems") or min(_LIST_ENTRIES, schema.get("maxItems", _LIST_ENTRIES))
+            )
+            entries = range(1, count + 1)
             return [_instance(schema["items"], texts, f"{where} {number}".strip()) for number in entries]
         case "integer" | "number":
             return schema.get("minimum", 0)
