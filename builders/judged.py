@@ -4,16 +4,22 @@ from collections.abc import Mapping
 
 from pairwright.annotators._votes import Rule
 from pairwright.builders import ConstructAsking, ModelBuilder, Run, Settle
-from pairwright.builders._guarding import Guarded, prepare_guards
+from pairwright.builders._guarding import (
+    Guarded,
+    guard_codes,
+    guard_marks,
+    guard_models,
+    prepare_guards,
+    settle_guarded,
+)
 from pairwright.builders._judged_answers import Judgeable, prepare_judging
 from pairwright.builders._jury import JudgeSettings, judge_marks, judge_models
 from pairwright.builders._parts import codes_of
-from pairwright.builders._text_pair import settle_by_length
 from pairwright.builders._writers import writer_models
 from pairwright.samplers import Model
 
 
-class JudgedAnswers(Judgeable):
+class JudgedAnswers(Judgeable, Guarded):
     """Parameters of the builder."""
 
     judge: JudgeSettings
@@ -31,9 +37,9 @@ def prepare(settings: JudgedAnswers, run: Run) -> ConstructAsking:
         ParameterError: parameters that do not fit a judge, a pairing rule or a perturbation.
         UnknownPartError: a perturbation that does not exist.
     """
-    unguarded = prepare_guards(Guarded())
+    guarding = prepare_guards(settings)
     return prepare_judging(
-        settings, run, _judges(settings), settings.vote, builder="judged", guarding=unguarded
+        settings, run, _judges(settings), settings.vote, builder="judged", guarding=guarding
     )
 
 
@@ -42,19 +48,19 @@ def _judges(settings: JudgedAnswers) -> dict[str, JudgeSettings]:
 
 
 def _models(settings: JudgedAnswers) -> Mapping[str, Model]:
-    return {**writer_models(settings), **judge_models(_judges(settings))}
+    return {**writer_models(settings), **judge_models(_judges(settings)), **guard_models(settings)}
 
 
 def _marks(settings: JudgedAnswers) -> Mapping[str, str]:
-    return judge_marks(_judges(settings))
+    return {**judge_marks(_judges(settings)), **guard_marks(settings)}
 
 
 def _runs_code(settings: JudgedAnswers) -> Mapping[str, str]:
-    return codes_of(_judges(settings))
+    return {**codes_of(_judges(settings)), **guard_codes(settings)}
 
 
 def _settle(settings: JudgedAnswers) -> Settle | None:
-    return settle_by_length(settings.pairing.balance_length)
+    return settle_guarded(settings, settings.pairing)
 
 
 PART = ModelBuilder(

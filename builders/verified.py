@@ -17,8 +17,18 @@ from pairwright.builders import Asks, Built, ConstructAsking, ModelBuilder, Run,
 from pairwright.builders._candidates import Line, candidate_reject, gold_of, in_line, why_too_few
 from pairwright.builders._checking import Checker, checked_all, prepare_checker
 from pairwright.builders._fitting import check_rule, check_sides, giving_of
+from pairwright.builders._guarding import (
+    Guarded,
+    Guarding,
+    guard_codes,
+    guard_marks,
+    guard_models,
+    guarded,
+    prepare_guards,
+    settle_guarded,
+)
 from pairwright.builders._parts import codes_of
-from pairwright.builders._text_pair import Group, Judged, Making, built, row_reject, settle_by_length
+from pairwright.builders._text_pair import Group, Judged, Making, row_reject
 from pairwright.builders._writers import Write, Written, prepare_writers, writer_models
 from pairwright.pairings._forming import Formed, FormPairs, PairingSettings
 from pairwright.pairings._forming import prepare as prepare_forming
@@ -54,7 +64,7 @@ class RightOverWrong(PairingSettings):
     """Most pairs of one prompt; ``null`` for all."""
 
 
-class VerifiedAnswers(Written):
+class VerifiedAnswers(Written, Guarded):
     """Parameters of the builder."""
 
     verifiers: Annotated[tuple[VerifierChoice, ...], Field(min_length=1)]
@@ -82,6 +92,7 @@ class _Bench:
     checkers: tuple[tuple[str | None, Checker], ...]
     """Tag and verifier."""
     form: FormPairs
+    guarding: Guarding
 
     def checker_for(self, row: SourceRow) -> Checker:
         """Return the verifier of a row; raises RowError where there is none."""
@@ -116,12 +127,15 @@ def prepare(settings: VerifiedAnswers, run: Run) -> ConstructAsking:
     except ParameterError as error:
         raise ParameterError(f"pairing.{error}") from error
     _check_fit(settings)
-    bench = _Bench(settings, run, prepare_writers(settings, run), checkers, form)
+    write, guarding = prepare_writers(settings, run), prepare_guards(settings)
+    bench = _Bench(settings, run, write, checkers, form, guarding)
 
     async def construct(row: SourceRow, asks: Asks) -> Built:
         try:
             gold = (gold_of(row),) if settings.gold == "chosen" else ()
             checker, reference = bench.checker_for(row), _reference(settings, row)
+            case = Case(row.record_id, run.seed, row.prompt, (), reference, row.evidence)
+            guarding.check(case)
         except RowError as error:  # told before anything is paid for
             return Built(rejects=(row_reject(row, error),), candidates=(row,))
         wrote = await bench.write(row, asks)
@@ -134,8 +148,16 @@ def prepare(settings: VerifiedAnswers, run: Run) -> ConstructAsking:
             truncated=settings.truncated,
         )
         # Checking takes long, and other rows' answers arrive meanwhile.
-        return await asyncio.to_thread(
-            _built, bench, row, line, wrote.rejects, checker=checker, reference=reference
+        came = await asyncio.to_thread(_verified, bench, row, line, wrote.rejects, checker=checker, case=case)
+        return await guarded(
+            guarding,
+            Making("verified", settings.pairing.rule, run),
+            came.judged,
+            came.groups,
+            case=case,
+            asks=asks,
+            rejects=came.rejects,
+            why_none=came.why_none,
         )
 
     return construct
@@ -175,19 +197,22 @@ def _reference(settings: VerifiedAnswers, row: SourceRow) -> str | None:
     return row.ground_truth
 
 
-def _built(
-    bench: _Bench,
-    row: SourceRow,
-    line: Line,
-    failed: Sequence[Reject],
-    *,
-    checker: Checker,
-    reference: str | None,
-) -> Built:
+@dataclass(frozen=True, slots=True)
+class _Came:
+    """What came of a row before its pairs are guarded."""
+
+    judged: Judged
+    groups: Sequence[Group]
+    rejects: Sequence[Reject]
+    why_none: RowError | None
+
+
+def _verified(
+    bench: _Bench, row: SourceRow, line: Line, failed: Sequence[Reject], *, checker: Checker, case: Case
+) -> _Came:
     settings = bench.settings
     running = line.candidates[: line.usable]
-    case = Case(row.record_id, bench.run.seed, row.prompt, running, reference, row.evidence)
-    found = checked_all(checker, case)
+    found = checked_all(checker, replace(case, candidates=running))
     candidates = tuple(
         _with(settings, checker, candidate, one) for candidate, one in zip(running, found, strict=True)
     )
@@ -199,10 +224,9 @@ def _built(
         against = _against_unread(candidates, unread, settings.right_at, checker.low or 0.0)
         groups.append(Group(_formed(bench, against, row, "pairing.format"), (FORMAT_TAG,), margins=False))
         mute = [number for number in mute if number not in unread]
-    making = Making("verified", settings.pairing.rule, bench.run)
     rejects = [*failed, *line.rejects, *(_unchecked(row, number, found[number]) for number in mute)]
     why = why_too_few(line, failed) if line.usable < 2 else _why_none(settings, candidates, found)
-    return built(making, judged, groups, rejects=rejects, why_none=why)
+    return _Came(judged, groups, rejects, why)
 
 
 def _with(settings: VerifiedAnswers, checker: Checker, candidate: Candidate, found: Checked) -> Candidate:
@@ -254,15 +278,16 @@ def _why_none(
 
 
 def _models(settings: VerifiedAnswers) -> Mapping[str, Model]:
-    return writer_models(settings)
+    return {**writer_models(settings), **guard_models(settings)}
 
 
 def _runs_code(settings: VerifiedAnswers) -> Mapping[str, str]:
-    return codes_of({f"verifiers.{number}": one for number, one in enumerate(settings.verifiers)})
+    verifiers = {f"verifiers.{number}": one for number, one in enumerate(settings.verifiers)}
+    return {**codes_of(verifiers), **guard_codes(settings)}
 
 
 def _settle(settings: VerifiedAnswers) -> Settle | None:
-    return settle_by_length(settings.pairing.balance_length)
+    return settle_guarded(settings, settings.pairing)
 
 
 PART = ModelBuilder(
@@ -272,5 +297,6 @@ PART = ModelBuilder(
     summary="models write answers, a rule checks the final answers, right ones stand over wrong ones",
     source="MMPR (arXiv 2411.10442), MAVIS (2407.08739), LMM-R1 (2503.07536), VLM-R1 (2504.07615)",
     settle=_settle,
+    marks=guard_marks,
     runs_code=_runs_code,
 )
