@@ -22,6 +22,8 @@ from pairwright.schemas.validate import check_table
 
 _ANSWER = re.compile(r"=== begin answer (\w+) \w+ ===\n(.*?)\n=== end answer", re.DOTALL)
 
+_REWRITTEN = re.compile(r"=== begin answer \w+ ===\n(.*?)\n=== end answer", re.DOTALL)
+
 Said = str | Answer
 Write = Callable[[Request], Sequence[Said]]
 
@@ -74,6 +76,32 @@ def comparing(order: Sequence[str]) -> Model:
         places = {label: order.index(text) for label, text in answers.items() if text in order}
         verdict = min(places, key=places.__getitem__) if len(places) == 2 else "tie"
         return [json.dumps({"rationale": "seen", "verdict": verdict})]
+
+    return Model(write)
+
+
+def rewriting(texts: Mapping[str, str | Sequence[str]]) -> Model:
+    """Return a model that rewrites answers as the correctors minimal, inject and style_match ask: by text, several in turn.
+
+    In an answer that is not among them it finds nothing to change.
+    """
+    asked: dict[str, int] = {}
+
+    def write(request: Request) -> list[str]:
+        [old] = _REWRITTEN.findall(text_of(request))
+        number = asked[old] = asked.get(old, -1) + 1
+        new = texts.get(old, old)
+        text = new if isinstance(new, str) else new[number % len(new)]
+        keys = json.loads(request.schema or "{}")["properties"]
+        form: dict[str, Any] = {"text": text}
+        if "errors" in keys:
+            form["errors"] = [{"wrong": "that", "right": "this"}] if text != old else []
+        if "changes" in keys:
+            none = {"kind": "none", "was": "", "now": ""}
+            form["changes"] = dict.fromkeys(keys["changes"]["properties"], none)
+            if text != old:
+                form["changes"]["1"] = {"kind": "objects", "was": "this", "now": "that"}
+        return [json.dumps(form)]
 
     return Model(write)
 
@@ -170,3 +198,8 @@ def construct() -> Callable[..., Built]:
         return made
 
     return run
+
+
+@pytest.fixture(scope="session")
+def rewriter() -> Callable[[Mapping[str, str | Sequence[str]]], Model]:
+    return rewriting
