@@ -133,6 +133,7 @@ def test_interrupted_it_says_how_to_go_on(table: Table, tmp_path: Path) -> None:
         ("builders", "keep_pairs"),
         ("perturbations", "radius"),
         ("measures", "entropy_ratio"),
+        ("guards", "near_equal"),
         ("reasons", "image_truncated"),
     ],
 )

@@ -1,6 +1,6 @@
 """``pairwright list``."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import click
 from pydantic import BaseModel
@@ -18,6 +18,7 @@ WHAT = (
     "samplers",
     "annotators",
     "pairings",
+    "guards",
     "perturbations",
     "measures",
     "reasons",
@@ -27,8 +28,8 @@ WHAT = (
 @click.command("list")
 @click.argument("what", required=False, type=click.Choice(WHAT))
 def command(what: str | None) -> None:
-    """List what there is: recipes, builders, samplers, annotators (judges and verifiers), pairing rules, perturbations,
-    measures, reject reasons. Without WHAT, all names.
+    """List what there is: recipes, builders, samplers, annotators (judges and verifiers), pairing rules, guards,
+    perturbations, measures, reject reasons. Without WHAT, all names.
 
     \b
     pairwright list perturbations
@@ -39,6 +40,7 @@ def command(what: str | None) -> None:
         "samplers": _samplers,
         "annotators": _annotators,
         "pairings": _pairings,
+        "guards": _guards,
         "perturbations": _perturbations,
         "measures": _measures,
         "reasons": _reasons,
@@ -52,6 +54,7 @@ def _names() -> Iterator[RenderableType]:
     from pairwright.annotators import ROOM as ANNOTATORS
     from pairwright.annotators.pixels import RANGES
     from pairwright.builders import ROOM as BUILDERS
+    from pairwright.guards import ROOM as GUARDS
     from pairwright.pairings import ROOM as PAIRINGS
     from pairwright.perturbations import ROOM as PERTURBATIONS
     from pairwright.recipe import packaged_names
@@ -63,6 +66,7 @@ def _names() -> Iterator[RenderableType]:
         "samplers": SAMPLERS.names(),
         "annotators": ANNOTATORS.names(),
         "pairings": PAIRINGS.names(),
+        "guards": GUARDS.names(),
         "perturbations": PERTURBATIONS.names(),
         "measures": list(RANGES),
     }
@@ -122,6 +126,22 @@ def _pairings() -> Iterator[RenderableType]:
     yield _settings(PairingSettings)
 
 
+def _guards() -> Iterator[RenderableType]:
+    from pairwright.builders._guarding import GuardChoice, SecondOpinion
+    from pairwright.guards import ROOM, SetGuard
+
+    for name in ROOM.names():
+        part = ROOM.get(name)
+        looks = " (looks at all pairs of a shard)" if isinstance(part, SetGuard) else ""
+        yield from _entry(name + looks, part.summary, part.source)
+        yield _settings(part.settings)
+    yield from _entry("every guard", "What stands in a recipe's list of guards.", None)
+    yield _settings(GuardChoice)
+    yield from _entry("second_opinion", "Beside the keys of a model, for a judge that asks one.", None)
+    own = {name: SecondOpinion.model_fields[name] for name in ("kind", "params", "margin")}
+    yield _fields(own)
+
+
 def _perturbations() -> Iterator[RenderableType]:
     from pairwright.perturbations import ROOM
     from pairwright.schemas.knobs import knobs
@@ -178,9 +198,11 @@ def _indented(rows: list[tuple[str, str, str]]) -> RenderableType:
 
 
 def _settings(settings: type[Settings]) -> RenderableType:
-    return _indented(
-        [(key, _default(field), _plain(field.description)) for key, field in settings.model_fields.items()]
-    )
+    return _fields(settings.model_fields)
+
+
+def _fields(fields: Mapping[str, FieldInfo]) -> RenderableType:
+    return _indented([(key, _default(field), _plain(field.description)) for key, field in fields.items()])
 
 
 def _default(field: FieldInfo) -> str:
