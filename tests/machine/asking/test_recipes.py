@@ -43,6 +43,10 @@ class Try:
     """What the sampler answers, by sample; nonsense words if not given."""
     pairs: int | None = None
     """Pairs that must come out; None where the judge's verdicts are drawn."""
+    rules: tuple[dict[str, Any], ...] = ()
+    """More that the server is to say."""
+    sets: tuple[str, ...] = ()
+    """More settings."""
 
 
 def counted(number: int) -> dict[str, Any]:
@@ -74,6 +78,11 @@ def safe_or_not(number: int) -> dict[str, Any]:
     }
 
 
+def captioned(number: int) -> dict[str, Any]:
+    return {"ground_truth": f"A photograph, number {number}: a cat sits on a table beside a red cup."}
+
+
+YES_OR_NO = "one word: yes or no"
 PAIRWRIGHT = [sys.executable, "-P", "-c", "from pairwright.cli import main; main()"]
 ASKED = ("samplers.0", "judge")
 RECIPES = {
@@ -85,6 +94,13 @@ RECIPES = {
     "verified_rollouts": Try(("samplers.0",), counted, (THOUGHT, GUESSED), pairs=ROWS),
     "vlguard": Try(("samplers.0",), safe_or_not, ("I cannot assist with this.", COMPLIED), pairs=ROWS),
     "interactive_cot": Try((), scored, pairs=3 * ROWS),
+    "rlaif_v": Try(
+        ("samplers.0", "splitter", "labeler"),
+        lambda number: {},
+        rules=({"contains": [YES_OR_NO, " cat"], "reply": "No"}, {"contains": YES_OR_NO, "reply": "Yes"}),
+        sets=("splitter.params.most=3",),
+    ),
+    "video_salmonn2": Try(ASKED, captioned, sets=("judge.params.most=5",)),
 }
 
 
@@ -97,7 +113,7 @@ def test_every_recipe_that_asks_models_is_tried() -> None:
 
 
 def command(name: str, source: Path, out: Path, url: str, *more: str) -> list[str]:
-    told = ["output.shard_rows=2", *more]
+    told = ["output.shard_rows=2", *RECIPES[name].sets, *more]
     for model in RECIPES[name].models:
         told += [f"{model}.model={'judge' if model == 'judge' else 'tiny'}", f"{model}.base_url={url}"]
         told += [f"{model}.calls.concurrency=2", f"{model}.calls.retries=40"]
@@ -126,7 +142,8 @@ def test_recipe(name: str, prompts: Prompts, double: Any, tmp_path: Path) -> Non
     told = RECIPES[name]
     columns = {key: (lambda number, key=key: told.row(number)[key]) for key in told.row(0)}
     source = prompts(ROWS, **columns)
-    rules = [{"regex": r"sheet says (\d+)", "replies": list(told.replies)}] if told.replies else []
+    scripted = [{"regex": r"sheet says (\d+)", "replies": list(told.replies)}] if told.replies else []
+    rules = [*told.rules, *scripted]
     double.rules(rules)
     build = command(name, source, tmp_path / "quiet", double.url)
     quiet = subprocess.run(build, capture_output=True, text=True, check=False)
