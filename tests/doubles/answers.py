@@ -100,7 +100,10 @@ def _choice(
     finish = "length" if len(tokens) > limit else "stop"
     tokens = tokens[:limit]
     whole = "".join(tokens)
-    whole = whole if text is not None else whole.lstrip()
+    begins_anew = not body.get(
+        "continue_final_message"
+    )  # what goes on begins with a space, as from a real server
+    whole = whole.lstrip() if text is None and begins_anew else whole
     stops = body.get("stop") or []
     for stop in [stops] if isinstance(stops, str) else stops:
         if stop in whole:

@@ -47,6 +47,8 @@ class Try:
     """More that the server is to say."""
     sets: tuple[str, ...] = ()
     """More settings."""
+    prompts: int = 1
+    """Prompts of one row in the config ``candidates``: more than 1 where others are made of it."""
 
 
 def counted(number: int) -> dict[str, Any]:
@@ -62,6 +64,10 @@ def described(number: int) -> dict[str, Any]:
         "answer": f"Report {number}: a clear picture.",
         "evidence": f"A photograph, number {number}, of something.",
     }
+
+
+def told_at_length(number: int) -> dict[str, Any]:
+    return {"answer": f"Picture {number} shows a cup of tea. It stands on a table. Beside it lies a spoon."}
 
 
 def scored(number: int) -> dict[str, Any]:
@@ -92,7 +98,14 @@ RECIPES = {
     "mavis": Try(("samplers.0",), counted, (RIGHT, WRONG, WRONG + " or so"), pairs=ROWS),
     "mmpr_correctness": Try(("samplers.0",), counted, (RIGHT, WRONG, "I cannot tell."), pairs=2 * ROWS),
     "verified_rollouts": Try(("samplers.0",), counted, (THOUGHT, GUESSED), pairs=ROWS),
+    "lrv": Try(("questioner", "samplers.0"), described, pairs=12 * ROWS, prompts=13),
     "vlguard": Try(("samplers.0",), safe_or_not, ("I cannot assist with this.", COMPLIED), pairs=ROWS),
+    "sima": Try(("samplers.0", "critic"), described),
+    "squba": Try(("samplers.0",), described, pairs=ROWS),
+    "ha_dpo": Try(("samplers.0", "correctors.0", "style"), described),
+    "opa_dpo": Try(("samplers.0", "correctors.0"), told_at_length),
+    "povid": Try(("correctors.0",), told_at_length),
+    "bpo": Try(("samplers.0", "correctors.0", "correctors.1"), told_at_length),
     "interactive_cot": Try((), scored, pairs=3 * ROWS),
     "rlaif_v": Try(
         ("samplers.0", "splitter", "labeler"),
@@ -101,6 +114,9 @@ RECIPES = {
         sets=("splitter.params.most=3",),
     ),
     "video_salmonn2": Try(ASKED, captioned, sets=("judge.params.most=5",)),
+    "stic": Try(tuple(f"samplers.{n}" for n in range(4)), lambda number: {}, pairs=ROWS),
+    "mmpr_dropout": Try(("samplers.0", "continuer"), lambda number: {}, pairs=ROWS),
+    "bdhs": Try(("continuer",), told_at_length, pairs=ROWS),
 }
 
 
@@ -172,7 +188,7 @@ def test_recipe(name: str, prompts: Prompts, double: Any, tmp_path: Path) -> Non
     assert counts.pairs.get("text", 0) == told.pairs if told.pairs is not None else counts.pairs["text"] > 0
     assert pairwright.validate(tmp_path / "faulty") == []
     kept = pq.read_table(tmp_path / "faulty" / "candidates").to_pylist()
-    assert len(kept) == ROWS
+    assert len(kept) == ROWS * told.prompts
     pairwright.write_report(tmp_path / "faulty")
     card = (tmp_path / "faulty" / "README.md").read_text()
     assert f"`{name}`" in card
