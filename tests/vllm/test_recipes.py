@@ -1,6 +1,7 @@
 """Every recipe that asks models, against a real vLLM: its server, and an engine in the building process."""
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -29,6 +30,21 @@ CHOICES = {
 
 OVER_GOLD = {"mavis": WRONG, "vlguard": CHOICES["vlguard"][0]}
 """The choice that the row's own answer stands over, where it is the chosen one."""
+
+SEEN, IMAGINED = "Seven dots stand in two rows.", "A dog sleeps on a sofa."
+BLIND = " cups on a long table."
+BY_ROLE = {
+    "stic": (
+        {"samplers.0": SEEN, "samplers.1": IMAGINED, "samplers.2": IMAGINED, "samplers.3": IMAGINED},
+        IMAGINED,
+    ),
+    "mmpr_dropout": ({"samplers.0": SEEN, "continuer": BLIND}, r"Seven dots stand cups on a long table\."),
+    "bdhs": (
+        {"continuer": BLIND},
+        r"There( are)? cups on a long table\. Final( answer:)? cups on a long table\.",
+    ),
+}
+"""What each role says, and the rejected answer that comes of it: what follows a given beginning is joined as it came."""
 
 JUDGED = {"silkie": "listwise", "llava_hound": "pointwise", "ct_report": "pointwise"}
 
@@ -66,7 +82,7 @@ def overrides(name: str, server: str) -> list[str]:
 
 def test_every_recipe_with_a_model_is_tried() -> None:
     asking = {name for name in packaged_names() if isinstance(load_recipe(name).builder, ModelBuilder)}
-    assert asking == {*JUDGED, *CHOICES, "interactive_cot"}
+    assert asking == {*JUDGED, *CHOICES, *BY_ROLE, "interactive_cot"}
 
 
 @pytest.mark.parametrize("name", [*JUDGED, *CHOICES])
@@ -90,6 +106,26 @@ def test_a_recipe_against_the_server(name: str, server: str, prompts: Path, tmp_
         assert {pair["rejected_text"] for pair in pairs} <= set(wrong)
     again = pairwright.build(recipe, source=prompts, out=tmp_path / "run")
     assert again.already_done
+
+
+@pytest.mark.parametrize("name", BY_ROLE)
+def test_a_recipe_whose_roles_say_different_things(
+    name: str, server: str, prompts: Path, tmp_path: Path
+) -> None:
+    roles, rejected = BY_ROLE[name]
+    told = []
+    for place, text in roles.items():
+        choice = json.dumps({"structured_outputs": {"choice": [text]}})
+        told += [f"{place}.model=tiny-vlm", f"{place}.base_url={server}", f"{place}.max_tokens=64"]
+        told += [f"{place}.options.extra_body={choice}"]
+    recipe = load_recipe(name, told)
+    outcome = pairwright.build(recipe, source=prompts, out=tmp_path / "run")
+    assert outcome.counts.pairs == {"text": ROWS}
+    assert pairwright.validate(tmp_path / "run") == []
+    chosen = SEEN if "samplers.0" in roles else "There are seven. Final answer: 7"
+    for pair in pq.read_table(tmp_path / "run" / "data").to_pylist():
+        assert pair["chosen_text"] == chosen
+        assert re.fullmatch(rejected, pair["rejected_text"])
 
 
 def test_a_run_in_one_process_with_its_engine(tiny: str, prompts: Path, tmp_path: Path) -> None:
