@@ -16,11 +16,13 @@ from pydantic.fields import FieldInfo
 
 from pairwright.annotators import ROOM as ANNOTATORS
 from pairwright.annotators import Case, Judge, Measurer, Verdict, Verifier
+from pairwright.annotators._claims import Splitting
 from pairwright.annotators._extract import PLACES, Extraction, Place
 from pairwright.annotators._judging import Judging
 from pairwright.annotators._prompts import Head, View, packaged, read_prompt
 from pairwright.annotators._ratings import Aspect, rubric_of, rules_of
 from pairwright.annotators._sides import form_of
+from pairwright.annotators._yes_no import Labelling
 from pairwright.builders import ROOM as BUILDERS
 from pairwright.builders._checking import checked_all, prepare_checker
 from pairwright.builders._jury import JudgeSettings, prepare_jury
@@ -176,6 +178,11 @@ def test_blocks_of_annotators_are_told() -> None:
     assert sorted(places) == sorted(get_args(Place))
     for key in set(JudgeSettings.model_fields) - set(Model.model_fields):
         assert f"`{key}`" in section(JUDGING, "Which one")
+
+
+def test_splitter_and_labeler_of_claims_are_told() -> None:
+    assert_told(section(JUDGING, "Claims"), dict(Splitting.model_fields))
+    assert_told(section(JUDGING, "Yes or no"), dict(Labelling.model_fields))
 
 
 def test_what_a_prompt_may_name_is_told() -> None:
