@@ -16,7 +16,7 @@ from pairwright.pairings import ROOM, Basis, Chosen, Pairing
 from pairwright.pairings._contrasts import widest_first
 from pairwright.pairings._explaining import why_none
 from pairwright.pairings._lengths import length, ratio
-from pairwright.pairings._similarity import contains, repeats
+from pairwright.pairings._similarity import contains, normalised, repeats
 from pairwright.schemas.candidate import Candidate, Comparison
 from pairwright.schemas.errors import ParameterError, UnknownPartError
 from pairwright.schemas.reasons import Reason
@@ -124,7 +124,7 @@ def prepare_within(settings: PairingSettings, latest: int = 1) -> FormWithin:
     """Return what :func:`prepare` does, where not every two answers may make a pair: only members of the same family.
 
     An answer and its correction are a family; corrections of two answers are none. A candidate may belong to several, and
-    answers of different families do not repeat each other. The cap holds over all of them.
+    answers of different families do not repeat each other, pairs of two equal texts do. The cap holds over all of them.
 
     Raises:
         ParameterError: as :func:`prepare`.
@@ -163,7 +163,8 @@ def prepare_within(settings: PairingSettings, latest: int = 1) -> FormWithin:
             told, earlier = _told(settings.rule, params), len(everyone - taken)
             reason, message = why_none(part.basis, answers, (), rule=told, repeats=len(same), earlier=earlier)
             return Formed((), (*dropped, Dropped(reason, message, ())))
-        return _filtered(widest_first(found), dropped, candidates, settings=settings, rng=rng)
+        pairs, twice = _once(widest_first(found), candidates)
+        return _filtered(pairs, [*dropped, *twice], candidates, settings=settings, rng=rng)
 
     return form_within
 
@@ -293,6 +294,22 @@ def _filtered(
         before, left = left, _capped(left, settings.per_prompt, keep=settings.keep, rng=rng)
         told += _lost("over_cap", before, left, f"are over the cap of {settings.per_prompt}")
     return Formed(left, tuple(told))
+
+
+def _once(
+    pairs: Sequence[Chosen], candidates: Sequence[Candidate]
+) -> tuple[tuple[Chosen, ...], list[Dropped]]:
+    """Return the pairs without those of which both texts are an earlier pair's, and what is told of these."""
+    first: dict[tuple[str, str], Chosen] = {}
+    dropped = []
+    for pair in pairs:
+        numbers = (pair.chosen, pair.rejected)
+        better, worse = (normalised(candidates[number].text) for number in numbers)
+        same = first.setdefault((better, worse), pair)
+        if same is not pair:
+            told = "answers {} over {} repeat answers {} over {}".format(*numbers, same.chosen, same.rejected)
+            dropped.append(Dropped("repeated_answer", told, numbers))
+    return tuple(first.values()), dropped
 
 
 def _lost(reason: Reason, before: Sequence[Chosen], left: Sequence[Chosen], why: str) -> list[Dropped]:

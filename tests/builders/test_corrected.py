@@ -316,6 +316,17 @@ def test_both_sides_are_brought_to_one_style(build: Build, row: Rows, model: Any
     assert kept == [DOG, RIGHT, DOG_MENDED, *STYLED[DOG], *STYLED[DOG_MENDED]]
 
 
+def test_variants_that_are_the_same_are_one_pair(build: Build, row: Rows, model: Any, rewriter: Any) -> None:
+    greedy = rewriter({text: said[0] for text, said in STYLED.items()})
+    asks = {"samplers.0": model([DOG, DOG]), "correctors.0": rewriter(MENDED), "style": greedy}
+    built = _styled(build, row(), asks)
+    assert _said(built) == [(STYLED[DOG_MENDED][0], STYLED[DOG][0])]
+    assert [one.message for one in built.rejects] == [
+        "answer 1 repeats answer 0",
+        "answers 6 over 4 repeat answers 5 over 3",
+    ]
+
+
 def test_a_text_that_has_the_style_stays(build: Build, row: Rows, model: Any, rewriter: Any) -> None:
     asks = {"samplers.0": model([DOG, DOG]), "correctors.0": rewriter(MENDED), "style": rewriter({})}
     built = _styled(build, row(), asks, style_variants=1)

@@ -344,6 +344,12 @@ def test_answers_of_different_families_do_not_repeat_each_other() -> None:
     assert result.dropped == ()
 
 
+def test_a_pair_of_the_same_two_texts_is_told_and_left_out() -> None:
+    result, pairs = _within(["one", "same", "One", "Same"], "-+-+", [(0, 1), (2, 3)])
+    assert pairs == [(1, 0)]
+    assert [one.message for one in result.dropped] == ["answers 3 over 2 repeat answers 1 over 0"]
+
+
 def test_a_repeat_within_a_family_is_told_with_its_number() -> None:
     result, pairs = _within(["one", "two", "same", "Same"], "--++", [(1, 2, 3)])
     assert pairs == [(2, 1)]
