@@ -82,7 +82,7 @@ def overrides(name: str, server: str) -> list[str]:
 
 def test_every_recipe_with_a_model_is_tried() -> None:
     asking = {name for name in packaged_names() if isinstance(load_recipe(name).builder, ModelBuilder)}
-    assert asking == {*JUDGED, *CHOICES, *BY_ROLE, "interactive_cot"}
+    assert asking == {*JUDGED, *CHOICES, *BY_ROLE, "interactive_cot", "lrv"}
 
 
 @pytest.mark.parametrize("name", [*JUDGED, *CHOICES])
@@ -126,6 +126,28 @@ def test_a_recipe_whose_roles_say_different_things(
     for pair in pq.read_table(tmp_path / "run" / "data").to_pylist():
         assert pair["chosen_text"] == chosen
         assert re.fullmatch(rejected, pair["rejected_text"])
+
+
+@pytest.mark.parametrize(
+    ("answer", "pairs"), [("It is as you say.", True), ("There is no such thing.", False)]
+)
+def test_lrv_asks_what_its_questioner_writes_under_a_schema(
+    server: str, prompts: Path, tmp_path: Path, answer: str, pairs: bool
+) -> None:
+    choice = json.dumps({"structured_outputs": {"choice": [answer]}})
+    told = [f"{place}.{key}" for place in ("questioner", "samplers.0") for key in
+            ("model=tiny-vlm", f"base_url={server}")]  # fmt: skip
+    told += ["questioner.params.characters=40", "questioner.params.max_tokens=2000", "questions.invented=2"]
+    told += ["questions.wrong_attribute=2", f"samplers.0.options.extra_body={choice}"]
+    run = pairwright.build(load_recipe("lrv", told), source=prompts, out=tmp_path / "run")
+    assert run.counts.rows == ROWS == run.counts.paired + run.counts.rejected
+    assert all(spent.failed == spent.refused == 0 for spent in run.ledger)
+    assert pairwright.validate(run.folder) == []
+    asked = [one for one in pq.read_table(run.folder / "candidates").to_pylist() if one["candidates"]]
+    assert len(asked) > 2 * ROWS
+    made = [row for path in (run.folder / "data").glob("*") for row in pq.read_table(path).to_pylist()]
+    assert {row["rejected_text"] for row in made} == ({answer} if pairs else set())
+    assert {row["question"] for row in made} <= {one["question"] for one in asked}
 
 
 def test_a_run_in_one_process_with_its_engine(tiny: str, prompts: Path, tmp_path: Path) -> None:
