@@ -99,7 +99,7 @@ EXPLANATIONS: dict[Reason, str] = {
     "length_ratio": "one side is longer than the recipe's length ratio allows",
     "length_balance": "left out so that chosen and rejected answers are equally long on average",
     "over_cap": "more pairs of one prompt than the recipe's cap",
-    "no_claims": "no statement that could be checked was found in the answer",
+    "no_claims": "no statement that could be checked was found in the answer, or in the reference text",
     "no_correction": "the corrector finds nothing to change, so there is no second side",
     "bad_rewrite": "the rewritten text cannot be used: another form than asked for, empty, far too short or too long",
     "rejected_as_good": "a judge or verifier finds the rejected answer as good as the chosen one, or better",
