@@ -193,8 +193,10 @@ def _joined(text: str, places: Sequence[tuple[int, int]], reports: Sequence[Repo
 
 
 def _check_text(settings: Sentences, text: str, original: str) -> None:
-    """Refuse what OPA-DPO's filters refuse: texts that go round in circles, and empty ones."""
+    """Refuse what OPA-DPO's filters refuse: texts that go round in circles, and empty ones; and the answer as it was."""
     usable(text, original)
+    if same_words(text, original):
+        raise bad("sentences are called wrong, and all of them together say the same")
     last = [text[start:end] for start, end in sentences(text)][-2:]
     if len(last) == 2 and same_words(*last):
         raise bad("the last sentence stands there twice")

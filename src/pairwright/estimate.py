@@ -139,7 +139,7 @@ def _instance_for(request: Request, schema: Mapping[str, Any], key: str) -> Any:
     """
     parts = [part for message in request.messages for part in message.parts if isinstance(part, str)]
     shown = max((found[2] for part in parts for found in _SHOWN.finditer(part)), key=len, default="")
-    count, words = max(1, _texts(schema)), ["-", *reversed(shown.split())]
+    count, words = max(1, _texts(schema)), [key, *reversed(shown.split())]
     chunks = (" ".join(words[len(words) * n // count : len(words) * (n + 1) // count]) for n in range(count))
     return _instance(schema, chunks, key)
 

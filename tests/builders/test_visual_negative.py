@@ -16,6 +16,7 @@ from pairwright.schemas.errors import ParameterError, RowError
 from pairwright.schemas.image import Image, Pixels
 from pairwright.schemas.prompt import Prompt
 from pairwright.schemas.source_row import SourceRow
+from pairwright.schemas.span import Span
 from pairwright.schemas.validate import check_table
 
 RUN = Run("test", 0, "0")
@@ -93,6 +94,14 @@ def test_own_pair_comes_first_and_can_be_left_out() -> None:
     assert kinds == ["text", "image"]
     alone = _construct(perturbations=[BLUR], keep_pairs=False)(row, Others())
     assert [pair.kind for pair in alone.pairs] == ["image"]
+
+
+def test_own_pair_keeps_its_spans() -> None:
+    spans = (Span(2, 7, 5.0, "changed"),)
+    row = replace(_row(ASTRONAUT, rejected="A painting."), chosen_spans=spans, rejected_spans=spans)
+    own, negative = _construct(perturbations=[BLUR])(row, Others()).pairs
+    assert (own.chosen_spans, own.rejected_spans) == (spans, spans)
+    assert (negative.chosen_spans, negative.rejected_spans) == ((), ())
 
 
 def test_every_operation_for_every_row() -> None:

@@ -105,6 +105,7 @@ def test_every_sentence_correct_is_no_correction(rewrite, told: Task) -> None:
         (said(RED, FINE, DOGS, {**NAPS, "more": ""}), "sentence 4 has 'more'"),
         (said(RED, FINE, DOGS, "fine"), "sentence 4 is no object"),
         (said(DOGS, DOGS, DOGS, DOGS), "is empty"),
+        (said(DOGS, DOGS, DOGS, DOGS, added=TEXT), "all of them together say the same"),
         (said(RED, FINE, FINE, NAPS, added="It naps there!"), "last sentence stands there twice"),
         (said({**RED, "text": "red " * 31}, FINE, FINE, FINE), "'red' stands there 31 times"),
         (said({**RED, "text": "The <image> is black."}, FINE, FINE, FINE), "<image>"),

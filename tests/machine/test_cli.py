@@ -134,6 +134,7 @@ def test_interrupted_it_says_how_to_go_on(table: Table, tmp_path: Path) -> None:
         ("perturbations", "radius"),
         ("measures", "entropy_ratio"),
         ("guards", "near_equal"),
+        ("correctors", "image_error_weight"),
         ("reasons", "image_truncated"),
     ],
 )

@@ -25,8 +25,12 @@ from pairwright.annotators._sides import form_of
 from pairwright.annotators._yes_no import Labelling
 from pairwright.builders import ROOM as BUILDERS
 from pairwright.builders._checking import checked_all, prepare_checker
+from pairwright.builders._correcting import CorrectorSettings, prepare_corrector
 from pairwright.builders._jury import JudgeSettings, prepare_jury
 from pairwright.cli import VERBS
+from pairwright.correctors import ROOM as CORRECTORS
+from pairwright.correctors._asking import SHELF, CorrectorHead, RewriteView, Rewriting
+from pairwright.correctors._spans import changed
 from pairwright.pairings import ROOM as PAIRINGS
 from pairwright.pairings._forming import PairingSettings
 from pairwright.recipe import OutputSettings, packaged_names
@@ -198,6 +202,45 @@ def test_what_a_prompt_may_name_is_told() -> None:
     comparing = {"criteria", *form_of("schema", False, 0)}
     assert names == {"look", *rating, *comparing, *View.__dataclass_fields__}
     assert all(f"`{name}" in head for name in packaged())
+
+
+@pytest.mark.parametrize("name", CORRECTORS.names())
+def test_every_corrector_is_told_with_its_settings(name: str) -> None:
+    page, part = PAGES["correctors"], CORRECTORS.get(name)
+    shared = {key: repr(field) for key, field in Rewriting.model_fields.items()}
+    own = {key: field for key, field in part.settings.model_fields.items() if shared.get(key) != repr(field)}
+    assert_told(section(page, f"`{name}`"), own)
+    (row,) = (line for line in section(page, "Which one").splitlines() if f"| `{name}` |" in line)
+    assert row.endswith({"same": "| no better and no worse |"}.get(part.makes, f"| {part.makes} |"))
+
+
+def test_what_holds_for_all_correctors_is_told() -> None:
+    page = PAGES["correctors"]
+    assert_told(section(page, "Settings of every corrector"), dict(Rewriting.model_fields))
+    head, variables = section(page, "Prompt files").split("| variable |")
+    assert_told(head, dict(CorrectorHead.model_fields))
+    names = set(re.findall(r"`(\w+)`", " ".join(re.findall(r"^\| (`.*?`) \|", variables, re.MULTILINE))))
+    assert names > set(RewriteView.__dataclass_fields__)
+    assert all(f"`{name}`" in head for name in packaged(SHELF))
+    (block,) = re.findall(r"^```yaml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    prepare_corrector(CorrectorSettings.model_validate(yaml.safe_load(block)), "correctors.0", ["better"])
+
+
+def test_the_weights_of_the_page_are_those_of_the_spans() -> None:
+    (code,) = re.findall(r"^```python\n(.*?)^```", PAGES["correctors"], re.MULTILINE | re.DOTALL)
+    made: dict[str, Any] = {}
+    exec(code, made)
+    text = "A black cat sits."
+    spans = [
+        {"start": one.start, "end": one.end, "weight": one.weight}
+        for one in changed("A red cat sits.", text)[1]
+    ]
+    offsets = [(0, 1), (1, 4), (4, 7), (7, 11), (11, 16), (16, 17)]
+    weights = made["token_weights"](offsets, spans)
+    assert weights == [1.0, 5.0, 5.0, 1.0, 1.0, 1.0]
+    assert made["token_weights"](offsets, None) == [1.0] * 6
+    assert made["weighted_logp"]([-1.0] * 6, weights) == -1.0
+    assert made["weighted_logp"]([0.0, -1.0, -1.0, 0.0, 0.0, 0.0], weights) == -10 / 14
 
 
 def loaded(name: str) -> ModuleType:

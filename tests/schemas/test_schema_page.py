@@ -16,11 +16,13 @@ from pairwright.annotators.pixels import Measures
 from pairwright.schemas.arrow import REQUIRED, SCHEMA, SCHEMA_VERSION, to_row, to_table
 from pairwright.schemas.candidate import Candidate, Comparison
 from pairwright.schemas.candidate_table import CANDIDATES_SCHEMA, to_candidate_table
+from pairwright.schemas.claim import Claim
 from pairwright.schemas.codec import read_image
 from pairwright.schemas.judgement import Judgement
 from pairwright.schemas.pair import Pair, group_id, pair_id
 from pairwright.schemas.prompt import Prompt
 from pairwright.schemas.source_row import SourceRow
+from pairwright.schemas.span import Span
 from pairwright.schemas.validate import FORBIDDEN_COLUMNS, OPTIONAL_COLUMNS, check_table
 from pairwright.schemas.validate_candidates import CANDIDATES_REQUIRED, findings
 from pairwright.schemas.validate_file import KINDS_OF_FOLDER, MAX_GROUP_ROWS
@@ -66,7 +68,7 @@ def example() -> Pair:
 
 
 def candidates_example() -> SourceRow:
-    """Return the prompt of the page with its answers: one that a sampler wrote, one that came with the source."""
+    """Return the prompt of the page with its answers: a corrected one, and the one of the source that it comes from."""
     red = read_image(base64.b64decode(RED), source_uri="pictures/red.png", license="cc0-1.0")
     ratings = [
         Judgement("candidate", "judge-vlm", "helpfulness", 4.0, 1.0, 5.0, "It names the colour."),
@@ -82,13 +84,22 @@ def candidates_example() -> SourceRow:
         params='{"temperature": 1.0}',
         score=4.5,
         judgements=tuple(ratings),
+        round=1,
+        spans=(Span(6, 9, 5.0, "changed"),),
+    )
+    known = Candidate(
+        "It is blue.",
+        score=1.0,
+        judgements=tuple(wrong),
+        claims=(Claim("It is blue.", "wrong", "Is it blue?", 0.02),),
+        spans=(Span(6, 10, 5.0, "changed"),),
     )
     return SourceRow(
         record_id="colors.csv:12",
         source="colors",
         source_id="c-12",
         prompt=Prompt("<image>\nWhat color is it?", (red,)),
-        candidates=(written, Candidate("It is blue.", score=1.0, judgements=tuple(wrong))),
+        candidates=(written, known),
         comparisons=(Comparison(0, 1, "first", "judge-vlm", 2.0, "Only the first one is right."),),
         ground_truth="red",
         license="cc0-1.0",

@@ -108,6 +108,10 @@ def file_of(image: Image) -> Row:
     return {"bytes": image.data, "path": image.path}
 
 
+def spans(*places: tuple[int | None, int | None, float | None]) -> list[Row]:
+    return [dict(zip(("start", "end", "weight"), place, strict=True), label=None) for place in places]
+
+
 def cut(image: Image) -> bytes:
     return image.data[: len(image.data) * 2 // 3]
 
@@ -125,6 +129,18 @@ REPEATED = [
 
 # name, good pair it starts from, mutation, column at fault, words of the message
 MISTAKES: list[tuple[str, str, Callable[[Row], None], str, str]] = [
+    # what a trainer that weighs segments would take for something else
+    ("span beyond the text", "text", put("chosen_spans", value=spans((2, 7, 5.0))), "chosen_spans", "chosen_spans[0] is 2 to 7 in a text of 6 characters"),
+    ("span of the other text", "text", put("rejected_spans", value=spans((0, 60, 5.0))), "rejected_spans", "both inside"),
+    ("empty span", "text", put("chosen_spans", value=spans((2, 2, 5.0))), "chosen_spans", "start before the end"),
+    ("negative span", "text", put("chosen_spans", value=spans((-2, 2, 5.0))), "chosen_spans", "both inside"),
+    ("span over another", "text", put("chosen_spans", value=spans((0, 4, 5.0), (3, 5, 2.0))), "chosen_spans", "chosen_spans[1] begins before the end"),
+    ("spans out of order", "text", put("chosen_spans", value=spans((3, 5, 2.0), (0, 2, 5.0))), "chosen_spans", "in order"),
+    ("span without weight", "text", put("chosen_spans", value=spans((0, 2, None))), "chosen_spans", "lacks start, end or weight"),
+    ("span that is null", "text", put("chosen_spans", value=[None]), "chosen_spans", "lacks start, end or weight"),
+    ("weight of nothing", "text", put("chosen_spans", value=spans((0, 2, 0.0))), "chosen_spans", "weight is 0.0"),
+    ("weight without bound", "text", put("chosen_spans", value=spans((0, 2, float("inf")))), "chosen_spans", "weight is inf"),
+    ("weight that is no number", "text", put("chosen_spans", value=spans((0, 2, float("nan")))), "chosen_spans", "weight is nan"),
     # what TRL trains on without a word
     ("rejected is []", "text", put("rejected", value=[]), "rejected", "has no message"),
     ("rejected text empty", "text", together(put("rejected", 0, "content", 0, "text", value=""), put("rejected_text", value="")), "rejected_text", "is empty"),
@@ -211,6 +227,12 @@ def test_mistake_is_named(start, mutate, column, words):
     assert {problem.row for problem in problems} == {1}
     assert {problem.id for problem in problems} == {bad["id"]}
     assert any(problem.column == column and words in problem.message for problem in problems), problems
+
+
+def test_good_spans_are_good():
+    row = to_row(GOOD["text"])
+    row["chosen_spans"], row["rejected_spans"] = spans((0, 2, 0.5), (2, 6, 5.0)), []
+    assert check_table(table(row)) == []
 
 
 @pytest.mark.parametrize("column", FORBIDDEN_COLUMNS)

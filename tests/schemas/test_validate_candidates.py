@@ -11,10 +11,12 @@ import pytest
 
 from pairwright.schemas.candidate import Candidate, Comparison
 from pairwright.schemas.candidate_table import CANDIDATES_SCHEMA, to_candidate_table
+from pairwright.schemas.claim import Claim
 from pairwright.schemas.codec import encode, read_image
 from pairwright.schemas.judgement import Judgement
 from pairwright.schemas.prompt import Prompt
 from pairwright.schemas.source_row import SourceRow
+from pairwright.schemas.span import Span
 from pairwright.schemas.validate_file import validate_file, validate_folder
 from pairwright.writer import CANDIDATES, PartWriter, publish
 
@@ -28,7 +30,16 @@ def source_row(number: int = 0) -> SourceRow:
         source_id=str(number),
         prompt=Prompt("<image>\nWhat is it?", (read_image(encode(pixels, "jpeg")),)),
         candidates=(
-            Candidate("A cat.", "writer", finish="stop", score=4.0, judgements=(said,)),
+            Candidate(
+                "A cat.",
+                "writer",
+                finish="stop",
+                score=4.0,
+                judgements=(said,),
+                round=2,
+                claims=(Claim("It is a cat.", "right", "Is it a cat?", 0.9, 0),),
+                spans=(Span(2, 5, 5.0, "changed"),),
+            ),
             Candidate(""),
         ),
         comparisons=(Comparison(0, 1, "first", "judge"),),
@@ -86,6 +97,27 @@ MISTAKES: dict[str, tuple[Callable[[dict[str, Any]], object], str, str]] = {
         lambda row: first(row)["judgements"][0].update(scorer=None),
         "candidates",
         "lacks target, scorer or aspect",
+    ),
+    "round": (lambda row: first(row).update(round=0), "candidates", "candidates[0].round is 0"),
+    "claim without text": (
+        lambda row: first(row)["claims"][0].update(text=" "),
+        "candidates",
+        "candidates[0].claims[0] has no text",
+    ),
+    "finding": (
+        lambda row: first(row)["claims"][0].update(finding="perhaps"),
+        "candidates",
+        "claims[0].finding is 'perhaps'; expected one of right, wrong",
+    ),
+    "probability": (
+        lambda row: first(row)["claims"][0].update(probability=1.5),
+        "candidates",
+        "claims[0].probability is 1.5",
+    ),
+    "span beyond the text": (
+        lambda row: first(row)["spans"][0].update(end=8),
+        "candidates",
+        "candidates[0].spans[0] is 2 to 8 in a text of 6 characters",
     ),
     "no such candidate": (
         lambda row: row["comparisons"][0].update(second=2),

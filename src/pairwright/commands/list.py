@@ -17,6 +17,7 @@ WHAT = (
     "builders",
     "samplers",
     "annotators",
+    "correctors",
     "pairings",
     "guards",
     "perturbations",
@@ -28,8 +29,8 @@ WHAT = (
 @click.command("list")
 @click.argument("what", required=False, type=click.Choice(WHAT))
 def command(what: str | None) -> None:
-    """List what there is: recipes, builders, samplers, annotators (judges and verifiers), pairing rules, guards,
-    perturbations, measures, reject reasons. Without WHAT, all names.
+    """List what there is: recipes, builders, samplers, annotators (judges and verifiers), correctors, pairing
+    rules, guards, perturbations, measures, reject reasons. Without WHAT, all names.
 
     \b
     pairwright list perturbations
@@ -39,6 +40,7 @@ def command(what: str | None) -> None:
         "builders": _builders,
         "samplers": _samplers,
         "annotators": _annotators,
+        "correctors": _correctors,
         "pairings": _pairings,
         "guards": _guards,
         "perturbations": _perturbations,
@@ -54,6 +56,7 @@ def _names() -> Iterator[RenderableType]:
     from pairwright.annotators import ROOM as ANNOTATORS
     from pairwright.annotators.pixels import RANGES
     from pairwright.builders import ROOM as BUILDERS
+    from pairwright.correctors import ROOM as CORRECTORS
     from pairwright.guards import ROOM as GUARDS
     from pairwright.pairings import ROOM as PAIRINGS
     from pairwright.perturbations import ROOM as PERTURBATIONS
@@ -65,6 +68,7 @@ def _names() -> Iterator[RenderableType]:
         "builders": BUILDERS.names(),
         "samplers": SAMPLERS.names(),
         "annotators": ANNOTATORS.names(),
+        "correctors": CORRECTORS.names(),
         "pairings": PAIRINGS.names(),
         "guards": GUARDS.names(),
         "perturbations": PERTURBATIONS.names(),
@@ -112,6 +116,15 @@ def _annotators() -> Iterator[RenderableType]:
         yield from _entry(f"{name} ({type(part).__name__.lower()})", part.summary, part.source)
         if not isinstance(part, Measurer):
             yield _settings(part.settings)
+
+
+def _correctors() -> Iterator[RenderableType]:
+    from pairwright.correctors import ROOM
+
+    for name in ROOM.names():
+        part = ROOM.get(name)
+        yield from _entry(f"{name} ({part.makes})", part.summary, part.source)
+        yield _settings(part.settings)
 
 
 def _pairings() -> Iterator[RenderableType]:

@@ -15,6 +15,7 @@ from pairwright.schemas.judgement import Judgement
 from pairwright.schemas.pair import Pair, group_id, pair_id
 from pairwright.schemas.prompt import Prompt
 from pairwright.schemas.source_row import SourceRow
+from pairwright.schemas.span import Span
 from pairwright.sources import Source
 from pairwright.sources.folder import FolderSource
 from pairwright.sources.open import open_source
@@ -196,6 +197,8 @@ def a_pair(number: int, pictures: tuple[bytes, ...], *, visual: bool) -> Pair:
         tags=("animals", "two"),
         provenance='{"seed": 0}',
         extra='{"origin": "here"}',
+        chosen_spans=(Span(0, 1, 2.5, "changed"), Span(2, 5, 3.0)),
+        rejected_spans=() if visual else (Span(2, 6, 5.0, "changed"),),
     )
 
 
@@ -225,6 +228,8 @@ def test_pairs_that_were_written_come_back(
             "source",
             "source_id",
             "scores",
+            "chosen_spans",
+            "rejected_spans",
             "score_chosen",
             "score_rejected",
             "ground_truth",
@@ -249,6 +254,7 @@ def test_a_stored_picture_that_was_exchanged_is_noticed(tmp_path: Path, pictures
         source.parse(raw)
 
 
+SPAN = {"start": 0, "end": 3, "weight": 5.0, "label": None}
 SCORE = {"target": "pair", "scorer": "s", "aspect": "a", "value": 0.5, "min": 0.0, "max": 1.0}
 
 
@@ -261,6 +267,9 @@ SCORE = {"target": "pair", "scorer": "s", "aspect": "a", "value": 0.5, "min": 0.
         ({"provenance": "{"}, "bad_value", "provenance"),
         ({"scores": [SCORE | {"value": 1.5}]}, "bad_value", "scores.value"),
         ({"scores": [SCORE | {"value": -0.5}]}, "bad_value", "scores.value"),
+        ({"chosen_spans": [SPAN | {"end": 99}]}, "bad_value", "chosen_spans"),
+        ({"chosen_spans": [SPAN, SPAN]}, "bad_value", "chosen_spans"),
+        ({"rejected_spans": [SPAN | {"weight": 0.0}]}, "bad_value", "rejected_spans[0]"),
     ],
 )
 def test_rows_of_the_shared_schema_that_the_validator_would_refuse(
@@ -276,6 +285,24 @@ def test_blank_texts_of_the_shared_schema_are_none(tmp_path: Path, pictures: tup
     row = read_back(blank, tmp_path, pictures)
     assert (row.prompt.system, row.source, row.extra, row.provenance) == (None, "t", None, None)
     assert row.chosen == "Yes."
+
+
+def test_spans_move_with_the_text_that_loses_its_line_breaks(
+    tmp_path: Path, pictures: tuple[bytes, ...]
+) -> None:
+    spans = [SPAN | {"start": 0, "end": 1}, SPAN | {"start": 1, "end": 4}, SPAN | {"start": 4, "end": 6}]
+    row = read_back({"chosen_text": "\nYes.\n", "chosen_spans": spans}, tmp_path, pictures)
+    assert [(row.chosen or "")[one.start : one.end] for one in row.chosen_spans] == ["Yes", "."]
+
+
+def test_files_from_before_there_were_spans_are_read(tmp_path: Path, pictures: tuple[bytes, ...]) -> None:
+    table = to_table([a_pair(0, pictures, visual=False)]).drop_columns(["chosen_spans", "rejected_spans"])
+    pq.write_table(table, tmp_path / "t.parquet")
+    source = opened(tmp_path / "t.parquet")
+    (raw,) = source.rows()
+    row = source.parse(raw)
+    assert (row.chosen, row.chosen_spans, row.rejected_spans) == ("A dog 0.", (), ())
+    assert row.extra == '{"origin": "here"}'
 
 
 def read_back(change: dict[str, Any], tmp_path: Path, pictures: tuple[bytes, ...]) -> SourceRow:
