@@ -16,6 +16,8 @@ from pairwright.pages import environment
 from pairwright.runs.candidate_samples import choose_prompts
 from pairwright.runs.contents import MEASURES
 from pairwright.runs.disk import replace_whole
+from pairwright.runs.distance import Distance, distance_of
+from pairwright.runs.distance_text import about, columns, gold_order_text, reference_text, rows
 from pairwright.runs.samples import TEXT, Sample, Side, choose
 from pairwright.runs.summary import Summary, summarize
 from pairwright.runs.wording import (
@@ -71,32 +73,54 @@ class Group:
     cards: tuple[Card, ...]
 
 
-def write_report(folder: str | Path, samples: int = 40, *, out: str | Path | None = None) -> Path:
+def write_report(
+    folder: str | Path,
+    samples: int = 40,
+    *,
+    out: str | Path | None = None,
+    reference: str | None = None,
+    embedder: str | None = None,
+) -> Path:
     """Write the report of a run, finished or not, and return where.
 
     Args:
         folder: the run folder.
         samples: pairs shown at most.
         out: file to write; ``report.html`` in the run folder if not given.
+        reference, embedder: what answers are held against, as for :func:`pairwright.runs.distance.distance_of`.
 
     Raises:
         RunError: the folder holds no run, or the file cannot be written.
         ParameterError: ``samples`` is negative.
+        As :func:`pairwright.runs.distance.distance_of` does for the last two.
     """
     if samples < 0:
         raise ParameterError(f"samples: expected 0 or more, got {samples}")
     folder = Path(folder)
     summary = summarize(folder)
     prompts = [prompt_card(one) for one in choose_prompts(folder, MOST_PROMPTS)]
-    page = render(summary, choose(folder, samples), prompts)
+    distance = distance_of(folder, reference, embedder=embedder)
+    page = render(summary, choose(folder, samples), prompts, distance)
     path = folder / NAME if out is None else Path(out)
     replace_whole(path, page.encode())
     return path
 
 
-def render(summary: Summary, samples: Sequence[Sample], prompts: Sequence[PromptCard] = ()) -> str:
+def render(
+    summary: Summary,
+    samples: Sequence[Sample],
+    prompts: Sequence[PromptCard] = (),
+    distance: Distance | None = None,
+) -> str:
     """Return the page."""
     templates = environment()
+    templates.filters |= {
+        "about": about,
+        "columns": columns,
+        "gold_order": gold_order_text,
+        "reference": reference_text,
+        "rows": rows,
+    }
     page = templates.get_template("report.html").render(
         summary=summary,
         run=summary.run,
@@ -112,6 +136,7 @@ def render(summary: Summary, samples: Sequence[Sample], prompts: Sequence[Prompt
         charts=charts(summary.perturbations),
         answer_charts=answer_charts(summary),
         prompts=prompts,
+        distance=distance,
     )
     return page.encode("utf-8", "replace").decode()  # lone surrogates of a source cannot be written
 

@@ -38,6 +38,24 @@ def build_arguments(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
+def reference_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options of a reference that answers are held against."""
+    for option in (
+        click.option(
+            "--embedder",
+            metavar="MODEL",
+            help="A text encoder of transformers, to tell distances in meaning as well.",
+        ),
+        click.option(
+            "--reference",
+            metavar="SOURCE",
+            help="Hold the answers against those of SOURCE (anything build reads), or against the rows' own (gold).",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
 def tell_before(recipe: "Recipe") -> None:
     """Say, before anything is done or paid, what whoever builds this should know."""
     from pairwright.responses.elsewhere import stored_elsewhere

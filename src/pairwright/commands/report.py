@@ -2,6 +2,8 @@
 
 import click
 
+from pairwright.commands._options import reference_options
+
 
 @click.command("report")
 @click.argument("folder", metavar="DIR", type=click.Path())
@@ -16,7 +18,8 @@ import click
 @click.option(
     "--out", type=click.Path(dir_okay=False), metavar="FILE", help="Page to write; default: DIR/report.html."
 )
-def command(folder: str, samples: int, out: str | None) -> None:
+@reference_options
+def command(folder: str, samples: int, out: str | None, reference: str | None, embedder: str | None) -> None:
     """Write a page with pairs side by side, measures and rejects of the run in DIR, finished or not.
 
     The page is one HTML file that loads nothing from elsewhere. The same run gives the same page.
@@ -24,8 +27,9 @@ def command(folder: str, samples: int, out: str | None) -> None:
     \b
     pairwright report negatives
     pairwright report negatives --samples 100 --out /tmp/negatives.html
+    pairwright report judged --reference captions.jsonl
     """
     from pairwright.report import write_report
 
-    path = write_report(folder, samples, out=out)
+    path = write_report(folder, samples, out=out, reference=reference, embedder=embedder)
     click.echo(f"wrote {path}")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pairwright.commands._options import reference_options
 from pairwright.commands._tables import plain, table_of, two_lines
 
 if TYPE_CHECKING:
@@ -15,36 +16,42 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
+    from pairwright.runs.distance import Distance
     from pairwright.runs.summary import Summary
 
 
 @click.command("show")
 @click.argument("folder", metavar="DIR", type=click.Path())
+@reference_options
 @click.option("--json", "as_json", is_flag=True, help="Print the whole summary as JSON.")
-def command(folder: str, as_json: bool) -> None:
+def command(folder: str, reference: str | None, embedder: str | None, as_json: bool) -> None:
     """Show what the run in DIR made, finished or not: counts, measures by perturbation, answers and
-    their scores, what models took, rejects.
+    their scores, how far they are from a reference, what models took, rejects.
 
     \b
     pairwright show negatives
     pairwright show negatives --json | jq .rejects
+    pairwright show judged --reference captions.jsonl
     """
     from rich.console import Console
 
+    from pairwright.runs.distance import distance_of
     from pairwright.runs.summary import summarize
 
     summary = summarize(folder)
+    distance = distance_of(folder, reference, embedder=embedder)
     if as_json:
-        click.echo(json.dumps(asdict(summary), indent=2))
+        told = asdict(summary) | {"distance": asdict(distance) if distance else None}
+        click.echo(json.dumps(told, indent=2))
         return
     console = Console(highlight=False)
-    for part in parts(summary):
+    for part in parts(summary, distance):
         console.print(part)
     if summary.problems:
         sys.exit(1)
 
 
-def parts(summary: "Summary") -> "Iterator[RenderableType]":
+def parts(summary: "Summary", distance: "Distance | None" = None) -> "Iterator[RenderableType]":
     """Yield what is printed, in order; texts from outside are never read as markup."""
     from rich.text import Text
 
@@ -62,6 +69,11 @@ def parts(summary: "Summary") -> "Iterator[RenderableType]":
     for part in _tables(summary):
         yield ""
         yield part
+    if distance:
+        from pairwright.commands._show_distance import distance_parts
+
+        yield ""
+        yield from distance_parts(distance)
 
 
 def _coloured(what: str, lines: "Sequence[str]", colour: str) -> "Iterator[Text]":

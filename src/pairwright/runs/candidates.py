@@ -325,7 +325,7 @@ def _preferences(
             first, second = said["first"], said["second"]
             better = (said["outcome"] == "first") == (first < second)
             preferred.setdefault(str(said["scorer"]), {})[min(first, second), max(first, second)] = better
-    levels = list(_levels(answers))
+    levels = list(levels_of(answers))
     for scorer in {scorer for scorer, _, _ in levels} if _several(levels, preferred) else ():
         own = [(number, level) for name, number, level in levels if name == scorer]
         for (first, one), (second, other) in combinations(own, 2):
@@ -338,7 +338,7 @@ def _several(levels: Sequence[tuple[str, int, float]], preferred: Mapping[str, o
     return len({*preferred, *(scorer for scorer, _, _ in levels)}) > 1
 
 
-def _levels(answers: Sequence[Row]) -> Iterator[tuple[str, int, float]]:
+def levels_of(answers: Sequence[Row]) -> Iterator[tuple[str, int, float]]:
     """Yield scorer, number of an answer and the mean of what it said of it, where no aspect lacks a value."""
     for number, answer in enumerate(answers):
         said: dict[str, list[float | None]] = {}

@@ -1,0 +1,59 @@
+"""Some rows of a run's files, spread evenly over it: all of a small run, whole shards of a large one."""
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pairwright.runs import manifest
+from pairwright.runs.manifest import FileEntry
+from pairwright.runs.samples import evenly
+
+_BATCH = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class SampledRows:
+    """Rows that can be read."""
+
+    total: int
+    """All rows of the run's files, by its manifest."""
+    files: tuple[Path, ...]
+    columns: tuple[str, ...]
+    every: int
+    """Of the files' rows every so manieth is taken."""
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """Yield the rows, some thousand at a time at most. Files that cannot be read are passed over; the summary names them."""
+        place = 0
+        for path in self.files:
+            try:
+                with pq.ParquetFile(path) as opened:
+                    if {name.partition(".")[0] for name in self.columns} - {*opened.schema_arrow.names}:
+                        continue
+                    for batch in opened.iter_batches(_BATCH, columns=list(self.columns)):
+                        taken = np.arange(-place % self.every, batch.num_rows, self.every)
+                        place += batch.num_rows
+                        if len(taken):
+                            yield batch if self.every == 1 else batch.take(pa.array(taken))
+            except (OSError, pa.ArrowException):
+                continue
+
+
+def sampled_rows(folder: Path, folders: Collection[str], columns: Sequence[str], most: int) -> SampledRows:
+    """Return at most ``most`` rows, or few more, of the files that a run's manifest has in some of its folders."""
+    files = _files(folder, folders)
+    total = sum(file.rows for file in files)
+    if total > most:
+        files = [files[place] for place in evenly(len(files), max(1, most * len(files) // total))]
+    rows = sum(file.rows for file in files)
+    paths = tuple(folder / file.name for file in files)
+    return SampledRows(total, paths, tuple(columns), max(1, -(-rows // most)))
+
+
+def _files(folder: Path, folders: Collection[str]) -> list[FileEntry]:
+    shards = sorted(manifest.read(folder), key=lambda shard: shard.shard)
+    return [file for shard in shards for file in shard.files if file.name.partition("/")[0] in folders]
