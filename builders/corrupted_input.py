@@ -24,6 +24,7 @@ from pairwright.builders._guarding import (
     prepare_guards,
     settle_guarded,
 )
+from pairwright.builders._kept import Kept, kept_pictures, marked
 from pairwright.builders._shown import Shown, case_of
 from pairwright.builders._text_pair import Group, Judged, Making, refused, row_reject
 from pairwright.builders._writers import Write, Writer, Written, prepare_writers, writer_models
@@ -81,9 +82,10 @@ def prepare(settings: CorruptedInput, run: Run) -> ConstructAsking:
     async def construct(row: SourceRow, asks: Asks) -> Built:
         try:
             _check_row(bench, row)
+            earlier = await _earlier(bench, row)
         except RowError as error:  # told before anything is paid for
             return Built(rejects=(row_reject(row, error),), candidates=(row,))
-        return await _construct(bench, row, asks)
+        return await _construct(bench, row, earlier, asks)
 
     return construct
 
@@ -152,14 +154,22 @@ def _check_row(bench: _Bench, row: SourceRow) -> None:
     bench.guarding.check(case_of(bench.settings, row, bench.run))
 
 
-async def _construct(bench: _Bench, row: SourceRow, asks: Asks) -> Built:
+async def _earlier(bench: _Bench, row: SourceRow) -> Kept:
+    """Return the pictures that an earlier round kept beside the answers which the row has already."""
+    if not bench.settings.keep_image or not row.candidates:
+        return {}
+    return await asyncio.to_thread(kept_pictures, row.prompt, row.candidates)
+
+
+async def _construct(bench: _Bench, row: SourceRow, earlier: Kept, asks: Asks) -> Built:
     settings = bench.settings
     wrote = await bench.write(row, asks)
+    kept = {**earlier, **wrote.negatives} if settings.keep_image else {}
     line = await asyncio.to_thread(
         in_line,
         row,
         gold=(replace(gold_of(row), side="chosen"),) if settings.gold == "chosen" else (),
-        written=wrote.candidates,
+        written=[marked(one, kept) for one in wrote.candidates],
         truncated=settings.truncated,
     )
     judged = Judged(
@@ -167,7 +177,7 @@ async def _construct(bench: _Bench, row: SourceRow, asks: Asks) -> Built:
         line=line,
         candidates=line.candidates[: line.usable],
         comparisons=line.comparisons,
-        negatives=wrote.negatives if settings.keep_image else {},
+        negatives=kept,
     )
     rejects = [*wrote.rejects, *line.rejects]
     if lost := next((one for one in wrote.rejects if one.reason == "call_failed"), None):

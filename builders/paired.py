@@ -11,6 +11,7 @@ from statistics import fmean
 from pairwright.annotators._votes import voices
 from pairwright.builders import Builder, Built, Construct, Neighbours, Run, Settle
 from pairwright.builders._candidates import Line, candidate_reject, in_line, why_too_few
+from pairwright.builders._kept import kept_pictures
 from pairwright.builders._scoring import Scoring, scores_of
 from pairwright.builders._text_pair import Group, Judged, Making, built, row_reject, settle_by_length
 from pairwright.pairings import ROOM as PAIRINGS
@@ -59,12 +60,13 @@ def prepare(settings: PairedAnswers, run: Run) -> Construct:
         line = in_line(row)
         try:
             candidates = _scored(line, settings.score)
+            negatives = kept_pictures(row.prompt, candidates)
         except RowError as error:
             return Built(rejects=(*line.rejects, row_reject(row, error)), candidates=(row,))
         rng = generator(run.seed, row.record_id, "pairing")
         group = Group(form(candidates, _running(line, settings.score), rng))
         rejects = [*line.rejects, *(_unscored(row, candidates, group.formed) if by_scores else ())]
-        judged = Judged(row, line, candidates, line.comparisons)
+        judged = Judged(row, line, candidates, line.comparisons, negatives=negatives)
         why = why_too_few(line, ()) if line.usable < 2 else None
         return built(making, judged, [group], rejects=rejects, why_none=why)
 
