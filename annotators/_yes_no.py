@@ -15,7 +15,7 @@ from pydantic import Field
 from pairwright.annotators import Case
 from pairwright.annotators._judging import Asking, request_of, view_of
 from pairwright.annotators._prompts import ReadyPrompt, read_prompt, ready_prompt
-from pairwright.schemas.claim import Claim
+from pairwright.schemas.claim import Claim, Finding
 from pairwright.schemas.errors import ParameterError, RowError
 from pairwright.schemas.image import digest
 from pairwright.schemas.prompt import Prompt
@@ -27,6 +27,8 @@ LABELER = "claims_labeler"
 
 _AROUND = " \t\n\r▁ĠĊ\"'`*.,:;!()"
 """What may stand around the word in a token: blanks as tokenizers spell them, quotes, bold type, points."""
+
+_WORDS: Mapping[str, Finding] = {"yes": "right", "no": "wrong"}
 
 _BROKEN: frozenset[Finish] = frozenset({"filtered", "aborted"})
 """Ends after which nothing that was written counts. One token is cut at ``max_tokens`` as a rule."""
@@ -86,29 +88,41 @@ def labeler_marks(settings: Labelling) -> Mapping[str, str]:
 
 
 def probability_of_yes(answer: Answer) -> float | None:
-    """Return the probability of yes against no, 0 to 1; None where the answer is neither.
+    """Return the probability of yes against no in an answer's first token, 0 to 1.
 
-    Where the server gave the likeliest first tokens, their probabilities are summed: ``Yes``, `` yes`` and ``YES`` mean
-    the same. Without them it is 1 or 0, for an answer that is the word and nothing else.
+    Those of all ways to write it are summed: ``Yes``, `` yes`` and ``YES`` mean the same. None where the server gave no
+    probabilities, or none of the likeliest tokens is a yes or a no.
 
     >>> from pairwright.schemas.request import Token
     >>> first = Token("Yes", math.log(0.6), (("Yes", math.log(0.6)), (" no", math.log(0.2)), ("The", math.log(0.1))))
     >>> round(probability_of_yes(Answer("Yes", "length", (first,))), 2)
     0.75
-    >>> [probability_of_yes(Answer(text, "stop")) for text in ("no.", "**Yes**", "Yes, a cup.", "Perhaps")]
-    [0.0, 1.0, None, None]
     """
-    if answer.finish in _BROKEN:
-        return None
     first = next((token for token in answer.tokens or () if token.text.strip(_AROUND)), None)
     if first is None:
-        return {"yes": 1.0, "no": 0.0}.get(_word(answer.text))
+        return None
     mass = {"yes": 0.0, "no": 0.0}
     for text, logprob in {first.text: first.logprob, **dict(first.alternatives)}.items():
         if _word(text) in mass:
             mass[_word(text)] += math.exp(logprob)
     either = sum(mass.values())
     return mass["yes"] / either if either else None
+
+
+def finding_of(answer: Answer) -> tuple[Finding, float | None]:
+    """Return what an answer to a yes/no question means, and the probability of yes where that decided.
+
+    Without probabilities the word decides, for an answer that is the word and nothing else.
+
+    >>> [finding_of(Answer(text, "stop"))[0] for text in ("no.", "**Yes**", "Yes, a cup.", "Perhaps")]
+    ['wrong', 'right', 'unknown', 'unknown']
+    """
+    if answer.finish in _BROKEN:
+        return "unknown", None
+    share = probability_of_yes(answer)
+    if share is None:
+        return _WORDS.get(_word(answer.text), "unknown"), None
+    return "right" if share > 0.5 else "wrong", share
 
 
 def _word(text: str) -> str:
@@ -126,11 +140,8 @@ def _check(settings: Labelling, case: Case) -> None:
 
 async def _label(settings: Labelling, prompt: ReadyPrompt, case: Case, claim: Claim, ask: Ask) -> Claim:
     (answer,) = await ask(_request(settings, prompt, case, claim.question or claim.text))
-    share = probability_of_yes(answer)
-    if share is None:
-        return replace(claim, finding="unknown", probability=None)
-    told = share if answer.tokens else None
-    return replace(claim, finding="right" if share > 0.5 else "wrong", probability=told)
+    finding, share = finding_of(answer)
+    return replace(claim, finding=finding, probability=share)
 
 
 def _request(settings: Labelling, prompt: ReadyPrompt, case: Case, question: str) -> Request:

@@ -191,7 +191,7 @@ def test_one_question_is_one_request_whoever_made_the_claim(picture: Image) -> N
     ],
 )
 def test_probabilities_of_all_ways_to_say_it_are_summed(first: Token, wanted: float | None) -> None:
-    found = probability_of_yes(Answer(first.text, "length", (first,)))
+    found = probability_of_yes(Answer("", "length", (first,)))
     assert found == (wanted if wanted is None else pytest.approx(wanted))
 
 
@@ -216,6 +216,12 @@ def test_without_probabilities_the_word_decides(word: str, picture: Image) -> No
 def test_what_is_neither_yes_nor_no_is_unknown(said: str | Answer, picture: Image) -> None:
     found = label(Model(said), picture)
     assert (found.finding, found.probability) == ("unknown", None)
+
+
+def test_a_word_of_several_tokens_counts_as_the_word(picture: Image) -> None:
+    tokens = (Token("y", -0.1, (("y", -0.1), ("n", -2.0))), Token("es", -0.1))
+    found = label(Model(Answer("yes", "stop", tokens)), picture, max_tokens=4)
+    assert (found.finding, found.probability) == ("right", None)
 
 
 def test_equal_probabilities_do_not_make_a_claim_right(picture: Image) -> None:
