@@ -80,9 +80,37 @@ def overrides(name: str, server: str) -> list[str]:
     return told
 
 
+def _claims(*words: str) -> str:
+    return json.dumps({"claims": [{"claim": f"{one} dots", "question": f"Are there {one} dots?"} for one in words]})
+
+
+def _events(*verdicts: str) -> str:
+    cells = {str(number): {"verdict": verdict} for number, verdict in enumerate(verdicts, 1)}
+    return json.dumps({"events": cells, "invented": ["A hat."][: len(set(verdicts)) - 1]})
+
+
+STATED = {
+    "rlaif_v": {
+        "splitter": [_claims("seven"), _claims("red", "round", "few"), _claims("two", "blue", "large", "no", "all")],
+    },
+    "video_salmonn2": {
+        "judge": [
+            json.dumps({"events": ["There are dots.", "There are seven."]}),
+            _events("right", "right"),
+            _events("right", "missing"),
+            _events("missing", "wrong"),
+        ],
+    },
+}
+"""Who takes answers apart, and what that random model may say: it is asked again until it is of the form wanted."""
+
+YES_NO = {"logit_bias": {"403": 100, "413": 100}}
+"""Tokens ` yes` and ` no` of the tiny model; the likelihoods that the server tells are those before the bias."""
+
+
 def test_every_recipe_with_a_model_is_tried() -> None:
     asking = {name for name in packaged_names() if isinstance(load_recipe(name).builder, ModelBuilder)}
-    assert asking == {*JUDGED, *CHOICES, *BY_ROLE, "interactive_cot", "lrv"}
+    assert asking == {*JUDGED, *CHOICES, *BY_ROLE, *STATED, "interactive_cot", "lrv"}
 
 
 @pytest.mark.parametrize("name", [*JUDGED, *CHOICES])
@@ -148,6 +176,34 @@ def test_lrv_asks_what_its_questioner_writes_under_a_schema(
     made = [row for path in (run.folder / "data").glob("*") for row in pq.read_table(path).to_pylist()]
     assert {row["rejected_text"] for row in made} == ({answer} if pairs else set())
     assert {row["question"] for row in made} <= {one["question"] for one in asked}
+
+
+@pytest.mark.parametrize("name", STATED)
+def test_a_recipe_that_takes_answers_apart(name: str, server: str, prompts: Path, tmp_path: Path) -> None:
+    told = ["samplers.0.max_tokens=24", "truncated=keep"]
+    roles = {"samplers.0": {}, **{place: {"choice": said} for place, said in STATED[name].items()}}
+    for place, choice in roles.items():
+        told += [f"{place}.model=tiny-vlm", f"{place}.base_url={server}"]
+        if choice:
+            told += [f"{place}.options.extra_body={json.dumps({'structured_outputs': choice})}"]
+            told += [f"{place}.params.{key}" for key in ("output=text", "attempts=10", "temperature=1")]
+    if name == "rlaif_v":
+        told += ["labeler.model=tiny-vlm", f"labeler.base_url={server}"]
+        told += [f"labeler.options.extra_body={json.dumps(YES_NO)}", "pairing.balance_length=false"]
+    recipe = load_recipe(name, told)
+    outcome = pairwright.build(recipe, source=prompts, out=tmp_path / "run")
+    assert outcome.counts.pairs["text"] > 0
+    assert all(spent.failed == spent.refused == 0 for spent in outcome.ledger)
+    assert pairwright.validate(tmp_path / "run") == []
+    pairs = pq.read_table(tmp_path / "run" / "data").to_pylist()
+    assert all(pair["score_chosen"] > pair["score_rejected"] for pair in pairs)
+    kept = pq.read_table(tmp_path / "run" / "candidates").to_pylist()
+    claims = [claim for row in kept for one in row["candidates"] for claim in one["claims"]]
+    assert len({claim["finding"] for claim in claims}) > 1
+    if name == "rlaif_v":
+        assert all(0 <= claim["probability"] <= 1 for claim in claims)
+    again = pairwright.build(recipe, source=prompts, out=tmp_path / "run")
+    assert again.already_done
 
 
 def test_a_run_in_one_process_with_its_engine(tiny: str, prompts: Path, tmp_path: Path) -> None:
