@@ -12,18 +12,17 @@ from pairwright.schemas.reject import Reject
 from pairwright.schemas.source_row import SourceRow
 
 
-def derived(row: SourceRow, number: int, question: str, answer: str | None, model: str | None) -> SourceRow:
+def derived(row: SourceRow, number: int, question: str, *, evidence: str | None) -> SourceRow:
     """Return a prompt that was made of a row: another question, with nothing before it, about all its pictures.
 
     Args:
-        row: keeps its system text, pictures, evidence, licence, language, tags and extra; what answers its own question
-            stays behind.
+        row: gives its system text, pictures, licence, language, tags and extra; what answers its own question stays
+            behind. The new prompt has no gold answer: the source gave none.
         number: tells the row's prompts apart, from 1; its record id ends in it.
         question: without image markers.
-        answer: a right one.
-        model: who wrote the answer.
+        evidence: what the question was made of.
 
-    >>> derived(SourceRow("a.jsonl:7", "a", "7", Prompt("Why?")), 2, "What is it?", None, None).record_id
+    >>> derived(SourceRow("a.jsonl:7", "a", "7", Prompt("Why?")), 2, "What is it?", evidence=None).record_id
     'a.jsonl:7#2'
     """
     markers = f"{MARKER}\n" * len(row.prompt.images)
@@ -32,9 +31,7 @@ def derived(row: SourceRow, number: int, question: str, answer: str | None, mode
         source=row.source,
         source_id=row.source_id,
         prompt=Prompt(markers + question, row.prompt.images, row.prompt.system),
-        chosen=answer,
-        chosen_model=model,
-        evidence=row.evidence,
+        evidence=evidence,
         license=row.license,
         language=row.language,
         tags=row.tags,

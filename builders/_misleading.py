@@ -54,7 +54,6 @@ class Asked:
     """A question of which a prompt was made."""
 
     prompt: SourceRow
-    """With the right answer in ``chosen``."""
     question: Question
     posed: Posed
     """What the questioner wrote with it."""
@@ -122,7 +121,7 @@ async def _injected(bench: Bench, asked: Asked, asks: Asks) -> tuple[Candidate, 
     if bench.rewriter is None:
         raise AssertionError("a plain question, and nobody to put errors into its answer")
     good, row = _corrected(bench, asked), asked.prompt
-    task = Task(row.record_id, bench.run.seed, INJECT, row.prompt, "", row.chosen, row.evidence)
+    task = Task(row.record_id, bench.run.seed, INJECT, row.prompt, "", good.text, row.evidence)
     came = await rewritten([Order(bench.rewriter, 0, good, "rejected")], task, asks, bench.run)
     for one in came.made:
         good = replace(good, spans=one.original_spans)

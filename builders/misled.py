@@ -6,7 +6,7 @@ question is a prompt of its own. Plain questions may be asked besides: the true 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache, partial
 from typing import Annotated, Literal
 
@@ -170,7 +170,7 @@ def _prompts(
     asked: list[Asked] = []
     faults: list[RowError] = []
     seen: set[str] = set()
-    model = _questioner(bench.settings).model
+    evidence = _evidence(bench.settings, row)
     for one in posed:
         if isinstance(one, RowError):
             faults.append(RowError(one.reason, QUESTIONER, one.message))
@@ -182,8 +182,7 @@ def _prompts(
             if told is not None:
                 faults.append(RowError("bad_question", QUESTIONER, f"{told}: {question.text!r}"))
                 continue
-            prompt = derived(row, len(asked) + 1, question.text, question.answer, model)
-            prompt = replace(prompt, evidence=_evidence(bench.settings, row))
+            prompt = derived(row, len(asked) + 1, question.text, evidence=evidence)
             asked.append(Asked(prompt, question, one))
     return asked, faults
 

@@ -116,7 +116,7 @@ def test_every_question_is_a_prompt_of_its_own(build: Build, row: Rows, model: A
     assert [(one.text, one.side) for one in built.candidates[3].candidates] == [
         (RIGHT[CUP], "chosen"), (YES[CUP], "rejected"),
     ]  # fmt: skip
-    assert (built.candidates[3].chosen, built.candidates[3].evidence) == (RIGHT[CUP], EVIDENCE)
+    assert (built.candidates[3].chosen, built.candidates[3].evidence) == (None, EVIDENCE)
 
 
 def test_the_questioner_reads_and_the_policy_looks(
