@@ -55,6 +55,7 @@ Reason = Literal[
     "style_drift",
     "short_answer",
     "bad_question",
+    "few_topics",
 ]
 """A code that is counted in the manifest and shown in tables."""
 
@@ -110,6 +111,7 @@ EXPLANATIONS: dict[Reason, str] = {
     "style_drift": "the two sides can be told apart by style alone",
     "short_answer": "the answer has too few words to be cut in two and continued",
     "bad_question": "a question that a model wrote cannot be used: another form than asked for, empty, asked twice, or with a marker or special token",
+    "few_topics": "too few topics have both a right and a wrong claim, so no answer was overwritten",
     "group_split": "rows of one group do not stand together: sort the source by source.group_by",
 }
 """What each code means, in one line; shown by ``pairwright show`` and in reports."""
