@@ -200,3 +200,20 @@ def test_stic(row: Rows, build: Build, model: Any, picture: Image) -> None:
     jittered = [one["params"] for one in spoilt if one["perturbation"] == "color_jitter"]
     assert {one["params"]["short_side"] for one in spoilt if one["perturbation"] == "downscale"} == {20}
     assert all(0.5 <= one["brightness"] <= 1.5 and abs(one["hue"]) <= 0.3 for one in jittered)
+
+
+@pytest.mark.parametrize("step", [900, 500])  # BPO's picture, and POVID's
+def test_gold_over_an_answer_from_a_noisy_picture(
+    row: Rows, build: Build, model: Any, picture: Image, step: int
+) -> None:
+    noisy = {"name": "diffusion_noise", "params": {"step": step}}
+    writer = {"model": "w", "temperatures": [0.2], "max_tokens": 1024, "images": noisy}
+    asked = model([DOG])
+    built = build(
+        "corrupted_input", {"gold": "chosen", "samplers": [writer]}, row(chosen=CUP), {"samplers.0": asked}
+    )
+    [pair] = built.pairs
+    assert (pair.chosen, pair.rejected) == (CUP, DOG)
+    [told] = json.loads(pair.provenance or "")["rejected"]["params"]["images"]
+    assert (told["perturbation"], told["params"]["step"]) == ("diffusion_noise", step)
+    assert _images(asked.requests[0]) != [picture]
