@@ -12,6 +12,8 @@ import pyarrow.parquet as pq
 from pairwright.runs.samples import Side, evenly, files_in, judgements_of, read_rows, side_of
 from pairwright.schemas.candidate import Candidate, Comparison
 from pairwright.schemas.candidate_table import FOLDER
+from pairwright.schemas.claim import Claim
+from pairwright.schemas.span import Span
 
 _BATCH = 2048
 _THINNEST = "candidates.list.element.sample"
@@ -83,4 +85,6 @@ def _candidates(rows: Sequence[Mapping[str, Any]]) -> Iterator[Candidate]:
     for row in rows:
         told = dict(row)
         judgements = tuple(judgements_of(told.pop("judgements") or ()))
-        yield Candidate(**told, judgements=judgements)
+        claims = tuple(Claim(**one) for one in told.pop("claims", None) or ())  # older files have none
+        spans = tuple(Span(**one) for one in told.pop("spans", None) or ())
+        yield Candidate(**told, judgements=judgements, claims=claims, spans=spans)
