@@ -18,6 +18,7 @@ from pairwright.runs.wording import (
     round_text,
     score_text,
     shares_text,
+    style_text,
 )
 
 
@@ -47,5 +48,6 @@ def environment(*, keep_trailing_newline: bool = False) -> Environment:
         "round_name": round_text,
         "score": score_text,
         "shares": shares_text,
+        "style": style_text,
     }
     return made

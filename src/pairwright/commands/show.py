@@ -111,6 +111,7 @@ def _facts(summary: "Summary") -> "Table":
         margin_text,
         on_policy_text,
         shares_text,
+        style_text,
         when_text,
     )
 
@@ -131,10 +132,13 @@ def _facts(summary: "Summary") -> "Table":
         told = {
             "judged by": "; ".join(judge_text(judge) for judge in pairs.judges),
             "paired by": ", ".join(rule for rule, _ in pairs.rules),
+            "tags": ", ".join(f"{tag} {count:,}" for tag, count in pairs.tags),
             "margin": margin_text(pairs.margin) if pairs.margin else "",
             "words": lengths_text(pairs),
         }
         facts |= {name: value for name, value in told.items() if value}
+    if summary.style:
+        facts["style alone"] = style_text(summary.style)
     if summary.rounds:
         facts["on-policy"] = on_policy_text(summary.rounds)
     for name, value in facts.items():

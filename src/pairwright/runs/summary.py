@@ -19,6 +19,7 @@ from pairwright.runs.readback import (
     read_run,
 )
 from pairwright.runs.spread import Axis, Spread, axis_of
+from pairwright.runs.style import StyleSummary, style_summary
 from pairwright.runs.text_pairs import TextPairSummary, text_pair_summary
 from pairwright.schemas.candidate_table import FOLDER as CANDIDATES_FOLDER
 from pairwright.schemas.pair import FOLDERS
@@ -150,6 +151,8 @@ class Summary:
     """What pairs were formed from, where that is kept."""
     rounds: RoundsSummary | None
     """Rounds of self-training; None for a run that knows one only."""
+    style: StyleSummary | None
+    """Whether style tells the sides apart; None where there are too few text pairs for it."""
     rejects: tuple[RejectSummary, ...]
     pictures: PictureSummary
     licenses: tuple[Share, ...]
@@ -193,6 +196,7 @@ def summarize(folder: str | Path) -> Summary:
         text_pairs=text_pair_summary(contents.text_pairs),
         candidates=candidate_summary(contents.candidates),
         rounds=rounds_summary(contents.rounds, contents.candidates.rounds, run.round),
+        style=style_summary(folder),
         rejects=rejects,
         pictures=_pictures(contents),
         licenses=_shares(contents.licenses, contents.rows),

@@ -19,11 +19,12 @@ COLUMNS = (
     "score_chosen",
     "score_rejected",
     "provenance",
+    "tags",
 )
 """Columns of the shared schema that are read for it."""
 
 MOST_SHOWN = 8
-"""Combinations of models, and judges, that are told one by one."""
+"""Combinations of models, judges and tags that are told one by one."""
 
 _MOST_KEPT = 10_000
 """Different combinations that are counted apart; a source may have a name of its own in every row."""
@@ -68,6 +69,8 @@ class TextPairSummary:
     rules: tuple[tuple[str, int], ...]
     """(pairing rule, pairs)."""
     judges: tuple[JudgeTold, ...]
+    tags: tuple[tuple[str, int], ...]
+    """(tag, pairs), the most frequent first, :data:`MOST_SHOWN` at most. A pair may have several."""
     margin: Spread | None
     """Score of the chosen answer less that of the rejected one."""
     words_chosen: Spread
@@ -88,6 +91,7 @@ class TextPairs:
     models: Counter[tuple[str | None, str | None]] = field(default_factory=Counter)
     rules: Counter[str] = field(default_factory=Counter)
     judges: Counter[tuple[str, str, str | None]] = field(default_factory=Counter)
+    tags: Counter[str] = field(default_factory=Counter)
     margin: Tally = field(default_factory=lambda: Tally(1e-6))
     words_chosen: Tally = field(default_factory=lambda: Tally(1.0))
     words_rejected: Tally = field(default_factory=lambda: Tally(1.0))
@@ -108,6 +112,8 @@ def add_text_pairs(counts: TextPairs, batch: pa.RecordBatch) -> None:
     for margin in pc.subtract(batch["score_chosen"], batch["score_rejected"]).to_pylist():
         counts.margin.add(margin)
     _add_words(counts, words(batch["chosen_text"]), words(batch["rejected_text"]))
+    for tag in pc.list_flatten(batch["tags"]).to_pylist():
+        _count(counts.tags, tag)
     for provenance in batch["provenance"].to_pylist():
         _add_making(counts, provenance)
 
@@ -137,6 +143,7 @@ def text_pair_summary(counts: TextPairs) -> TextPairSummary | None:
         more_models=counts.pairs - named,
         rules=tuple(counts.rules.most_common(MOST_SHOWN)),
         judges=tuple(JudgeTold(*judge, pairs=n) for judge, n in counts.judges.most_common(MOST_SHOWN)),
+        tags=tuple(counts.tags.most_common(MOST_SHOWN)),
         margin=counts.margin.spread(axis_of([counts.margin])),
         words_chosen=chosen,
         words_rejected=rejected,

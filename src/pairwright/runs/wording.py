@@ -4,12 +4,14 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from pairwright.annotators.pixels import MeasureName
+from pairwright.guards.style import Style
 from pairwright.responses.ledger import Spent
 from pairwright.runs.candidates import Compared, Rated
 from pairwright.runs.contents import MEASURES
 from pairwright.runs.on_policy import RoundsSummary
 from pairwright.runs.readback import RunInfo
 from pairwright.runs.spread import Spread
+from pairwright.runs.style import StyleSummary
 from pairwright.runs.summary import Drawn, PerturbationSummary, Share, Summary
 from pairwright.runs.text_pairs import JudgeTold, TextPairSummary
 
@@ -286,9 +288,32 @@ def lengths_text(pairs: TextPairSummary) -> str:
     )
 
 
+def style_text(style: StyleSummary) -> str:
+    """Return how well style tells the sides of pairs apart.
+
+    >>> style_text(StyleSummary(0.52, 1000, 8000))
+    'finds the chosen answer of 52 % of pairs (50 % is chance; 1,000 of 8,000 pairs looked at)'
+    """
+    looked = f"{style.looked_at:,} of {counted(style.pairs, 'pair')} looked at"
+    return f"finds the chosen answer of {percent_text(style.accuracy)} of pairs (50 % is chance; {looked})"
+
+
 def warnings(summary: Summary) -> tuple[str, ...]:
     """Return what should be known before a training, in sentences."""
-    pairs = summary.text_pairs
+    return (*_length_warnings(summary.text_pairs), *_style_warnings(summary.style))
+
+
+def _style_warnings(style: StyleSummary | None) -> tuple[str, ...]:
+    if style is None or style.accuracy <= Style().at_most:
+        return ()
+    told = (
+        f"Style alone {style_text(style)}: a model trained on these pairs may learn the style and not what is right. "
+        "The guard style drops the pairs that show it most (guards: [{kind: style}])."
+    )
+    return (told,)
+
+
+def _length_warnings(pairs: TextPairSummary | None) -> tuple[str, ...]:
     if pairs is None or pairs.mean_words_chosen <= LONGER * pairs.mean_words_rejected:
         return ()
     more = percent_text(pairs.mean_words_chosen / pairs.mean_words_rejected - 1)

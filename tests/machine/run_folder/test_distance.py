@@ -256,3 +256,25 @@ def test_memory_does_not_follow_the_run(make_judged_run, judged, candidate, monk
 
     monkeypatch.setattr(module, "MOST_ROWS", 300)
     assert peak("large", 20) < 1.3 * peak("small", 5)
+
+
+def test_style_that_tells_the_sides_apart_is_told_and_warned_of(
+    make_judged_run, judged, candidate, judged_run, capsys
+) -> None:
+    def built(number: int, end: str):
+        texts = [(f"This is answer {number}{end}", 4.0), (f"That is answer {number}.", 2.0)]
+        return judged(
+            [candidate(text, score) for text, score in texts], number=number, question=f"What {number}?"
+        )
+
+    assert pairwright.summarize(judged_run).style is None
+    loud = make_judged_run([built(number, "!") for number in range(60)], name="loud")
+    summary = pairwright.summarize(loud)
+    assert summary.style is not None
+    assert (summary.style.accuracy, summary.style.looked_at, summary.style.pairs) == (1.0, 60, 60)
+    with pytest.raises(SystemExit):
+        main(["show", str(loud)])
+    told = " ".join(capsys.readouterr().out.split())
+    assert "finds the chosen answer of 100 % of pairs (50 % is chance; 60 of 60 pairs looked at)" in told
+    assert "warning: Style alone finds the chosen answer" in told
+    assert "Style alone" in pairwright.write_report(loud).read_text()
