@@ -71,10 +71,10 @@ _ENDS = {
     "ends with a question mark": "?？",
 }
 _LINES = {
-    "list rows": re.compile(r"^\s*(?:[-*+•]|\d+[.)])\s", re.MULTILINE),
-    "headings": re.compile(r"^\s*(?:#{1,6}\s|[*_]{2}[^*_\n]+[*_]{2}:?\s*$)", re.MULTILINE),
+    "list rows": re.compile(r"^[ \t]*(?:[-*+•]|\d+[.)])\s", re.MULTILINE),
+    "headings": re.compile(r"^[ \t]*(?:#{1,6}\s|[*_]{2}[^*_\n]+[*_]{2}:?\s*$)", re.MULTILINE),
     "line breaks": re.compile(r"\n"),
-    "blank lines": re.compile(r"\n\s*\n"),
+    "blank lines": re.compile(r"\n[ \t]*\n"),
 }
 _SENTENCE = re.compile(r"[.!?。！？]+(?:\s|$)")
 

@@ -41,9 +41,9 @@ _WORD_SHARE = 0.25
 _SIGNS = re.compile(r"([^\W_]|[!?])\1{29,}")
 """One sign 30 times in a row; rows of dashes, dots and underlines are rules and blanks."""
 _SENTENCE = re.compile(r"(?<=[.!?])\s+|(?<=[。！？])|\n+")
-_ROW = re.compile(r"^\s*(?:[-*+•>]|\d+[.)])\s.*$", re.MULTILINE)
-_NUMBERING = re.compile(r"(?:^\s*|(?<=[.,!?:;]\s))\d{1,3}[.)](?=\s)", re.MULTILINE)
-_CODE = re.compile(r"^\s*```.*?(?:^\s*```|\Z)", re.MULTILINE | re.DOTALL)
+_ROW = re.compile(r"^[ \t]*(?:[-*+•>]|\d+[.)])\s.*$", re.MULTILINE)
+_NUMBERING = re.compile(r"(?:^[ \t]*|(?<=[.,!?:;]\s))\d{1,3}[.)](?=\s)", re.MULTILINE)
+_CODE = re.compile(r"^[ \t]*```.*?(?:^[ \t]*```|\Z)", re.MULTILINE | re.DOTALL)
 _TABLE = re.compile(r"^.*(?:\|.*\||\t.*\t|<t[dhr]\b|&.*&).*$", re.MULTILINE)
 
 
