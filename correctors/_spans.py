@@ -63,7 +63,7 @@ def relabelled(spans: Sequence[Span], text: str, reasons: Sequence[tuple[str, st
     found: list[tuple[int, int, str]] = []
     for label, said in reasons:
         if said.strip():
-            pattern = re.compile(re.escape(said.strip()), re.IGNORECASE)
+            pattern = re.compile(rf"(?<!\w){re.escape(said.strip())}(?!\w)", re.IGNORECASE)
             found += [(*one.span(), label) for one in pattern.finditer(text)]
 
     def label_of(span: Span) -> str | None:
