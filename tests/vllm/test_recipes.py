@@ -104,8 +104,8 @@ STATED = {
 }
 """Who takes answers apart, and what that random model may say: it is asked again until it is of the form wanted."""
 
-YES_NO = {"logit_bias": {"403": 100, "413": 100}}
-"""Tokens ` yes` and ` no` of the tiny model; the likelihoods that the server tells are those before the bias."""
+NO = {"logit_bias": {"413": 100}}
+"""Token ` no` of the tiny model; the likelihoods that the server tells are those before the bias."""
 
 
 def test_every_recipe_with_a_model_is_tried() -> None:
@@ -189,7 +189,7 @@ def test_a_recipe_that_takes_answers_apart(name: str, server: str, prompts: Path
             told += [f"{place}.params.{key}" for key in ("output=text", "attempts=10", "temperature=1")]
     if name == "rlaif_v":
         told += ["labeler.model=tiny-vlm", f"labeler.base_url={server}"]
-        told += [f"labeler.options.extra_body={json.dumps(YES_NO)}", "pairing.balance_length=false"]
+        told += [f"labeler.options.extra_body={json.dumps(NO)}", "pairing.balance_length=false"]
     recipe = load_recipe(name, told)
     outcome = pairwright.build(recipe, source=prompts, out=tmp_path / "run")
     assert outcome.counts.pairs["text"] > 0
@@ -198,10 +198,13 @@ def test_a_recipe_that_takes_answers_apart(name: str, server: str, prompts: Path
     pairs = pq.read_table(tmp_path / "run" / "data").to_pylist()
     assert all(pair["score_chosen"] > pair["score_rejected"] for pair in pairs)
     kept = pq.read_table(tmp_path / "run" / "candidates").to_pylist()
-    claims = [claim for row in kept for one in row["candidates"] for claim in one["claims"]]
-    assert len({claim["finding"] for claim in claims}) > 1
+    candidates = [one for row in kept for one in row["candidates"]]
+    claims = [claim for one in candidates for claim in one["claims"]]
     if name == "rlaif_v":
-        assert all(0 <= claim["probability"] <= 1 for claim in claims)
+        assert {(claim["finding"], claim["probability"]) for claim in claims} == {("wrong", 0.0)}
+        assert all(one["score"] == -len(one["claims"]) for one in candidates)
+    else:
+        assert len({claim["finding"] for claim in claims}) > 1
     again = pairwright.build(recipe, source=prompts, out=tmp_path / "run")
     assert again.already_done
 
