@@ -16,8 +16,12 @@ class BySides(PairingSettings):
     """``sides``, or another rule that goes by the sides of answers; ``pairwright list pairings`` shows them."""
 
 
-def prepare_by_sides(pairing: BySides) -> FormPairs:
+def prepare_by_sides(pairing: BySides, latest: int = 1) -> FormPairs:
     """Check the settings and return the function that the answers to every prompt go through.
+
+    Args:
+        pairing: the ``pairing`` block.
+        latest: round of the run, for ``rounds: latest``.
 
     Raises:
         ParameterError: there is no such rule, its parameters do not fit, or it goes by more than sides: by scores or
@@ -28,7 +32,7 @@ def prepare_by_sides(pairing: BySides) -> FormPairs:
     pairwright.schemas.errors.ParameterError: pairing.rule: margin goes by scores, and these answers have sides; take sides
     """
     try:
-        form = prepare_forming(pairing)
+        form = prepare_forming(pairing, latest)
     except ParameterError as error:
         raise ParameterError(f"pairing.{error}") from error
     for basis, key in goes_by(pairing).items():

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from pairwright.pairings._forming import distinct
+from pairwright.pairings._forming import among_rounds, distinct
 from pairwright.schemas.candidate import Candidate, Comparison
 from pairwright.schemas.errors import RowError
 from pairwright.schemas.reasons import Reason
@@ -21,10 +21,10 @@ class Line:
     """All candidates of a row, numbered anew: first what may run, so that a judge's numbers are those of the row."""
 
     candidates: tuple[Candidate, ...]
-    """Different answers, then answers that repeat one of them, then answers that can be on no side of a pair; without
-    white space around their texts."""
+    """Different answers, then answers that repeat one of them or are of an earlier round that may not pair, then answers
+    that can be on no side of a pair; without white space around their texts."""
     different: int
-    """How many stand before the first repeated one."""
+    """How many stand before the first repeated one, or the first of an earlier round."""
     usable: int
     """How many stand before the first that can be on no side."""
     comparisons: tuple[Comparison, ...]
@@ -44,6 +44,7 @@ def in_line(
     written: Sequence[Candidate] = (),
     truncated: Truncated = "keep",
     similarity: float | None = None,
+    latest: int | None = None,
 ) -> Line:
     """Return the candidates of a row in line.
 
@@ -54,16 +55,20 @@ def in_line(
         truncated: what becomes of answers that reached ``max_tokens`` or ended in a loop.
         similarity: from which similarity on an answer repeats another one; None to leave that to forming, where
             copies cost nothing because no judge is asked.
+        latest: the round that alone may pair, if any: nobody needs to judge the answers of earlier ones.
     """
     everyone = [replace(one, text=one.text.strip()) for one in (*gold, *row.candidates, *written)]
     faults = [_fault(one, truncated) for one in everyone]
     usable = [number for number, fault in enumerate(faults) if fault is None]
     running = usable
+    if latest is not None:
+        taken = among_rounds([everyone[number] for number in usable], "latest", latest)
+        running = [usable[place] for place in taken]
     if similarity is not None:
-        kept, _ = distinct([everyone[number] for number in usable], similarity)
-        running = [usable[place] for place in kept]
-    repeated = [number for number in usable if number not in set(running)]
-    order = [*running, *repeated, *(number for number, fault in enumerate(faults) if fault is not None)]
+        kept, _ = distinct([everyone[number] for number in running], similarity)
+        running = [running[place] for place in kept]
+    aside = [number for number in usable if number not in set(running)]
+    order = [*running, *aside, *(number for number, fault in enumerate(faults) if fault is not None)]
     place = {number: position for position, number in enumerate(order)}
     return Line(
         candidates=tuple(everyone[number] for number in order),

@@ -115,6 +115,7 @@ async def _construct(
         written=wrote.candidates,
         truncated=settings.truncated,
         similarity=settings.pairing.similarity,
+        latest=bench.making.run.round if settings.pairing.rounds == "latest" else None,
     )
     rejects = [*wrote.rejects, *line.rejects]
     if line.different < 2:

@@ -76,7 +76,7 @@ def prepare(settings: CorruptedInput, run: Run) -> ConstructAsking:
     """
     _check(settings)
     write = prepare_writers(_sided(settings), run)
-    form = prepare_by_sides(settings.pairing)
+    form = prepare_by_sides(settings.pairing, run.round)
     bench = _Bench(settings, run, write, form, prepare_guards(settings))
 
     async def construct(row: SourceRow, asks: Asks) -> Built:

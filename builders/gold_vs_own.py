@@ -70,7 +70,7 @@ def prepare(settings: GoldVsOwn, run: Run) -> ConstructAsking:
         MissingExtraError: the second opinion needs a package that is not there.
     """
     check_writers(settings.samplers, ("any", "rejected"), "own answers stand under the gold answer")
-    form = prepare_by_sides(settings.pairing)
+    form = prepare_by_sides(settings.pairing, run.round)
     bench = _Bench(settings, run, prepare_writers(settings, run), form, prepare_guards(settings))
 
     async def construct(row: SourceRow, asks: Asks) -> Built:

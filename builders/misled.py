@@ -133,7 +133,7 @@ def prepare(settings: MisleadingQuestions, run: Run) -> ConstructAsking:
         write=prepare_writers(settings, run),
         truncated=settings.truncated,
         rewriter=_rewriter(settings),
-        form=prepare_by_sides(settings.pairing),
+        form=prepare_by_sides(settings.pairing, run.round),
         guarding=prepare_guards(settings),
     )
     bench = _Bench(settings, run, poser, single)

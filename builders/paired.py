@@ -50,7 +50,7 @@ def prepare(settings: PairedAnswers, run: Run) -> Construct:
         ParameterError: parameters that do not fit the pairing rule.
     """
     try:
-        form = prepare_forming(settings.pairing)
+        form = prepare_forming(settings.pairing, run.round)
     except ParameterError as error:
         raise ParameterError(f"pairing.{error}") from error
     making = Making("paired", settings.pairing.rule, run)

@@ -99,7 +99,7 @@ def prepare(settings: Refusals, run: Run) -> ConstructAsking:
         run,
         prepare_writers(settings, run),
         {want: _checker(settings, want) for want in TAGS},
-        prepare_by_sides(settings.pairing),
+        prepare_by_sides(settings.pairing, run.round),
         prepare_guards(settings),
     )
 

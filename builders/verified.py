@@ -123,7 +123,7 @@ def prepare(settings: VerifiedAnswers, run: Run) -> ConstructAsking:
                 f"gold: {one[1].kind} has no highest value, which the row's own answer would be given"
             )
     try:
-        form = prepare_forming(_pairing(settings))
+        form = prepare_forming(_pairing(settings), run.round)
     except ParameterError as error:
         raise ParameterError(f"pairing.{error}") from error
     _check_fit(settings)
