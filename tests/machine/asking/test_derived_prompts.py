@@ -58,13 +58,17 @@ def test_rows_are_counted_and_prompts_are_kept(run: Path, capsys: pytest.Capture
     assert len(set(ids)) == ROWS * (1 + EACH)
     with pytest.raises(SystemExit):
         main(["show", str(run)])
-    assert f"{ROWS * EACH} pairs" in " ".join(capsys.readouterr().out.split())
+    told = " ".join(capsys.readouterr().out.split())
+    assert f"{ROWS * EACH} pairs" in told
+    assert f"tags invented {ROWS * 3}, wrong_attribute {ROWS}" in told
 
 
 def test_the_report_shows_questions_with_their_answers(run: Path) -> None:
     page = pairwright.write_report(run).read_text()
     shown = [one["question"].removeprefix("<image>\n") for one in kept(run) if one["candidates"]]
     assert sum(question in page for question in shown) > EACH
+    assert f"invented {ROWS * 3}, wrong_attribute {ROWS}" in page
+    assert f"- Tags: `invented` {ROWS * 3}, `wrong_attribute` {ROWS}." in (run / "README.md").read_text()
 
 
 def test_pairs_are_formed_anew_from_each_prompt(run: Path, tmp_path: Path) -> None:
