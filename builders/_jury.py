@@ -11,10 +11,10 @@ from pairwright.annotators._judging import Judging, check_case
 from pairwright.annotators._votes import Agreement, Rule, panel_name, panel_of
 from pairwright.builders import Asks
 from pairwright.builders._at_once import at_once
-from pairwright.builders._checking import checked_all, checker_of, verdict_of
+from pairwright.builders._checking import Checker, checked_all, checker_of, verdict_of
 from pairwright.builders._parts import annotator, prepared, settings_of
 from pairwright.samplers import Model
-from pairwright.schemas.candidate import Comparison
+from pairwright.schemas.candidate import Candidate, Comparison
 from pairwright.schemas.claim import Claim
 from pairwright.schemas.errors import ParameterError, RowError
 from pairwright.schemas.judgement import Judgement
@@ -145,6 +145,15 @@ def _names(judges: Mapping[str, JudgeSettings]) -> dict[str, str]:
     return {place: name if said.count(name) == 1 else f"{name} ({place})" for place, name in plain.items()}
 
 
+def _check_reference(part: Verifier[Any], checker: Checker, case: Case) -> None:
+    """Raise RowError where a verifier needs a right answer and the row has none: it says so of any text, of none too."""
+    if case.reference is not None or part.runs_code is not None:
+        return
+    (found,) = checked_all(checker, replace(case, candidates=(Candidate(""),)))
+    if found.reason == "no_ground_truth":
+        raise RowError("no_ground_truth", "ground_truth", f"{checker.kind}: {found.message}")
+
+
 def _seat(place: str, settings: JudgeSettings, name: str) -> _Seat:
     part = annotator(settings.kind, place)
     if isinstance(part, Verifier):
@@ -155,7 +164,7 @@ def _seat(place: str, settings: JudgeSettings, name: str) -> _Seat:
         async def verify(case: Case, asks: Asks) -> Verdict:
             return verdict_of(checker, await asyncio.to_thread(checked_all, checker, case))
 
-        return _Seat(name, settings.kind, lambda case: None, verify)
+        return _Seat(name, settings.kind, partial(_check_reference, part, checker), verify)
     parsed = settings_of(part, settings.params, settings.kind, place)
     decide = prepared(partial(part.prepare, parsed, name), place)
 
