@@ -3,6 +3,7 @@
 import asyncio
 import importlib.util
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -40,5 +41,23 @@ def test_pictures_samples_seeds_and_schemas(
             with pytest.raises(RowError) as refused:
                 await remote.sample(too_many)
             assert refused.value.reason == "call_refused"
+
+    run(asked())
+
+
+def test_the_beginning_of_an_answer_is_continued(run: Any, server: str, sampler: Any, ask: Any) -> None:
+    """With a picture and without: the same prompt, and the same answers, as in this process."""
+    begun = Message("assistant", ("There are 3",))
+    seeing = [replace(one, messages=(*one.messages, begun)) for one in map(ask, range(6))]
+    blind = [replace(one, messages=(Message("user", ("What is it?",)), begun)) for one in seeing]
+
+    async def asked() -> None:
+        model = Model(model="tiny-vlm", base_url=server, calls=CallSettings(concurrency=8, retries=2))
+        async with opened(model) as remote:
+            requests = [*seeing, *blind]
+            there, here = [await asyncio.gather(*map(one.sample, requests)) for one in (remote, sampler)]
+            assert [texts(reply) for reply in there] == [texts(reply) for reply in here]
+            assert [reply.prompt_tokens for reply in there] == [reply.prompt_tokens for reply in here]
+            assert not any(text.startswith("There are 3") for reply in there for text in texts(reply))
 
     run(asked())
