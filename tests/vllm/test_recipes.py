@@ -189,7 +189,8 @@ def test_a_recipe_that_takes_answers_apart(name: str, server: str, prompts: Path
             told += [f"{place}.params.{key}" for key in ("output=text", "attempts=10", "temperature=1")]
     if name == "rlaif_v":
         told += ["labeler.model=tiny-vlm", f"labeler.base_url={server}"]
-        told += [f"labeler.options.extra_body={json.dumps(NO)}", "pairing.balance_length=false"]
+        told += [f"labeler.options.extra_body={json.dumps(NO)}", "labeler.params.logprobs=1"]
+        told += ["pairing.balance_length=false"]
     recipe = load_recipe(name, told)
     outcome = pairwright.build(recipe, source=prompts, out=tmp_path / "run")
     assert outcome.counts.pairs["text"] > 0
