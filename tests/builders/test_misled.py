@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -214,6 +215,20 @@ def test_a_row_of_disputes_is_a_reject(build: Build, row: Rows, model: Any, ques
 )
 def test_what_disputes_a_premise(answer: str, words: str | None) -> None:
     assert disputed(answer) == words
+
+
+def test_people_who_describe_pictures_dispute_nothing(shared_data: Path) -> None:
+    texts = [
+        text
+        for name in ("IIW-400", "DOCCI_Test", "DCI_Test")
+        for line in (shared_data / "imageinwords" / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()
+        for text in json.loads(line).values()
+        if isinstance(text, str) and len(text) > 80
+    ]
+    taken = sum(disputed(text) is not None for text in texts)
+    assert f"of {len(texts)} descriptions of pictures by people, which dispute nothing, {taken} hold one" in (
+        Path(__file__).resolve().parents[2] / "docs" / "builders.md"
+    ).read_text(encoding="utf-8")
 
 
 def test_questions_that_cannot_be_used(build: Build, row: Rows, questioner: Any) -> None:
