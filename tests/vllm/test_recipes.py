@@ -46,6 +46,45 @@ BY_ROLE = {
 }
 """What each role says, and the rejected answer that comes of it: what follows a given beginning is joined as it came."""
 
+GOLD, SPOILT = "There are seven. Final answer: 7", "There are nine. Final answer: 9"
+STYLED = ("A dog is asleep on a sofa.", "Seven dots are on a sofa.")
+_CHANGE, _NO_CHANGE = (
+    {"kind": "objects", "was": "seven", "now": "nine"},
+    {"kind": "none", "was": "", "now": ""},
+)
+_INJECTED = json.dumps({"changes": {"1": _CHANGE, "2": _NO_CHANGE}, "text": SPOILT})
+_MENDED = json.dumps({"errors": [{"wrong": "A dog", "right": "Seven dots"}], "text": SEEN})
+_REPORT = {"reason": "no dog", "error": "image_recognition", "score": 1, "text": SEEN}
+
+CORRECTED: dict[str, tuple[dict[str, tuple[str, ...]], set[tuple[str, str]]]] = {
+    "sima": (
+        {"samplers.0": (SEEN, IMAGINED), "critic": ("(1)",)},
+        {(SEEN, IMAGINED), (IMAGINED, SEEN)},
+    ),
+    "squba": ({"samplers.0": (IMAGINED,)}, {(GOLD, IMAGINED)}),
+    "ha_dpo": (
+        {
+            "samplers.0": (IMAGINED,),
+            "correctors.0": (_MENDED,),
+            "style": tuple(json.dumps({"text": text}) for text in STYLED),
+        },
+        {STYLED, STYLED[::-1]},
+    ),
+    "opa_dpo": (
+        {
+            "samplers.0": (IMAGINED,),
+            "correctors.0": (json.dumps({"sentences": {"1": _REPORT}, "added": ""}),),
+        },
+        {(GOLD, IMAGINED), (SEEN, IMAGINED)},
+    ),
+    "povid": ({"correctors.0": (_INJECTED,)}, {(GOLD, SPOILT)}),
+    "bpo": (
+        {"samplers.0": (IMAGINED,), "correctors.0": (_INJECTED,), "correctors.1": (_INJECTED,)},
+        {(GOLD, IMAGINED), (GOLD, SPOILT)},
+    ),
+}
+"""What each role may say, and the pairs that may come of it."""
+
 JUDGED = {"silkie": "listwise", "llava_hound": "pointwise", "ct_report": "pointwise"}
 
 
@@ -81,7 +120,9 @@ def overrides(name: str, server: str) -> list[str]:
 
 
 def _claims(*words: str) -> str:
-    return json.dumps({"claims": [{"claim": f"{one} dots", "question": f"Are there {one} dots?"} for one in words]})
+    return json.dumps(
+        {"claims": [{"claim": f"{one} dots", "question": f"Are there {one} dots?"} for one in words]}
+    )
 
 
 def _events(*verdicts: str) -> str:
@@ -91,7 +132,11 @@ def _events(*verdicts: str) -> str:
 
 STATED = {
     "rlaif_v": {
-        "splitter": [_claims("seven"), _claims("red", "round", "few"), _claims("two", "blue", "large", "no", "all")],
+        "splitter": [
+            _claims("seven"),
+            _claims("red", "round", "few"),
+            _claims("two", "blue", "large", "no", "all"),
+        ],
     },
     "video_salmonn2": {
         "judge": [
@@ -110,7 +155,7 @@ NO = {"logit_bias": {"413": 100}}
 
 def test_every_recipe_with_a_model_is_tried() -> None:
     asking = {name for name in packaged_names() if isinstance(load_recipe(name).builder, ModelBuilder)}
-    assert asking == {*JUDGED, *CHOICES, *BY_ROLE, *STATED, "interactive_cot", "lrv"}
+    assert asking == {*JUDGED, *CHOICES, *BY_ROLE, *STATED, "interactive_cot", "lrv", *CORRECTED}
 
 
 @pytest.mark.parametrize("name", [*JUDGED, *CHOICES])
@@ -208,6 +253,53 @@ def test_a_recipe_that_takes_answers_apart(name: str, server: str, prompts: Path
         assert len({claim["finding"] for claim in claims}) > 1
     again = pairwright.build(recipe, source=prompts, out=tmp_path / "run")
     assert again.already_done
+
+
+def _role(name: str, place: str, choices: tuple[str, ...], server: str) -> list[str]:
+    """Return the settings of a role that says one of some texts: a form that is not held to a schema, where it is a form."""
+    told = ["model=tiny-vlm", f"base_url={server}"]
+    told += [f"options.extra_body={json.dumps({'structured_outputs': {'choice': choices}})}"]
+    if place == "critic":
+        told += ["params.output=number", "params.orders=one"]
+    elif place != "samplers.0":
+        told += ["params.output=text"]
+    if name == "sima" and place == "samplers.0":
+        told += ["n=8"]
+    return [f"{place}.{key}" for key in told]
+
+
+@pytest.mark.parametrize("name", CORRECTED)
+def test_a_recipe_that_corrects_or_compares_itself(
+    name: str, server: str, prompts: Path, tmp_path: Path
+) -> None:
+    roles, expected = CORRECTED[name]
+    told = [key for place, choices in roles.items() for key in _role(name, place, choices, server)]
+    recipe = load_recipe(name, told)
+    outcome = pairwright.build(recipe, source=prompts, out=tmp_path / "run")
+    counts = outcome.counts
+    assert counts.rows == ROWS == counts.paired + counts.rejected
+    assert pairwright.validate(tmp_path / "run") == []
+    assert all(spent.failed == spent.refused == 0 for spent in outcome.ledger)
+    pairs = pq.read_table(tmp_path / "run" / "data").to_pylist()
+    found = {(pair["chosen_text"], pair["rejected_text"]) for pair in pairs}
+    assert found <= expected
+    assert pairs
+    assert pairwright.build(recipe, source=prompts, out=tmp_path / "run").already_done
+
+
+@pytest.mark.parametrize("name", ["ha_dpo", "opa_dpo", "bpo"])
+def test_the_forms_of_correctors_are_taken_as_schemas(
+    name: str, server: str, prompts: Path, tmp_path: Path
+) -> None:
+    """A random model fills no form in time; that each is asked for as a schema shows in that nothing is refused."""
+    roles, _ = CORRECTED[name]
+    told = _role(name, "samplers.0", (IMAGINED,), server)
+    for place in roles.keys() - {"samplers.0"}:
+        told += [f"{place}.{key}" for key in ("model=tiny-vlm", f"base_url={server}", "params.max_tokens=48")]
+    outcome = pairwright.build(load_recipe(name, told), source=prompts, out=tmp_path / "run")
+    assert all(spent.failed == spent.refused == 0 for spent in outcome.ledger)
+    assert set(outcome.counts.rejects["candidate"]) <= {"bad_rewrite", "no_correction"}
+    assert outcome.counts.pairs.get("text", 0) == (0 if name == "ha_dpo" else ROWS)
 
 
 def test_a_run_in_one_process_with_its_engine(tiny: str, prompts: Path, tmp_path: Path) -> None:
