@@ -1,6 +1,9 @@
 """The differ: what is outside of the spans is the same, word by word."""
 
+import json
+from collections import Counter
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -119,3 +122,21 @@ def test_labels_come_from_what_was_said_of_the_words() -> None:
         ("red", "attributes"),
         ("by a lamp", "changed"),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "count", "of"),
+    [("add_att", (0, 1), 494, 692), ("replace_att", (1, 1), 610, 788), ("swap_att", (2, 2), 439, 666), ("swap_obj", (2, 2), 175, 245)],
+)  # fmt: skip
+def test_real_captions_with_one_thing_changed(
+    shared_data: Path, name: str, shape: tuple[int, int], count: int, of: int
+) -> None:
+    """SugarCrepe's negatives: an attribute put in, another in its place, or two that change places."""
+    rows = json.loads((shared_data / "sugarcrepe" / "data" / f"{name}.json").read_text())
+    shapes: Counter[tuple[int, int]] = Counter()
+    for row in rows.values():
+        gone, come = changed(row["caption"], row["negative_caption"])
+        assert outside(row["caption"], gone) == outside(row["negative_caption"], come)
+        shapes[len(gone), len(come)] += 1
+    assert shapes.most_common(1) == [(shape, count)]
+    assert shapes.total() == of
