@@ -9,6 +9,8 @@ import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count as count_from
+from itertools import islice
 from typing import Any
 
 from pairwright.builders import Asks, Built
@@ -150,17 +152,21 @@ def _texts(schema: Mapping[str, Any]) -> int:
     return below + int(inner.get("text", {}).get("type") == "string")
 
 
-def _instance(schema: Mapping[str, Any], texts: Iterator[str], where: str = "") -> Any:
+def _instance(
+    schema: Mapping[str, Any], texts: Iterator[str], where: str = "", places: Iterator[int] | None = None
+) -> Any:
     """Return the plainest value of a JSON schema as judges and correctors use them.
 
     Texts say where they stand, so that no two are the same: what repeats another text is often asked nothing more. A list
-    has as many entries as it must have, or a typical number where it may have none.
+    has as many entries as it must have, or a typical number where it may have none; lists of values to choose from
+    take theirs one after the other, by ``places``, as long as there are any.
 
     >>> _instance({"type": "object", "properties": {"rating": {"enum": [1, 2]}, "why": {"type": "string"}}}, iter(()))
     {'rating': 1, 'why': 'why'}
     >>> _instance({"type": "array", "items": {"type": "string"}, "maxItems": 2}, iter(()), "claim")
     ['claim 1', 'claim 2']
     """
+    places = count_from(0) if places is None else places
     if "enum" in schema:
         return schema["enum"][0]
     match schema.get("type"):
@@ -168,15 +174,18 @@ def _instance(schema: Mapping[str, Any], texts: Iterator[str], where: str = "") 
             return {
                 name: next(texts, "-")
                 if name == "text"
-                else _instance(inner, texts, f"{where} {name}".strip())
+                else _instance(inner, texts, f"{where} {name}".strip(), places)
                 for name, inner in schema.get("properties", {}).items()
             }
         case "array":
             count = max(
                 1, schema.get("minItems") or min(_LIST_ENTRIES, schema.get("maxItems", _LIST_ENTRIES))
             )
+            items = schema["items"]
+            if "enum" in items:
+                return [items["enum"][place] for place in islice(places, count) if place < len(items["enum"])]
             entries = range(1, count + 1)
-            return [_instance(schema["items"], texts, f"{where} {number}".strip()) for number in entries]
+            return [_instance(items, texts, f"{where} {number}".strip(), places) for number in entries]
         case "integer" | "number":
             return schema.get("minimum", 0)
         case "boolean":
