@@ -26,11 +26,14 @@ from pairwright.annotators._yes_no import Labelling
 from pairwright.builders import ROOM as BUILDERS
 from pairwright.builders._checking import checked_all, prepare_checker
 from pairwright.builders._correcting import CorrectorSettings, prepare_corrector
+from pairwright.builders._guarding import Guarded, SecondOpinion, prepare_guards
 from pairwright.builders._jury import JudgeSettings, prepare_jury
 from pairwright.cli import VERBS
 from pairwright.correctors import ROOM as CORRECTORS
 from pairwright.correctors._asking import SHELF, CorrectorHead, RewriteView, Rewriting
 from pairwright.correctors._spans import changed
+from pairwright.guards import ROOM as GUARDS
+from pairwright.guards import Contrast, Guard
 from pairwright.pairings import ROOM as PAIRINGS
 from pairwright.pairings._forming import PairingSettings
 from pairwright.recipe import OutputSettings, packaged_names
@@ -154,6 +157,49 @@ def test_what_holds_for_all_pairings_is_told() -> None:
     assert set(told(section(PAGES["pairings"], "What holds for all rules"))) == set(
         PairingSettings.model_fields
     )
+
+
+@pytest.mark.parametrize("name", GUARDS.names())
+def test_every_guard_is_told_with_its_settings(name: str) -> None:
+    part = GUARDS.get(name)
+    assert_told(section(PAGES["guards"], f"`{name}`"), dict(part.settings.model_fields))
+    first = PAGES["guards"].partition("## The guards")[0]
+    assert re.search(rf"^\| `{name}` \| .* \| `{part.reason}` \|$", first, re.MULTILINE)
+    assert f"| `{part.reason}` |" in section(PAGES["guards"], "Reasons")
+
+
+def test_guards_by_default_are_told() -> None:
+    rows = dict(
+        re.findall(
+            r"^\| `(\w+)` \| ((?:`\w+`(?:, )?)+) \|$", section(PAGES["guards"], "Guards"), re.MULTILINE
+        )
+    )
+    fields = {name: BUILDERS.get(name).settings.model_fields.get("guards") for name in BUILDERS.names()}
+    kinds = {name: [one.kind for one in field.default] for name, field in fields.items() if field}
+    assert {name: re.findall(r"\w+", told) for name, told in rows.items()} == {
+        name: guards for name, guards in kinds.items() if guards
+    }
+
+
+def test_second_opinions_are_told() -> None:
+    own = {key: field for key, field in SecondOpinion.model_fields.items() if key not in Model.model_fields}
+    assert_told(section(PAGES["guards"], "Second opinion"), own)
+    assert "`rejected_as_good`" in section(PAGES["guards"], "Reasons")
+
+
+def test_the_examples_about_guards_can_be_used() -> None:
+    (block,) = re.findall(r"^```yaml\n(.*?)^```", PAGES["guards"], re.MULTILINE | re.DOTALL)
+    guarded = Guarded.model_validate(yaml.safe_load(block)["parameters"])
+    assert [one.kind for one in guarded.guards] == ["damage_talk", "near_equal"]
+    prepare_guards(guarded)
+    (code,) = re.findall(r"^```python\n(.*?)^```", PAGES["guards"], re.MULTILINE | re.DOTALL)
+    names: dict[str, Any] = {"__name__": "refusing"}
+    exec(code, names)
+    part = names["PART"]
+    assert isinstance(part, Guard)
+    watch = part.prepare(part.settings())
+    assert watch(Contrast("?", "A cat.", "Sorry, no.")) == "the rejected answer says 'sorry'"
+    assert watch(Contrast("?", "Sorry.", "A cat.")) is None
 
 
 @pytest.mark.parametrize("name", ANNOTATORS.names())
