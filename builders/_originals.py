@@ -5,8 +5,9 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from pairwright.builders._candidates import Line, Truncated, in_line
+from pairwright.builders._rewriting import is_made
 from pairwright.builders._writers import Wrote
-from pairwright.pairings._forming import distinct
+from pairwright.pairings._forming import PairingSettings, among_rounds, distinct
 from pairwright.schemas.candidate import Candidate, Side
 from pairwright.schemas.reject import Reject
 from pairwright.schemas.source_row import SourceRow
@@ -54,9 +55,12 @@ def texts_of(
     wrote: Wrote,
     sides: Sides,
     truncated: Truncated,
-    similarity: float,
+    pairing: PairingSettings,
+    latest: int,
 ) -> Texts:
     """Return what a row has.
+
+    What a corrector made in an earlier run is there, and neither rewritten again nor paired again.
 
     Args:
         row: with the candidates of its source. Of these, answers for any side and for that of the originals are rewritten
@@ -65,13 +69,15 @@ def texts_of(
         wrote: what samplers wrote. Only answers for any side are rewritten.
         sides: where what stands.
         truncated: what becomes of answers that reached ``max_tokens`` or ended in a loop.
-        similarity: from which similarity on an answer repeats another one.
+        pairing: from which similarity on an answer repeats another one, and of which rounds answers may pair.
+        latest: round of the run.
     """
     own = sides.of == "own"
     given = replace(row, candidates=tuple(_open(one, sides) if own else one for one in row.candidates))
     line = in_line(given, gold=gold, written=wrote.candidates, truncated=truncated)
     usable = line.candidates[: line.usable]
-    kept, repeats = distinct(usable, similarity)
+    taken = [number for number in among_rounds(usable, pairing.rounds, latest) if not is_made(usable[number])]
+    kept, repeats = distinct(usable, pairing.similarity, taken)
     gold_at = _place_of(gold, usable)
     open_ones = tuple(number for number in kept if usable[number].side == "any" and number != gold_at)
     opposite = OPPOSITE[sides.gold] if sides.gold else None

@@ -18,6 +18,9 @@ from pairwright.schemas.source_row import SourceRow
 from pairwright.schemas.span import Span
 from pairwright.schemas.special_tokens import special_token
 
+_CORRECTOR = "corrector"
+"""Key of a candidate's params that names the place of the corrector which made it."""
+
 _MARK = 16
 """Hex digits by which a draw knows the text that it is made for."""
 
@@ -92,6 +95,12 @@ def prepare_rewriter(settings: CorrectorSettings, place: str, *, same: bool = Fa
     return Rewriter(place, desk, settings.model)
 
 
+def is_made(candidate: Candidate) -> bool:
+    """Tell whether an answer is what a corrector made, in this run or in an earlier one."""
+    told = None if candidate.params is None else _read(candidate.params)
+    return isinstance(told, dict) and _CORRECTOR in told
+
+
 async def rewritten(orders: Sequence[Order], task: Task, asks: Asks, run: Run) -> Rewrites:
     """Have answers rewritten, all at the same time.
 
@@ -163,7 +172,7 @@ def _check(text: str, old: str, *, may_be_same: bool) -> None:
 
 def _said(order: Order, new: Rewritten) -> Iterator[tuple[str, object]]:
     """Yield how a text was made, and how the one was written that it was made of."""
-    yield "corrector", order.rewriter.place
+    yield _CORRECTOR, order.rewriter.place
     yield "kind", order.rewriter.desk.kind
     yield "of", order.number
     yield "variant", order.variant

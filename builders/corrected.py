@@ -133,7 +133,7 @@ async def _construct(
 ) -> Built:
     wrote, settings = await bench.write(row, asks), bench.settings
     texts = await asyncio.to_thread(
-        texts_of, row, gold, wrote, bench.sides, settings.truncated, settings.pairing.similarity
+        texts_of, row, gold, wrote, bench.sides, settings.truncated, settings.pairing, bench.run.round
     )
     try:
         _check_calls(texts.wrote)

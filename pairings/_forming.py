@@ -184,16 +184,21 @@ def goes_by(settings: PairingSettings) -> dict[Basis, str]:
     return {part.basis: "rule"} | ({"scores": f"params.{key}"} if key else {})
 
 
-def distinct(candidates: Sequence[Candidate], at_least: float) -> tuple[tuple[int, ...], tuple[Dropped, ...]]:
+def distinct(
+    candidates: Sequence[Candidate], at_least: float, numbers: Sequence[int] | None = None
+) -> tuple[tuple[int, ...], tuple[Dropped, ...]]:
     """Return the numbers of the answers that differ, and those dropped; ``at_least`` as ``PairingSettings.similarity``.
 
-    The same as forming does first: doing it before a judge is asked saves the calls for repeated answers.
+    The same as forming does first: doing it before a judge is asked saves the calls for repeated answers. With ``numbers``,
+    only answers with these are looked at.
 
-    >>> distinct([Candidate("A cat."), Candidate("a  cat."), Candidate("A dog.")], 1.0)[0]
-    (0, 2)
+    >>> answers = [Candidate("A cat."), Candidate("a  cat."), Candidate("A dog.")]
+    >>> distinct(answers, 1.0)[0], distinct(answers, 1.0, (1, 2))[0]
+    ((0, 2), (1, 2))
     """
-    same = _repeated(candidates, range(len(candidates)), at_least)
-    kept = tuple(number for number in range(len(candidates)) if number not in same)
+    among = range(len(candidates)) if numbers is None else numbers
+    same = _repeated(candidates, among, at_least)
+    kept = tuple(number for number in among if number not in same)
     return kept, tuple(_repeat(number, first, at_least) for number, first in sorted(same.items()))
 
 

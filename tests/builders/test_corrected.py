@@ -1,7 +1,9 @@
 """The builder of corrected answers, row by row."""
 
+import asyncio
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -118,6 +120,30 @@ def test_candidates_of_the_source_are_corrected(build: Build, row: Rows, rewrite
     )
     built = build("corrected", {"correctors": [MINIMAL]}, given, {"correctors.0": rewriter(MENDED)})
     assert _said(built) == [(DOG_MENDED, DOG), (TEA_MENDED, TEA)]
+
+
+def _second_round(first: Built, row: SourceRow) -> SourceRow:
+    """Return a row as the next round's source has it: with the answers of the first one."""
+    return replace(row, candidates=first.candidates[0].candidates)
+
+
+@pytest.mark.parametrize(("rounds", "asked"), [("all", 2), ("latest", 1)])
+def test_the_next_round_corrects_answers_and_not_corrections(
+    row: Rows, model: Any, rewriter: Any, rounds: str, asked: int
+) -> None:
+    part = ROOM.get("corrected")
+    parameters = OWN | {"style": STYLE, "pairing": {"rounds": rounds}}
+    settings = part.settings.model_validate(parameters)
+    stylist = rewriter({DOG: "A dog, asleep.", DOG_MENDED: "A cup, upright."})
+    asks = {"samplers.0": model([DOG, DOG]), "correctors.0": rewriter(MENDED), "style": stylist}
+    first = asyncio.run(part.prepare(settings, Run("t", 0, "0", 1))(row(), asks))  # type: ignore[arg-type, misc]
+    assert _said(first) == [("A cup, upright.", "A dog, asleep.")]
+    editor = rewriter(MENDED)
+    asks |= {"samplers.0": model([TEA, TEA]), "correctors.0": editor, "style": rewriter({})}
+    second = asyncio.run(part.prepare(settings, Run("t", 0, "0", 2))(_second_round(first, row()), asks))  # type: ignore[arg-type, misc]
+    assert len(editor.requests) == asked
+    old = {(DOG_MENDED, DOG)} if rounds == "all" else set()
+    assert set(_said(second)) == {(TEA_MENDED, TEA), *old}
 
 
 def test_the_corrector_is_the_first_samplers_model_if_none_is_named() -> None:
