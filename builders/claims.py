@@ -84,7 +84,7 @@ def prepare(settings: ClaimedAnswers, run: Run) -> ConstructAsking:
         UnknownPartError: a perturbation that does not exist.
     """
     try:
-        form = prepare_forming(settings.pairing)
+        form = prepare_forming(settings.pairing, run.round)
     except ParameterError as error:
         raise ParameterError(f"pairing.{error}") from error
     _check_fit(settings)
@@ -117,6 +117,7 @@ async def _construct(bench: _Bench, row: SourceRow, case: Case, asks: Asks) -> B
         written=wrote.candidates,
         truncated=bench.settings.truncated,
         similarity=bench.settings.pairing.similarity,
+        latest=bench.making.run.round if bench.settings.pairing.rounds == "latest" else None,
     )
     rejects = [*wrote.rejects, *line.rejects]
     rest = tuple(replace(one, score=None) for one in line.candidates[: line.usable])
