@@ -365,3 +365,19 @@ def test_rlaif_v_has_the_published_numbers(model: Any, row: Rows) -> None:
     settled = settle([replace(built, pairs=(one,), rejects=()) for one in (long, even)])
     assert [len(one.pairs) for one in settled] == [0, 1]
     assert "length_balance" in [one.reason for one in settled[0].rejects]
+
+
+def test_answers_of_earlier_rounds_are_not_taken_apart_where_they_may_not_pair(row: Rows, asks: Any) -> None:
+    part = ROOM.get("claims")
+    earlier = tuple(Candidate(text, "old", round=1) for text in (TEA, BOWL))
+    for rounds, asked in (("latest", 2), ("all", 4)):
+        parameters = PARAMETERS | {
+            "samplers": [POLICY | {"n": 2}],
+            "pairing": {"rounds": rounds, "per_prompt": None},
+        }
+        models = asks(CUP, "A cup.", split=ANSWERS | {"A cup.": ("cup", "hot")})
+        construct = part.prepare(part.settings.model_validate(parameters), Run("test", 0, "0", round=2))
+        built = asyncio.run(construct(row(candidates=earlier), models))  # type: ignore[arg-type]
+        assert len(models["splitter"].requests) == asked
+        assert (CUP, "A cup.") in _said(built)
+        assert ((CUP, BOWL) in _said(built)) == (rounds == "all")
