@@ -142,6 +142,28 @@ def test_only_the_latest_round_pairs_where_that_is_wanted(first: Path, double: A
     assert {(pair["chosen_text"], pair["rejected_text"]) for pair in pairs(again)} == sides
 
 
+@pytest.mark.parametrize(("kind", "replays"), [("pointwise", True), ("pairwise", True), ("listwise", False)])
+def test_a_judge_is_asked_only_of_what_is_new(
+    kind: str, replays: bool, prompts: Prompts, rated: RecipeFor, double: Any, tmp_path: Path
+) -> None:
+    rule = "preferences" if kind == "pairwise" else "all_unequal"
+    params = "{attempts: 1, most_comparisons: 100}" if kind == "pairwise" else "{attempts: 1}"
+    judge = [f"judge.kind={kind}", f"judge.params={params}", f"pairing.rule={rule}"]
+    first = pairwright.build(rated(prompts(ROWS), "round-1", *judge))
+    before, _ = asked(first)["judge"]
+    both = pairwright.next_round(first.folder, out=tmp_path / "all", overrides=NEW)
+    calls, replayed = asked(both)["judge"]
+    assert replayed == (before if replays else 0)
+    assert double.stats()["paid_most"] == 1
+    # With an empty store nothing is replayed: this is what the judge is asked of the latest round alone.
+    own = [*NEW, "pairing.rounds=latest", f"output.responses={tmp_path / 'own.sqlite'}"]
+    alone = pairwright.next_round(first.folder, out=tmp_path / "latest", overrides=own)
+    most = {"pointwise": 3 * ROWS, "pairwise": 6 * ROWS, "listwise": ROWS}
+    assert most[kind] / 2 <= asked(alone)["judge"][0] <= min(calls, most[kind])
+    for row in kept(alone.folder):
+        assert {one["score"] for one in row["candidates"] if one["round"] == 1} == {None}
+
+
 def test_an_answer_that_both_rounds_wrote_counts_as_the_latest_ones(
     first: Path, double: Any, tmp_path: Path
 ) -> None:
