@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import TypeVar
 
 from pairwright.annotators import Case
 from pairwright.annotators._claims import (
@@ -26,6 +27,8 @@ from pairwright.schemas.candidate import Candidate
 from pairwright.schemas.claim import Claim
 from pairwright.schemas.errors import RowError
 from pairwright.schemas.judgement import Judgement
+
+T = TypeVar("T")
 
 SPLITTER, LABELER = "splitter", "labeler"
 """Where they stand in the parameters."""
@@ -143,12 +146,12 @@ async def _judge(
     """Return the candidates with what was found; each goes on to its labels as soon as it is taken apart."""
 
     async def claims_of(candidate: Candidate) -> tuple[Claim, ...]:
-        claims = candidate.claims or await splitter.split(case, candidate.text, asks[SPLITTER])
+        claims = candidate.claims or await _by(SPLITTER, splitter.split(case, candidate.text, asks[SPLITTER]))
         if settings.ask_again:
             claims = tuple(
                 replace(one, finding="unknown", probability=None) if one.question else one for one in claims
             )
-        return await _labelled(labeler, case, claims, asks)
+        return await _by(LABELER, _labelled(labeler, case, claims, asks))
 
     found = await together([claims_of(one) for one in case.candidates])
     judged = [
@@ -156,6 +159,14 @@ async def _judge(
         for candidate, claims in zip(case.candidates, found, strict=True)
     ]
     return Claimed(tuple(candidate for candidate, _ in judged), tuple(fault for _, fault in judged))
+
+
+async def _by(place: str, asked: Awaitable[T]) -> T:
+    """Await an answer; an error says whose it is."""
+    try:
+        return await asked
+    except RowError as error:
+        raise RowError(error.reason, place, error.message) from error
 
 
 async def _labelled(labeler: Labeler, case: Case, claims: Sequence[Claim], asks: Asks) -> tuple[Claim, ...]:
@@ -175,7 +186,7 @@ def _scored(
 ) -> tuple[Candidate, RowError | None]:
     """Return a candidate with its claims and score, and why it has none."""
     if isinstance(claims, RowError):
-        return replace(candidate, score=None), RowError(claims.reason, SPLITTER, claims.message)
+        return replace(candidate, score=None), claims
     if not claims:
         told = "no statement in it that the pictures could show to be true or false"
         return replace(candidate, score=None), RowError("no_claims", SPLITTER, told)

@@ -229,7 +229,7 @@ def test_a_model_that_cannot_be_asked_makes_the_row_a_reject(
         else {"words": dict.fromkeys(("cup", "coffee", "tea", "bowl", "hot"), error)}
     )
     built = build("claims", PARAMETERS, row(), asks(**failing))
-    assert _reasons(built) == [("row", reason)]
+    assert [(one.scope, one.reason, one.field) for one in built.rejects] == [("row", reason, place)]
     assert len(built.candidates[0].candidates) == 3  # what was written is kept
 
 
