@@ -276,6 +276,35 @@ def test_a_row_without_a_pair_says_why(
     assert [one.reason for one in built.rejects if one.scope == "row"] == [reason]
 
 
+def test_a_gold_answer_that_cannot_be_used_is_not_rewritten(
+    build: Build, row: Rows, model: Any, rewriter: Any
+) -> None:
+    spoiler = rewriter(SPOILT)
+    built = build("corrected", SPOIL, row(chosen="A cup <image>."), {"correctors.0": spoiler})
+    assert _reasons(built) == [("candidate", "special_token"), ("row", "special_token")]
+    assert spoiler.requests == []
+    asks = {"samplers.0": model([DOG, TEA]), "correctors.0": rewriter(MENDED)}
+    built = build("corrected", OWN | {"also_gold": True}, row(chosen="A cup <image>."), asks)
+    assert _said(built) == [(DOG_MENDED, DOG), (TEA_MENDED, TEA)]
+
+
+def test_own_answers_may_be_spoilt_too(build: Build, row: Rows, model: Any, rewriter: Any) -> None:
+    asks = {
+        "samplers.0": model([DOG_MENDED, TEA_MENDED]),
+        "correctors.0": rewriter({DOG_MENDED: DOG, TEA_MENDED: TEA}),
+    }
+    parameters = OWN | {"correctors": [INJECT], "also_gold": True}
+    built = build("corrected", parameters, row(chosen=GOLD), asks)
+    assert _said(built) == [(GOLD, DOG), (GOLD, TEA), (DOG_MENDED, DOG), (TEA_MENDED, TEA)]
+
+
+def test_gold_answers_may_be_made_better(build: Build, row: Rows, rewriter: Any) -> None:
+    parameters = {"of": "chosen", "correctors": [MINIMAL]}
+    given = row(chosen=DOG, candidates=(Candidate(TEA_MENDED, side="chosen"), Candidate(TEA)))
+    built = build("corrected", parameters, given, {"correctors.0": rewriter(MENDED)})
+    assert _said(built) == [(TEA_MENDED, DOG), (DOG_MENDED, DOG)]
+
+
 def test_an_own_answer_that_is_the_gold_one_is_not_rewritten(
     build: Build, row: Rows, model: Any, rewriter: Any
 ) -> None:
