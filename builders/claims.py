@@ -2,7 +2,7 @@
 
 Steps: have candidates written, set aside what can be on no side of a pair, have a text model list the claims of each,
 have a vision model answer a yes/no question about each claim, make one score of what was found, form pairs, guard them.
-The claims stay with the candidates.
+The claims stay with the candidates. Where ``overwrite`` is set, a pair is two rewrites of one answer, if there can be any.
 """
 
 import asyncio
@@ -34,6 +34,16 @@ from pairwright.builders._guarding import (
     prepare_guards,
     settle_guarded,
 )
+from pairwright.builders._overwriting import (
+    OVERWRITE,
+    WHOLE_ANSWERS,
+    Overwriter,
+    Overwriting,
+    overwriting_marks,
+    overwriting_models,
+    overwritten,
+    prepare_overwriting,
+)
 from pairwright.builders._shown import Shown, case_of
 from pairwright.builders._text_pair import Group, Judged, Making, refused, row_reject
 from pairwright.builders._writers import Write, prepare_writers, writer_models
@@ -62,6 +72,9 @@ class ClaimedAnswers(Claimable, Shown, Guarded):
 
     pairing: FewerWrongClaims = FewerWrongClaims()
     """How pairs are formed."""
+    overwrite: Overwriting | None = None
+    """Have one answer rewritten with the right claims of all answers, and with the wrong ones, and pair both texts; where
+    that cannot be done, whole answers are paired. Not done if not given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +87,7 @@ class _Bench:
     claiming: Claiming
     form: FormPairs
     guarding: Guarding
+    overwriter: Overwriter | None
 
 
 def prepare(settings: ClaimedAnswers, run: Run) -> ConstructAsking:
@@ -88,13 +102,17 @@ def prepare(settings: ClaimedAnswers, run: Run) -> ConstructAsking:
     except ParameterError as error:
         raise ParameterError(f"pairing.{error}") from error
     _check_fit(settings)
+    claiming, overwrite = prepare_claiming(settings), settings.overwrite
     bench = _Bench(
         settings,
         Making("claims", settings.pairing.rule, run),
         prepare_writers(settings, run),
-        prepare_claiming(settings),
+        claiming,
         form,
         prepare_guards(settings),
+        prepare_overwriting(overwrite, settings.samplers, settings.pairing, claiming=claiming, run=run)
+        if overwrite
+        else None,
     )
 
     async def construct(row: SourceRow, asks: Asks) -> Built:
@@ -130,7 +148,34 @@ async def _construct(bench: _Bench, row: SourceRow, case: Case, asks: Asks) -> B
     judged = Judged(row, line, candidates, line.comparisons, bench.claiming.judged_by)
     rejects += _not_judged(row, claimed)
     why = claimed.why_too_few() if running else why_too_few(line, wrote.rejects)
-    return await _paired(bench, judged, case, asks, rejects=rejects, why=why)
+    if bench.overwriter is None or why is not None:
+        return await _paired(bench, judged, case, asks, rejects=rejects, why=why)
+    among = [number for number, fault in enumerate(claimed.faults) if fault is None]
+    return await _overwritten(bench, bench.overwriter, judged, among, case=case, asks=asks, rejects=rejects)
+
+
+async def _overwritten(
+    bench: _Bench,
+    overwriter: Overwriter,
+    judged: Judged,
+    among: Sequence[int],
+    *,
+    case: Case,
+    asks: Asks,
+    rejects: Sequence[Reject],
+) -> Built:
+    """Return the pair of an answer that was overwritten twice, or else those of whole answers."""
+    try:
+        made = await overwritten(overwriter, judged, among, case, asks)
+    except RowError as error:
+        return refused(judged, error, rejects)
+    told = [*rejects, *made.rejects]
+    if made.group is None:
+        return await _paired(bench, made.judged, case, asks, rejects=told, why=None, tags=WHOLE_ANSWERS)
+    making = replace(bench.making, rule=OVERWRITE)
+    return await guarded(
+        bench.guarding, making, made.judged, [made.group], case=case, asks=asks, rejects=told
+    )
 
 
 async def _paired(
@@ -141,11 +186,12 @@ async def _paired(
     *,
     rejects: Sequence[Reject],
     why: RowError | None,
+    tags: tuple[str, ...] = (),
 ) -> Built:
     """Return the pairs of candidates whose claims were judged."""
     rng = generator(bench.making.run.seed, judged.row.record_id, "pairing")
     formed = await asyncio.to_thread(bench.form, judged.candidates, (), rng)
-    groups = [Group(formed)]
+    groups = [Group(formed, tags)]
     return await guarded(
         bench.guarding, bench.making, judged, groups, case=case, asks=asks, rejects=rejects, why_none=why
     )
@@ -168,11 +214,13 @@ def _check_fit(settings: ClaimedAnswers) -> None:
 
 
 def _models(settings: ClaimedAnswers) -> Mapping[str, Model]:
-    return {**writer_models(settings), **claiming_models(settings), **guard_models(settings)}
+    own = overwriting_models(settings.overwrite, settings.samplers) if settings.overwrite else {}
+    return {**writer_models(settings), **claiming_models(settings), **own, **guard_models(settings)}
 
 
 def _marks(settings: ClaimedAnswers) -> Mapping[str, str]:
-    return {**claiming_marks(settings), **guard_marks(settings)}
+    own = overwriting_marks(settings.overwrite) if settings.overwrite else {}
+    return {**claiming_marks(settings), **own, **guard_marks(settings)}
 
 
 def _settle(settings: ClaimedAnswers) -> Settle | None:
@@ -184,7 +232,7 @@ PART = ModelBuilder(
     models=_models,
     prepare=prepare,
     summary="models write answers, each is taken apart, and a vision model says which claims are right; fewer wrong ones win",
-    source="RLAIF-V (arXiv 2405.17220); the mean of p(yes) - p(no): TPO (arXiv 2411.17265)",
+    source="RLAIF-V (arXiv 2405.17220); the mean of p(yes) - p(no), and overwriting: TPO (arXiv 2411.17265)",
     settle=_settle,
     marks=_marks,
     runs_code=guard_codes,

@@ -35,7 +35,7 @@ class Tip:
     """What an answer has to say of one topic."""
 
     said: tuple[str, ...]
-    """What it says of it now, claim by claim; nothing where it does not speak of it."""
+    """What it says of it now, claim by claim."""
     now: str
     """What it has to say."""
 
@@ -61,14 +61,14 @@ def tips_marks(settings: Overwrite) -> Mapping[str, str]:
 def told(tips: Sequence[Tip]) -> str:
     """Return tips as the model reads them.
 
-    >>> print(told([Tip(("The cup is red.",), "The cup is blue."), Tip((), "A dog sits there.")]))
+    >>> print(told([Tip(("The cup is red.",), "The cup is blue."), Tip(("A dog sits.", "It sleeps."), "A dog runs.")]))
     1. Now: The cup is red.
        To say: The cup is blue.
-    2. Now: nothing
-       To say: A dog sits there.
+    2. Now: A dog sits. It sleeps.
+       To say: A dog runs.
     """
     return "\n".join(
-        f"{number}. Now: {_line(' '.join(tip.said)) or 'nothing'}\n   To say: {_line(tip.now)}"
+        f"{number}. Now: {_line(' '.join(tip.said))}\n   To say: {_line(tip.now)}"
         for number, tip in enumerate(tips, 1)
     )
 

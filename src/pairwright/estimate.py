@@ -9,8 +9,6 @@ import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import count as count_from
-from itertools import islice
 from typing import Any
 
 from pairwright.builders import Asks, Built
@@ -166,20 +164,19 @@ def _texts(schema: Mapping[str, Any]) -> int:
 
 
 def _instance(
-    schema: Mapping[str, Any], texts: Iterator[str], where: str = "", places: Iterator[int] | None = None
+    schema: Mapping[str, Any], texts: Iterator[str], where: str = "", dealt: slice = slice(None)
 ) -> Any:
     """Return the plainest value of a JSON schema as judges and correctors use them.
 
     Texts say where they stand, so that no two are the same: what repeats another text is often asked nothing more. A list
-    has as many entries as it must have, or a typical number where it may have none; lists of values to choose from
-    take theirs one after the other, by ``places``, as long as there are any.
+    has as many entries as it must have, or a typical number where it may have none; values to choose from are
+    dealt to the lists of a list like cards, ``dealt`` to this one.
 
     >>> _instance({"type": "object", "properties": {"rating": {"enum": [1, 2]}, "why": {"type": "string"}}}, iter(()))
     {'rating': 1, 'why': 'why'}
     >>> _instance({"type": "array", "items": {"type": "string"}, "maxItems": 2}, iter(()), "claim")
     ['claim 1', 'claim 2']
     """
-    places = count_from(0) if places is None else places
     if "enum" in schema:
         return schema["enum"][0]
     match schema.get("type"):
@@ -187,7 +184,7 @@ def _instance(
             return {
                 name: next(texts, "-")
                 if name == "text"
-                else _instance(inner, texts, f"{where} {name}".strip(), places)
+                else _instance(inner, texts, f"{where} {name}".strip())
                 for name, inner in schema.get("properties", {}).items()
             }
         case "array":
@@ -196,9 +193,11 @@ def _instance(
             )
             items = schema["items"]
             if "enum" in items:
-                return [items["enum"][place] for place in islice(places, count) if place < len(items["enum"])]
-            entries = range(1, count + 1)
-            return [_instance(items, texts, f"{where} {number}".strip(), places) for number in entries]
+                return items["enum"][dealt][:count]
+            return [
+                _instance(items, texts, f"{where} {number}".strip(), slice(number - 1, None, count))
+                for number in range(1, count + 1)
+            ]
         case "integer" | "number":
             return schema.get("minimum", 0)
         case "boolean":
