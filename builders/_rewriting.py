@@ -141,7 +141,8 @@ async def _made(order: Order, task: Task, asks: Asks, run: Run) -> Made:
         order.rewriter.model,
         order.side,
         params=json.dumps(dict(_said(order, new)), ensure_ascii=False),
-        round=run.round,
+        # What is made of an answer of an earlier round is no more the latest model's own than that answer is.
+        round=run.round if old.round is None else old.round,
         spans=new.spans,
     )
     return Made(order, candidate, new.original_spans)
