@@ -113,6 +113,12 @@ RECIPES = {
         rules=({"contains": [YES_OR_NO, " cat"], "reply": "No"}, {"contains": YES_OR_NO, "reply": "Yes"}),
         sets=("splitter.params.most=3",),
     ),
+    "tpo": Try(
+        ("samplers.0", "splitter", "labeler", "overwrite.rewriter"),
+        lambda number: {},
+        rules=({"contains": [YES_OR_NO, " cat"], "reply": "No"}, {"contains": YES_OR_NO, "reply": "Yes"}),
+        sets=("samplers.0.n=5", "splitter.params.most=3", "overwrite.topics=2"),
+    ),
     "video_salmonn2": Try(ASKED, captioned, sets=("judge.params.most=5",)),
     "stic": Try(tuple(f"samplers.{n}" for n in range(4)), lambda number: {}, pairs=ROWS),
     "mmpr_dropout": Try(("samplers.0", "continuer"), lambda number: {}, pairs=ROWS),
