@@ -1,9 +1,9 @@
 """English words for damage of a picture, and the contexts in which the same words speak of what the picture shows.
 
-Each kind of damage has two patterns. What ``told`` finds is talk about the picture itself; where a sentence fits
-``meant``, the word belongs to its content (bokeh, pixel art, a noisy crowd) unless the picture is named as what is
-damaged. ``shared`` finds the kind in the other side or in the question, where it may stand in any form: then the damage
-is part of the true picture, or of what is asked.
+Words such as "blurry" or "noise" speak of the picture or of what it shows (bokeh, pixel art, a noisy crowd). So each kind
+of damage has patterns that name the picture, which count in any sentence; words that count by themselves, unless the
+sentence gives them another meaning; and, for the chosen answer and the question, the kind in any form: then the damage is
+part of the true picture, or of what is asked.
 """
 
 import re
@@ -14,14 +14,14 @@ _SEEMS = r"(?:is|are|was|were|looks?|appears?|seems?|being)(?: to be| to have be
 _HOW = (
     r"(?:\s+(?:a|an|so|too|very|quite|rather|really|highly|extremely|heavily|severely|somewhat|slightly|fairly|pretty"
     r"|just|all|almost|mostly|largely|entirely|completely|totally|partially|partly|fully|simply|only|also|bit|little"
-    r"|currently|still|not|of))*"
+    r"|currently|still|of))*"
 )
 _WHOLE = r"(?<!\bof )(?<!\bof the )(?<!\bin the )"
 _BE = rf"{_WHOLE}\b{_IMAGE}(?:\s+(?:itself|you (?:sent|provided|shared|uploaded|attached)|provided|here|shown))?\s+{_SEEMS}{_HOW}"
 _HAS = rf"\b{_IMAGE}\s+(?:has|have|having|with|shows|contains){_HOW}(?:\s+(?:some|lots?|much|visible|noticeable))*"
 _LOOK = r"(?:texture|quality|appearance|look|effect|resolution)\b"
 _BETWEEN = r"(?:,?\s+(?:and\s+)?(?!(?:from|in|on|of|to|by|at|for|with|the|an?|what|which|if|why|how|whether)\b)[\w-]+){0,2}"
-_FRAMED = r"(?!\s+(?:frames?|albums?|books?|books|windows?|walls?|shops?))"
+_FRAMED = r"(?!\s+(?:frames?|albums?|books?|windows?|walls?|shops?))"
 
 
 def _of_image(words: str) -> str:
@@ -52,7 +52,7 @@ _SHARPNESS = Damage(
     "sharpness",
     named=re.compile(
         _of_image(
-            r"blurr?(?:y|ed)|out[- ]of[- ]focus|unfocused|fuzzy|unclear|not clear|indistinct|illegible|unrecogni[sz]able"
+            r"blurr?(?:y|ed)|out[- ]of[- ]focus|unfocused|fuzzy|unclear|not (?:very |entirely |quite )?clear|indistinct|illegible|unrecogni[sz]able"
             r"|low[- ]res(?:olution)?|(?:low|poor|bad)[- ]quality|pixel+at(?:ed|ing)|blocky|low in (?:quality|resolution)"
             r"|(?:such )?(?:low|poor|bad) (?:quality|resolution)|(?:heavily )?compressed"
         )
@@ -82,8 +82,9 @@ _SHARPNESS = Damage(
 _NOISE = Damage(
     "noise",
     named=re.compile(
-        _of_image(r"nois(?:y|e)|grainy|granular|static|speckled|snowy static")
-        + rf"|\b{_IMAGE} (?:noise|grain)\b"
+        _of_image(r"noisy|grainy|granular|speckled")
+        + rf"|{_BE}\s+(?:(?:static|random|pure|colou?rful|visual|digital) )?noise\b"
+        rf"|\b{_IMAGE} (?:noise|grain)\b"
         rf"|{_HAS}\s+(?:(?:visual|digital|random|static|colou?rful|heavy) )?(?:noise|static|graininess)\b"
         rf"|{_BE}\s+(?:full of|filled with|covered (?:in|with|by)|obscured by|dominated by|made (?:up )?of|composed of)"
         rf"\s+(?:[\w-]+\s+){{0,3}}(?:noise|static|grain|speckles)\b"
@@ -104,10 +105,9 @@ _NOISE = Damage(
 _DISTORTION = Damage(
     "distortion",
     named=re.compile(
-        _of_image(
-            r"distorted|warped|glitch(?:y|ed)|garbled|corrupt(?:ed)?|degraded|scrambled|inverted|broken|unviewable"
-        )
-        + rf"|\b{_IMAGE} (?:distortions?|corruption|artifacts?|glitch(?:es)?)\b"
+        _of_image(r"distorted|warped|glitch(?:y|ed)|garbled|corrupt(?:ed)?|degraded|scrambled|unviewable")
+        + rf"|{_BE}\s+(?:inverted|broken)\b"
+        rf"|\b{_IMAGE} (?:distortions?|corruption|artifacts?|glitch(?:es)?)\b"
         rf"|\b(?:visual|digital|jpeg|compression) (?:distortions?|artifacts?|glitch(?:es)?|corruption)\b"
         rf"|\b(?:distortions?|glitch(?:es)?|artifacts?) (?:in|of|on|across|throughout) the {_IMAGE}\b"
     ),
@@ -122,10 +122,8 @@ _DISTORTION = Damage(
 _HIDDEN = Damage(
     "hidden",
     named=re.compile(
-        _of_image(
-            r"obscured|masked(?: out)?|blacked[- ]out|gr[ae]yed[- ]out|redacted|incomplete|hidden|missing|blocked(?: out)?"
-        )
-        + rf"|\b(?:parts?|most|portions?|sections?|areas?|much|patches) of the {_IMAGE}\s+{_SEEMS}{_HOW}\s+"
+        rf"{_BE}\s+(?:obscured|masked|blacked[- ]out|gr[ae]yed[- ]out|redacted|incomplete|hidden|missing|blocked)\b"
+        rf"|\b(?:parts?|most|portions?|sections?|areas?|much|patches) of the {_IMAGE}\s+{_SEEMS}{_HOW}\s+"
         r"(?:obscured|masked|blacked out|gr[ae]yed out|hidden|missing|covered|blocked|cut off)\b"
     ),
     told=_NEVER,
@@ -145,7 +143,7 @@ _BLANK = Damage(
         rf"{_BE}\s+(?:blank|empty|black|white|gr[ae]y|nothing but (?:black|white|gr[ae]y|a (?:black|white|gr[ae]y)))"
         r"(?=\s*(?:$|[,.;:!]|with no|and (?:blank|empty|contains no|there is no|i\b|nothing|does))|\s+(?:screen|square|rectangle)\b)"
         rf"|{_BE}\s+(?:a\s+)?{_PLAIN}|{_BE}\s+(?:too dark|underexposed|overexposed)\b"
-        rf"|\b(?:blank|{_PLAIN}|empty|black) {_IMAGE}\b{_FRAMED}"
+        rf"|\b(?:blank|{_PLAIN}|empty|black) {_IMAGE}\b(?!\s+of){_FRAMED}"
         rf"|\b{_IMAGE} (?:shows|contains|has|depicts|displays) (?:nothing|only (?:black|darkness|a (?:black|blank|solid)))\b"
     ),
     told=_NEVER,

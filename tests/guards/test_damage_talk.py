@@ -62,6 +62,9 @@ def watch() -> Watch:
         "The image seems to be missing.",
         "Blurry",
         "The image has a grainy texture.",
+        "The image is not very clear, but there is a dog.",
+        "The image is just random noise.",
+        "The image is partially obscured.",
         "A dog, although the blurriness of the picture makes it hard to say.",
     ],
 )
@@ -115,6 +118,13 @@ def test_talk_about_the_damage_is_caught(watch: Watch, rejected: str) -> None:
         "A man with a blurred face stamps a yellow cloth.",
         "The window shows a blurry wooden porch.",
         "The stencils lie on concrete with a grainy texture.",
+        "The image is not blurry at all.",
+        "The picture isn't distorted, and the colours are natural.",
+        "This is a static image, so I cannot tell whether the train moves.",
+        "The image is static.",
+        "There is a hidden image of a face in the tree.",
+        "The lake shows an inverted image of the tree.",
+        "The logo is a black image of an apple.",
         "Sand, in coarse grains, covers the old photograph album.",
     ],
 )
