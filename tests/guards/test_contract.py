@@ -126,7 +126,7 @@ def test_long_texts_are_no_trouble(name: str, sign: str) -> None:
 
 
 @pytest.mark.parametrize("name", OF_SETS)
-@unhurried
+@settings(max_examples=8, deadline=None)
 @given(drawn=st.lists(contrasts(), max_size=12))
 def test_a_set_is_told_of_pair_by_pair_in_its_order(name: str, drawn: list[Contrast]) -> None:
     part = ROOM.get(name)
