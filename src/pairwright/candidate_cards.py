@@ -35,7 +35,7 @@ class AnswerCard:
     answer: str | None
     """The final answer that was taken out of it."""
     notes: tuple[str, ...]
-    """How it ended, on which side it may stand, where that is out of the ordinary."""
+    """Its round, where the run has several; how it ended and on which side it may stand, where that is out of the ordinary."""
     sayings: tuple[Saying, ...]
 
 
@@ -63,8 +63,8 @@ class PromptCard:
     more_verdicts: int
 
 
-def prompt_card(sample: PromptSample) -> PromptCard:
-    """Return a prompt as the page shows it."""
+def prompt_card(sample: PromptSample, *, rounds: bool = False) -> PromptCard:
+    """Return a prompt as the page shows it; with ``rounds`` each answer says of which one it is."""
     pictures, ordered = len(sample.images.pictures), _by_score(sample.candidates)
     shown = sample.comparisons[:_MOST_VERDICTS]
     return PromptCard(
@@ -73,7 +73,7 @@ def prompt_card(sample: PromptSample) -> PromptCard:
         ground_truth=None if sample.ground_truth is None else clipped(sample.ground_truth, _LONGEST_REASON),
         figures=figures(sample.images, _PICTURE_BUDGET, most=_MOST_PICTURES),
         more_figures=max(0, pictures - _MOST_PICTURES),
-        answers=tuple(_answer(number, one) for number, one in ordered[:MOST_ANSWERS]),
+        answers=tuple(_answer(number, one, rounds) for number, one in ordered[:MOST_ANSWERS]),
         more_answers=max(0, len(ordered) - MOST_ANSWERS),
         verdicts=tuple(_verdict(one) for one in shown),
         more_verdicts=len(sample.comparisons) - len(shown),
@@ -88,7 +88,8 @@ def _by_score(candidates: Sequence[Candidate]) -> list[tuple[int, Candidate]]:
     return sorted(enumerate(candidates, 1), key=place)
 
 
-def _answer(number: int, one: Candidate) -> AnswerCard:
+def _answer(number: int, one: Candidate, rounds: bool) -> AnswerCard:
+    written = f"round {one.round}" if rounds and one.round is not None else ""
     ended = "" if one.finish is None else _ENDS.get(one.finish, f"ended: {one.finish}")
     side = "" if one.side in (None, "any") else f"for the {one.side} side only"
     return AnswerCard(
@@ -97,7 +98,7 @@ def _answer(number: int, one: Candidate) -> AnswerCard:
         score=score_text(one.score),
         text=clipped(one.text or "", _LONGEST_ANSWER),
         answer=None if one.answer is None else clipped(one.answer, _LONGEST_REASON),
-        notes=tuple(filter(None, (ended, side))),
+        notes=tuple(filter(None, (written, ended, side))),
         sayings=sayings(one.judgements),
     )
 

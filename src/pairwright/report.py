@@ -98,7 +98,8 @@ def write_report(
         raise ParameterError(f"samples: expected 0 or more, got {samples}")
     folder = Path(folder)
     summary = summarize(folder)
-    prompts = [prompt_card(one) for one in choose_prompts(folder, MOST_PROMPTS)]
+    rounds = summary.rounds is not None
+    prompts = [prompt_card(one, rounds=rounds) for one in choose_prompts(folder, MOST_PROMPTS)]
     distance = distance_of(folder, reference, embedder=embedder)
     page = render(summary, choose(folder, samples), prompts, distance)
     path = folder / NAME if out is None else Path(out)

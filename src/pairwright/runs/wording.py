@@ -269,14 +269,15 @@ def on_policy_text(rounds: RoundsSummary) -> str:
     """Return how many pairs are the latest model's own.
 
     >>> on_policy_text(RoundsSummary(2, 40, 10, 0.25, ()))
-    '25 % of 40 pairs: all of their answers that models wrote are of round 2'
+    '25 % of 40 pairs, in which all answers that models wrote are of round 2'
     >>> on_policy_text(RoundsSummary(2, 0, 0, None, ()))
     'no pair has an answer that a model wrote'
     """
     if rounds.share is None:
         return "no pair has an answer that a model wrote"
     share = percent_text(rounds.share)
-    return f"{share} of {counted(rounds.pairs, 'pair')}: all of their answers that models wrote are of round {rounds.latest}"
+    pairs = counted(rounds.pairs, "pair")
+    return f"{share} of {pairs}, in which all answers that models wrote are of round {rounds.latest}"
 
 
 def lengths_text(pairs: TextPairSummary) -> str:
