@@ -66,6 +66,15 @@ def second_name(scorer: str) -> str:
     return scorer + _SECOND
 
 
+def is_second(scorer: str) -> bool:
+    """Tell whether somebody was asked as the second opinion.
+
+    >>> is_second(second_name("eve")), is_second("eve")
+    (True, False)
+    """
+    return scorer.endswith(_SECOND)
+
+
 def voices(scorers: Iterable[str]) -> tuple[str, ...]:
     """Return the scorers that count: without those who sit on a panel that is one of the scorers itself.
 
@@ -78,7 +87,7 @@ def voices(scorers: Iterable[str]) -> tuple[str, ...]:
     (('ann',), ('eve (second_opinion)',))
     """
     said = tuple(dict.fromkeys(scorers))
-    everyone = tuple(one for one in said if not one.endswith(_SECOND)) or said
+    everyone = tuple(one for one in said if not is_second(one)) or said
     panels = [f", {one.removeprefix(_PANEL)}, " for one in everyone if one.startswith(_PANEL)]
     return tuple(one for one in everyone if not any(f", {one}, " in members for members in panels))
 

@@ -9,36 +9,26 @@ import json
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Annotated, Any
-
-from pydantic import Field, FiniteFloat
+from typing import Any
 
 from pairwright.annotators import Case
-from pairwright.annotators._votes import second_name
 from pairwright.builders import Asks, Built, Settle
 from pairwright.builders._fitting import giving_of
 from pairwright.builders._jury import JudgeSettings, Ruling, judge_marks, judge_models, prepare_jury
 from pairwright.builders._parts import codes_of, prepared
-from pairwright.builders._scoring import Scoring, scores_of
+from pairwright.builders._second_opinion import SECOND_OPINION, Caught, SecondOpinion, agreed, said_before
 from pairwright.builders._text_pair import Group, Judged, Making, built, drop_pairs, length_balance, refused
 from pairwright.guards import ROOM as GUARDS
 from pairwright.guards import Contrast, Guard, SetGuard, Watch, WatchSet
 from pairwright.pairings import Chosen
-from pairwright.pairings._contrasts import significant
 from pairwright.pairings._forming import Dropped, Formed, PairingSettings
 from pairwright.samplers import Model
-from pairwright.schemas.candidate import Candidate, Comparison
+from pairwright.schemas.candidate import Candidate
 from pairwright.schemas.errors import ParameterError, RowError, UnknownPartError
-from pairwright.schemas.reasons import MAY_SUCCEED_LATER, Reason
+from pairwright.schemas.reasons import Reason
 from pairwright.schemas.reject import Reject
 from pairwright.schemas.settings import Settings, parsed
 from pairwright.schemas.source_row import SourceRow
-
-Caught = dict[Chosen, RowError]
-"""Pairs that are not to be written, and why."""
-
-SECOND_OPINION = "second_opinion"
-"""Where it stands in the parameters."""
 
 
 class GuardChoice(Settings):
@@ -50,29 +40,29 @@ class GuardChoice(Settings):
     """Its parameters. Missing ones keep their defaults."""
 
 
-class SecondOpinion(JudgeSettings):
-    """A judge or verifier that must find the chosen answer of every pair better than the rejected one."""
-
-    margin: Annotated[FiniteFloat, Field(ge=0)] = 0.0
-    """By how much its score must be higher at least; 0 for any difference. A judge that compares has no scores: there its
-    verdict counts, and a margin is an error."""
-
-
-class Guarded(Settings):
-    """Parameters of every builder whose pairs are guarded."""
+class Watched(Settings):
+    """Parameters of every builder whose pairs are looked at by guards."""
 
     guards: tuple[GuardChoice, ...] = ()
     """What each pair is looked at for; naming some replaces those that are there by default."""
+
+
+class Guarded(Watched):
+    """Parameters of every builder whose pairs may need a second opinion besides."""
+
     second_opinion: SecondOpinion | None = None
     """Who must agree with each pair; nobody if not given."""
+
+
+Catch = Callable[[Contrast], RowError | None]
+"""Returns why a pair is not to be written, with the guard's place as field; None where it may be."""
 
 
 @dataclass(frozen=True, slots=True)
 class Guarding:
     """The guards of a recipe, checked."""
 
-    catch: Callable[[Contrast], RowError | None]
-    """Returns why a pair is not to be written, with the guard's place as field; None where it may be."""
+    catch: Catch
     check: Callable[[Case], None]
     """Raises RowError where a row lacks what the second opinion goes by; called before anything is asked."""
     rule: Callable[[Case, Asks], Awaitable[Ruling]] | None
@@ -80,12 +70,11 @@ class Guarding:
     margin: float
 
 
-def prepare_guards(settings: Guarded) -> Guarding:
+def prepare_catch(settings: Watched) -> Catch:
     """Check the guards once.
 
     Raises:
-        ParameterError: there is no such guard, judge or verifier, or its parameters do not fit.
-        MissingExtraError: a verifier needs a package that is not there.
+        ParameterError: there is no such guard, or its parameters do not fit.
     """
     watching: list[tuple[str, Reason, Watch]] = []
     for place, guard, own in _chosen(settings):
@@ -93,7 +82,6 @@ def prepare_guards(settings: Guarded) -> Guarding:
             watching.append((place, guard.reason, prepared(partial(guard.prepare, own), place)))
         else:  # checked only: its turn comes when the shard is settled
             prepared(partial(guard.prepare, own), place)
-    opinion = settings.second_opinion
 
     def catch(contrast: Contrast) -> RowError | None:
         for place, reason, watch in watching:
@@ -102,6 +90,17 @@ def prepare_guards(settings: Guarded) -> Guarding:
                 return RowError(reason, place, told)
         return None
 
+    return catch
+
+
+def prepare_guards(settings: Guarded) -> Guarding:
+    """Check the guards and the second opinion once.
+
+    Raises:
+        ParameterError: there is no such guard, judge or verifier, or its parameters do not fit.
+        MissingExtraError: a verifier needs a package that is not there.
+    """
+    catch, opinion = prepare_catch(settings), settings.second_opinion
     if opinion is None:
         return Guarding(catch, lambda case: None, None, 0.0)
     giving = giving_of(opinion.kind, opinion.params, SECOND_OPINION)
@@ -127,7 +126,7 @@ def guard_codes(settings: Guarded) -> dict[str, str]:
     return codes_of(_opinions(settings))
 
 
-def settle_guarded(settings: Guarded, pairing: PairingSettings) -> Settle | None:
+def settle_guarded(settings: Watched, pairing: PairingSettings) -> Settle | None:
     """Return what is decided over a shard: guards that look at all pairs, then the balance of lengths."""
     steps: list[Settle] = [
         _settle_by(place, guard, prepared(partial(guard.prepare, own), place))
@@ -168,32 +167,70 @@ async def guarded(
         asks: ways to ask the models.
     """
     before = {pair for group in groups for pair in group.formed.pairs}
-    caught = await asyncio.to_thread(_watched, guarding, judged, before) if before else {}
+    caught = await asyncio.to_thread(_watched, guarding.catch, judged, before) if before else {}
     left = [pair for group in groups for pair in group.formed.pairs if pair not in caught]
     if guarding.rule is not None and left:
         pairs = list(dict.fromkeys(left))
         try:
-            judged, against = await _agreed(
+            judged, against = await agreed(
                 guarding.rule, guarding.margin, judged, pairs, case=case, asks=asks
             )
         except RowError as error:
             return refused(judged, error, [*rejects, *_told(judged.row, caught.items())])
         caught |= against
+    return await asyncio.to_thread(_left, making, judged, groups, caught, rejects=rejects, why_none=why_none)
+
+
+def guarded_anew(
+    catch: Catch,
+    making: Making,
+    judged: Judged,
+    group: Group,
+    *,
+    rejects: Sequence[Reject],
+    why_none: RowError | None = None,
+) -> Built:
+    """Return what a row gave whose pairs are formed anew: nobody is asked, what a second opinion once said still counts.
+
+    Args:
+        catch: the guards.
+        making, judged, rejects, why_none: as for ``_text_pair.built``.
+        group: what was formed.
+    """
+    caught = _watched(catch, judged, group.formed.pairs)
+    for pair in group.formed.pairs:
+        said = None if pair in caught else said_before(judged, pair)
+        if said is not None:
+            caught[pair] = said
+    return _left(making, judged, [group], caught, rejects=rejects, why_none=why_none)
+
+
+def _left(
+    making: Making,
+    judged: Judged,
+    groups: Sequence[Group],
+    caught: Caught,
+    *,
+    rejects: Sequence[Reject],
+    why_none: RowError | None,
+) -> Built:
+    """Return what a row gave without the pairs that were caught."""
     if caught:
+        before = {pair for group in groups for pair in group.formed.pairs}
         groups = [replace(group, formed=_without(group.formed, caught)) for group in groups]
         told = list(caught.items())
         if len(caught) == len(before):
             pair, why = told.pop(0)
             why_none = RowError(why.reason, why.field, _of_pair(pair, why))
         rejects = [*rejects, *_told(judged.row, told)]
-    return await asyncio.to_thread(built, making, judged, groups, rejects=rejects, why_none=why_none)
+    return built(making, judged, groups, rejects=rejects, why_none=why_none)
 
 
 def _opinions(settings: Guarded) -> dict[str, JudgeSettings]:
     return {SECOND_OPINION: settings.second_opinion} if settings.second_opinion else {}
 
 
-def _chosen(settings: Guarded) -> Iterator[tuple[str, Guard[Any] | SetGuard[Any], Settings]]:
+def _chosen(settings: Watched) -> Iterator[tuple[str, Guard[Any] | SetGuard[Any], Settings]]:
     """Yield place, guard and its settings, in order."""
     for number, one in enumerate(settings.guards):
         place = f"guards.{number}"
@@ -204,8 +241,8 @@ def _chosen(settings: Guarded) -> Iterator[tuple[str, Guard[Any] | SetGuard[Any]
         yield place, guard, parsed(guard.settings, one.params, where=f"{place}.params", owner=one.kind)
 
 
-def _watched(guarding: Guarding, judged: Judged, pairs: Iterable[Chosen]) -> Caught:
-    found = ((pair, guarding.catch(_contrast(judged, pair))) for pair in sorted(pairs, key=_place))
+def _watched(catch: Catch, judged: Judged, pairs: Iterable[Chosen]) -> Caught:
+    found = ((pair, catch(_contrast(judged, pair))) for pair in sorted(pairs, key=_place))
     return {pair: why for pair, why in found if why is not None}
 
 
@@ -246,92 +283,6 @@ def _told(row: SourceRow, caught: Iterable[tuple[Chosen, RowError]]) -> Iterator
 
 def _of_pair(pair: Chosen, why: RowError) -> str:
     return f"answers {pair.chosen} over {pair.rejected}: {why.message}"
-
-
-async def _agreed(
-    rule: Callable[[Case, Asks], Awaitable[Ruling]],
-    margin: float,
-    judged: Judged,
-    pairs: Sequence[Chosen],
-    *,
-    case: Case,
-    asks: Asks,
-) -> tuple[Judged, Caught]:
-    """Return the candidates with what the second opinion said, and the pairs that it is against.
-
-    Raises:
-        RowError: it could not be asked, for a reason that may be gone at the next run.
-    """
-    caught: Caught = {}
-    for pair in pairs:  # few, mostly one
-        two = tuple(judged.candidates[number] for number in (pair.chosen, pair.rejected))
-        try:
-            ruling = await rule(replace(case, candidates=two), asks)
-        except RowError as error:
-            if error.reason in MAY_SUCCEED_LATER:
-                raise
-            caught[pair] = RowError(error.reason, SECOND_OPINION, error.message)
-            continue
-        judged = _with_opinion(judged, pair, ruling)
-        found = _against(ruling, margin)
-        if found:
-            caught[pair] = found
-    return judged, caught
-
-
-def _with_opinion(judged: Judged, pair: Chosen, ruling: Ruling) -> Judged:
-    """Return the candidates with what was said of two of them, under the scorer's name as one who was asked second."""
-    candidates = list(judged.candidates)
-    two = (pair.chosen, pair.rejected)
-    for place, number in enumerate(two):
-        one = candidates[number]
-        said = [replace(word, scorer=second_name(word.scorer)) for word in ruling.judgements(place)]
-        new = [word for word in said if word not in one.judgements]  # an answer may stand in several pairs
-        claims = one.claims or ruling.claims(place)
-        candidates[number] = replace(one, judgements=(*one.judgements, *new), claims=claims)
-    compared = (
-        replace(word, first=two[word.first], second=two[word.second], scorer=second_name(word.scorer))
-        for word in ruling.comparisons()
-    )
-    judges = ({**one, "name": second_name(one["name"])} for one in ruling.judged_by)
-    return replace(
-        judged,
-        candidates=tuple(candidates),
-        comparisons=(*judged.comparisons, *compared),
-        judged_by=(*judged.judged_by, *(one for one in judges if one not in judged.judged_by)),
-    )
-
-
-def _against(ruling: Ruling, margin: float) -> RowError | None:
-    """Return why a ruling on (chosen, rejected) is against the pair; None where it agrees."""
-    verdict = ruling.verdict
-    if verdict.comparisons:
-        return _against_verdict(verdict.comparisons[0])
-    better, worse = scores_of(verdict.ratings or ((), ()), Scoring(), SECOND_OPINION)
-    if better is None or worse is None:
-        for failure in verdict.failures:
-            return RowError(failure.reason, SECOND_OPINION, failure.message)
-        return RowError("cannot_judge", SECOND_OPINION, "the second opinion has no score for both answers")
-    difference = significant(better - worse)
-    if difference > 0 and difference >= margin:
-        return None
-    needed = f", where {margin:g} more is needed" if difference > 0 else ""
-    told = f"the second opinion gives {better:g} to the chosen and {worse:g} to the rejected answer{needed}"
-    return RowError("rejected_as_good", SECOND_OPINION, told)
-
-
-def _against_verdict(verdict: Comparison) -> RowError | None:
-    if verdict.outcome == "cannot_judge":
-        told = verdict.rationale or "the second opinion contradicts itself, or cannot tell"
-        return RowError("cannot_judge", SECOND_OPINION, told)
-    if verdict.outcome == "tie":
-        return RowError(
-            "rejected_as_good", SECOND_OPINION, f"{verdict.scorer} finds both answers equally good"
-        )
-    winner = verdict.first if verdict.outcome == "first" else verdict.second
-    if winner == 0:
-        return None
-    return RowError("rejected_as_good", SECOND_OPINION, f"{verdict.scorer} finds the rejected answer better")
 
 
 def _settle_by(place: str, guard: SetGuard[Any], watch: WatchSet) -> Settle:

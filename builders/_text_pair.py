@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from pairwright.annotators._votes import Agreement
-from pairwright.builders import Built, Run, Settle
+from pairwright.builders import Built, Run
 from pairwright.builders._candidates import Line
 from pairwright.builders._negative import Negative
 from pairwright.pairings import Chosen
@@ -155,11 +155,6 @@ def length_balance(built: Sequence[Built]) -> list[Built]:
     kept = iter(balanced(lengths))
     told = [[None if next(kept) else _lengths(pair) for pair in one.pairs] for one in built]
     return [drop_pairs(one, gone, "length_balance", "pairing") for one, gone in zip(built, told, strict=True)]
-
-
-def settle_by_length(balance: bool) -> Settle | None:
-    """Return what is decided over a shard: the balance of lengths, where it is wanted."""
-    return length_balance if balance else None
 
 
 def drop_pairs(one: Built, told: Sequence[str | None], reason: Reason, field: str) -> Built:

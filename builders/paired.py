@@ -11,9 +11,10 @@ from statistics import fmean
 from pairwright.annotators._votes import voices
 from pairwright.builders import Builder, Built, Construct, Neighbours, Run, Settle
 from pairwright.builders._candidates import Line, candidate_reject, in_line, why_too_few
+from pairwright.builders._guarding import Watched, guarded_anew, prepare_catch, settle_guarded
 from pairwright.builders._kept import kept_pictures
 from pairwright.builders._scoring import Scoring, scores_of
-from pairwright.builders._text_pair import Group, Judged, Making, built, row_reject, settle_by_length
+from pairwright.builders._text_pair import Group, Judged, Making, row_reject
 from pairwright.pairings import ROOM as PAIRINGS
 from pairwright.pairings._forming import Formed, PairingSettings
 from pairwright.pairings._forming import prepare as prepare_forming
@@ -22,7 +23,6 @@ from pairwright.schemas.errors import ParameterError, RowError
 from pairwright.schemas.judgement import Judgement
 from pairwright.schemas.reject import Reject
 from pairwright.schemas.seeds import generator
-from pairwright.schemas.settings import Settings
 from pairwright.schemas.source_row import SourceRow
 
 
@@ -34,7 +34,7 @@ class Rescoring(Scoring):
     several judges that voted, their common word counts, and a single one's only where it is named here."""
 
 
-class PairedAnswers(Settings):
+class PairedAnswers(Watched):
     """Parameters of the builder."""
 
     pairing: PairingSettings = PairingSettings()
@@ -47,12 +47,13 @@ def prepare(settings: PairedAnswers, run: Run) -> Construct:
     """Check the settings once and return what every source row goes through.
 
     Raises:
-        ParameterError: parameters that do not fit the pairing rule.
+        ParameterError: parameters that do not fit the pairing rule or a guard.
     """
     try:
         form = prepare_forming(settings.pairing, run.round)
     except ParameterError as error:
         raise ParameterError(f"pairing.{error}") from error
+    catch = prepare_catch(settings)
     making = Making("paired", settings.pairing.rule, run)
     by_scores = PAIRINGS.get(settings.pairing.rule).basis in ("scores", "ranks")
 
@@ -68,7 +69,7 @@ def prepare(settings: PairedAnswers, run: Run) -> Construct:
         rejects = [*line.rejects, *(_unscored(row, candidates, group.formed) if by_scores else ())]
         judged = Judged(row, line, candidates, line.comparisons, negatives=negatives)
         why = why_too_few(line, ()) if line.usable < 2 else None
-        return built(making, judged, [group], rejects=rejects, why_none=why)
+        return guarded_anew(catch, making, judged, group, rejects=rejects, why_none=why)
 
     return construct
 
@@ -121,7 +122,7 @@ def _mean(scores: Sequence[float | None]) -> float | None:
 
 
 def _settle(settings: PairedAnswers) -> Settle | None:
-    return settle_by_length(settings.pairing.balance_length)
+    return settle_guarded(settings, settings.pairing)
 
 
 PART = Builder(

@@ -58,7 +58,7 @@ def pairing_recipe(
         "builder": "paired",
         "round": (of or {}).get("round", 1),
         "source": {"path": str(run), "subset": CANDIDATES},
-        "parameters": {"pairing": {"rule": rule, "params": {}}},
+        "parameters": {"pairing": {"rule": rule, "params": {}}, "guards": _guards_of(of or {})},
     }
     known = BUILDERS.get("paired").settings.model_fields
     of_pairing = PairingSettings.model_fields
@@ -73,6 +73,12 @@ def pairing_recipe(
     if of is not None:
         _check_fit(of, recipe)
     return recipe
+
+
+def _guards_of(resolved: Mapping[str, Any]) -> list[Any]:
+    """Return the guards of a run: what they kept out must not come back when pairs are formed anew."""
+    guards: list[Any] = resolved.get("parameters", {}).get("guards", [])
+    return guards
 
 
 def round_recipe(

@@ -198,3 +198,29 @@ def test_rules_that_do_not_exist_are_refused() -> None:
     part = ROOM.get("paired")
     with pytest.raises(ParameterError, match=r"pairing\.rule: no 'best'"):
         part.prepare(part.settings.model_validate({"pairing": {"rule": "best"}}), Run("test", 0, "0"))
+
+
+EVE = "eve (second_opinion)"
+
+
+def test_a_second_opinion_that_was_against_a_pair_keeps_it_out(row: Rows, build: Build) -> None:
+    against = Comparison(0, 1, "first", EVE)
+    built = build("paired", {}, row(candidates=THREE, comparisons=(against,)), {})
+    assert not built.pairs
+    assert _reasons(built)[-1] == ("row", "rejected_as_good")
+    agreeing = Comparison(1, 0, "first", EVE)
+    assert build("paired", {}, row(candidates=THREE, comparisons=(agreeing,)), {}).pairs
+    assert build("paired", {}, row(candidates=THREE, comparisons=(Comparison(0, 2, "tie", EVE),)), {}).pairs
+
+
+@pytest.mark.parametrize(("better", "worse", "pairs"), [(3.0, 2.0, 1), (2.0, 2.0, 0), (1.0, 2.0, 0)])
+def test_a_second_opinion_in_numbers(
+    row: Rows, build: Build, better: float, worse: float, pairs: int
+) -> None:
+    two = tuple(
+        replace(one, judgements=(Judgement("candidate", EVE, "help", value),))
+        for one, value in zip(
+            (Candidate("A", score=2), Candidate("B", score=1)), (better, worse), strict=True
+        )
+    )
+    assert len(build("paired", {}, row(candidates=two), {}).pairs) == pairs

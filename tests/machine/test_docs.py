@@ -26,8 +26,9 @@ from pairwright.annotators._yes_no import Labelling
 from pairwright.builders import ROOM as BUILDERS
 from pairwright.builders._checking import checked_all, prepare_checker
 from pairwright.builders._correcting import CorrectorSettings, prepare_corrector
-from pairwright.builders._guarding import Guarded, SecondOpinion, prepare_guards
+from pairwright.builders._guarding import Guarded, prepare_guards
 from pairwright.builders._jury import JudgeSettings, prepare_jury
+from pairwright.builders._second_opinion import SecondOpinion
 from pairwright.cli import VERBS
 from pairwright.correctors import ROOM as CORRECTORS
 from pairwright.correctors._asking import SHELF, CorrectorHead, RewriteView, Rewriting

@@ -87,3 +87,14 @@ def _exit(arguments: list[str]) -> int:
     except SystemExit as end:
         return int(end.code or 0)
     return 0
+
+
+def test_pairs_formed_anew_pass_the_guards_of_the_run(recipe: Path, tmp_path: Path) -> None:
+    first = pairwright.build(recipe)
+    again = pairwright.pair(
+        tmp_path / "run", "all_unequal", out=tmp_path / "again", overrides=["output.shard_rows=40"]
+    )
+    assert again.counts.pairs == first.counts.pairs
+    assert again.counts.rejects == first.counts.rejects
+    free = pairwright.pair(tmp_path / "run", "all_unequal", out=tmp_path / "free", overrides=["guards=[]"])
+    assert free.counts.paired > first.counts.paired

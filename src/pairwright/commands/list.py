@@ -140,7 +140,8 @@ def _pairings() -> Iterator[RenderableType]:
 
 
 def _guards() -> Iterator[RenderableType]:
-    from pairwright.builders._guarding import GuardChoice, SecondOpinion
+    from pairwright.builders._guarding import GuardChoice
+    from pairwright.builders._second_opinion import SecondOpinion
     from pairwright.guards import ROOM, SetGuard
 
     for name in ROOM.names():
