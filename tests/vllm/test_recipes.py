@@ -14,7 +14,12 @@ import pytest
 import pairwright
 from pairwright.builders import ModelBuilder
 from pairwright.recipe import load_recipe, packaged_names
+from pairwright.schemas.candidate import Candidate
+from pairwright.schemas.candidate_table import to_candidate_table
+from pairwright.schemas.claim import Claim, Finding
 from pairwright.schemas.image import Image
+from pairwright.schemas.prompt import Prompt
+from pairwright.schemas.source_row import SourceRow
 
 ROWS = 3
 RIGHT, WRONG = "I count them. Final answer: 7", "I guess. Final answer: 9"
@@ -155,7 +160,7 @@ NO = {"logit_bias": {"413": 100}}
 
 def test_every_recipe_with_a_model_is_tried() -> None:
     asking = {name for name in packaged_names() if isinstance(load_recipe(name).builder, ModelBuilder)}
-    assert asking == {*JUDGED, *CHOICES, *BY_ROLE, *STATED, "interactive_cot", "lrv", *CORRECTED}
+    assert asking == {*JUDGED, *CHOICES, *BY_ROLE, *STATED, "interactive_cot", "lrv", "tpo", *CORRECTED}
 
 
 @pytest.mark.parametrize("name", [*JUDGED, *CHOICES])
@@ -253,6 +258,78 @@ def test_a_recipe_that_takes_answers_apart(name: str, server: str, prompts: Path
         assert len({claim["finding"] for claim in claims}) > 1
     again = pairwright.build(recipe, source=prompts, out=tmp_path / "run")
     assert again.already_done
+
+
+_KNOWN: tuple[dict[str, Finding], ...] = (
+    {"Seven dots are there.": "right", "Two rows are there.": "right"},
+    {"Nine dots are there.": "wrong", "One row is there.": "wrong"},
+)
+"""Claims of two answers that the source has, with what was found of them."""
+
+_WRITTEN = tuple(
+    json.dumps({"text": f"{count} dots are there in two rows."}) for count in ("Six", "Ten", "No", "All")
+)
+
+
+def _overwriting(server: str, image: Callable[..., Image], folder: Path) -> tuple[Path, list[str]]:
+    """Return rows with two answers whose claims are known, and the settings of all roles."""
+    answers = tuple(
+        Candidate(" ".join(known), claims=tuple(Claim(text, finding) for text, finding in known.items()))
+        for known in _KNOWN
+    )
+    rows = [
+        SourceRow(f"r:{n}", "r", f"q{n}", Prompt("<image>How many dots?", (image(n),)), candidates=answers)
+        for n in range(ROWS)
+    ]
+    pq.write_table(to_candidate_table(rows), folder / "rows.parquet")
+    places = ("samplers.0", "splitter", "labeler", "overwrite.rewriter")
+    told = [f"{place}.{key}" for place in places for key in ("model=tiny-vlm", f"base_url={server}")]
+    told += ["samplers.0.n=1", "samplers.0.max_tokens=24", "truncated=keep", "overwrite.topics=2"]
+    return folder / "rows.parquet", told
+
+
+def test_tpo_overwrites_topic_by_topic(server: str, image: Callable[..., Image], tmp_path: Path) -> None:
+    source, told = _overwriting(server, image, tmp_path)
+    said = {"splitter": (json.dumps({"topics": [[1, 3], [2, 4]]}),), "overwrite.rewriter": _WRITTEN}
+    for place, choices in said.items():
+        extra = json.dumps({"structured_outputs": {"choice": choices}})
+        told += [f"{place}.options.extra_body={extra}", f"{place}.params.output=text"]
+    told += ["overwrite.grouping.output=text", "overwrite.alternatives=false"]
+    recipe = load_recipe("tpo", told)
+    outcome = pairwright.build(recipe, source=source, out=tmp_path / "run")
+    assert all(spent.failed == spent.refused == 0 for spent in outcome.ledger)
+    assert pairwright.validate(tmp_path / "run") == []
+    pairs = pq.read_table(tmp_path / "run" / "data").to_pylist()
+    made = [pair for pair in pairs if "overwritten" in pair["tags"]]
+    assert made
+    texts = {json.loads(one)["text"] for one in _WRITTEN}
+    assert {pair[side] for pair in made for side in ("chosen_text", "rejected_text")} <= texts
+    assert all(pair["chosen_spans"][0]["end"] == len(pair["chosen_text"].split()[0]) for pair in made)
+    kept = pq.read_table(tmp_path / "run" / "candidates").to_pylist()
+    topics = [[[claim["topic"] for claim in one["claims"]] for one in row["candidates"][:2]] for row in kept]
+    assert topics == [[[1, 2], [1, 2]]] * ROWS
+    assert pairwright.build(recipe, source=source, out=tmp_path / "run").already_done
+
+
+def test_the_forms_of_overwriting_are_taken_as_schemas(
+    server: str, image: Callable[..., Image], tmp_path: Path
+) -> None:
+    """A random model fills no form in time; that each is asked for as a schema shows in that nothing is refused."""
+    source, told = _overwriting(server, image, tmp_path)
+    for place in (
+        "splitter.params",
+        "overwrite.grouping",
+        "overwrite.questions",
+        "overwrite.rewriter.params",
+    ):
+        told.append(f"{place}.max_tokens=48")
+    outcome = pairwright.build(load_recipe("tpo", told), source=source, out=tmp_path / "run")
+    assert all(spent.failed == spent.refused == 0 for spent in outcome.ledger)
+    assert outcome.counts.rejects["pair"].keys() >= {"bad_question"}
+    assert pairwright.validate(tmp_path / "run") == []
+    assert {tuple(pair["tags"]) for pair in pq.read_table(tmp_path / "run" / "data").to_pylist()} == {
+        ("whole_answers",)
+    }
 
 
 def _role(name: str, place: str, choices: tuple[str, ...], server: str) -> list[str]:
