@@ -91,7 +91,7 @@ def test_the_on_policy_share_is_told_everywhere(
     *shown, rounds = told(first)
     assert rounds is None
     assert not any(
-        "on-policy" in text.lower() or "answers of round" in text or "round 1" in text for text in shown
+        "on-policy" in text.lower() or "answers of round" in text or "· round 1" in text for text in shown
     )
     folder = pairwright.next_round(first, out=tmp_path / "round-2", overrides=NEW).folder
     *shown, rounds = told(folder)
