@@ -53,8 +53,13 @@ class Kin:
         return sorted({number for family in self.families() for number in family})
 
     def spans(self, candidates: Sequence[Candidate]) -> dict[tuple[int, int], tuple[Spans, Spans]]:
-        """Return the spans of chosen and rejected text, by both numbers, of every two texts of which one was made of the other."""
-        return dict(_by_sides(tie, candidates) for tie in self.ties)
+        """Return the spans of chosen and rejected text, by both numbers, of every two texts that may make a pair.
+
+        Where neither was made of the other, the rejected text keeps what is wrong in it, and the chosen one has none: that
+        a third text puts some of its words in another way is no reason to weigh them here.
+        """
+        made = dict(_by_sides(tie, candidates) for tie in self.ties)
+        return {pair: ((), candidates[pair[1]].spans) for pair in self._unrelated(candidates)} | made
 
     def spanned(self, candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
         """Return the candidates with their spans, but for those that differ from several texts, from each in its own way."""
@@ -67,6 +72,11 @@ class Kin:
             replace(one, spans=alone.get(number, ())) if number in found else one
             for number, one in enumerate(candidates)
         )
+
+    def _unrelated(self, candidates: Sequence[Candidate]) -> Iterator[tuple[int, int]]:
+        """Numbers of chosen and rejected text of the pairs of the gold answer with texts that were not made of it."""
+        for other in self.others if self.gold is not None else ():
+            yield (other, self.gold) if candidates[other].side == "chosen" else (self.gold, other)
 
 
 def restyled(kin: Kin, where: Mapping[tuple[int, int], int], texts: Sequence[str]) -> list[Kin]:
