@@ -248,10 +248,14 @@ class _Rewrite:
 
 def _answer(least: int, judged: Judged, among: Sequence[int], topics: Sequence[Topic]) -> int:
     """Return the number of the answer that is rewritten. Raises RowError ``few_topics`` where none speaks of enough topics."""
-    counts = {number: len(_spoken_of(judged.candidates[number], topics)) for number in among}
+    counts = {
+        number: len(_spoken_of(judged.candidates[number], topics))
+        for number in among
+        if judged.candidates[number].side == "any"
+    }
     able = [number for number, count in counts.items() if count >= least]
     if not able:
-        told = f"{len(topics)} topics have both a right and a wrong claim, and no answer speaks of more than {max(counts.values())}"
+        told = f"{len(topics)} topics have both a right and a wrong claim, and no answer speaks of more than {max(counts.values(), default=0)}"
         raise RowError("few_topics", f"{OVERWRITE}.topics", f"{told} of them; {least} are wanted")
     return fewest_repairs(judged.candidates, able)
 

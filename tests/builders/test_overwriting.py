@@ -308,6 +308,24 @@ def test_a_claim_found_right_here_and_wrong_there_stands_for_nothing(
     assert (pair.chosen, pair.rejected) == (" ".join(BEST[1:]), " ".join(WORST[1:]))
 
 
+@pytest.mark.parametrize(("side", "of"), [("any", 0), ("chosen", 2)])
+def test_an_answer_for_one_side_is_not_rewritten(
+    build: Build, row: Rows, asks: Any, side: Any, of: int
+) -> None:
+    claims = tuple(Claim(text, "right", probability=1.0) for text in BEST)
+    before = row(candidates=(Candidate("As it was before.", side=side, claims=claims),))
+    [pair] = build("claims", PARAMETERS, before, asks(topics='{"topics": [[1, 6], [2, 4], [3, 5]]}')).pairs
+    assert json.loads(pair.provenance or "")["chosen"]["params"]["of"] == of
+
+
+def test_an_answer_of_an_earlier_round_is_not_rewritten(build: Build, row: Rows, asks: Any) -> None:
+    claims = tuple(Claim(text, "right", probability=1.0) for text in BEST)
+    before = row(candidates=(Candidate("As it was before.", round=0, claims=claims),))
+    parameters = PARAMETERS | {"pairing": PARAMETERS["pairing"] | {"rounds": "latest"}}
+    [pair] = build("claims", parameters, before, asks()).pairs
+    assert json.loads(pair.provenance or "")["chosen"]["params"]["original"] == GLASS
+
+
 QUESTIONS = {
     "The cup is red.": "What colour is the cup?",
     "The table is wooden.": "What is the table made of?",

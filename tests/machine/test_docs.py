@@ -28,6 +28,7 @@ from pairwright.builders._checking import checked_all, prepare_checker
 from pairwright.builders._correcting import CorrectorSettings, prepare_corrector
 from pairwright.builders._guarding import Guarded, prepare_guards
 from pairwright.builders._jury import JudgeSettings, prepare_jury
+from pairwright.builders._overwriting import Overwriting
 from pairwright.builders._second_opinion import SecondOpinion
 from pairwright.cli import VERBS
 from pairwright.correctors import ROOM as CORRECTORS
@@ -111,6 +112,10 @@ def test_every_parameter_is_in_the_page() -> None:
             assert f"| `{key}` |" in told, f"{name}: {key}"
     for key in OutputSettings.model_fields:
         assert f"`output.{key}`" in PAGES["recipes"], key
+
+
+def test_the_block_of_overwriting_is_told() -> None:
+    assert_told(section(PAGES["builders"], "Overwriting"), dict(Overwriting.model_fields))
 
 
 @pytest.mark.parametrize("reason", EXPLANATIONS)
