@@ -18,6 +18,7 @@ from pairwright.pairings._similarity import profile, similarity
 from pairwright.samplers import Model, model_id
 from pairwright.schemas.candidate import Candidate
 from pairwright.schemas.errors import ParameterError, RowError
+from pairwright.schemas.image import digest
 from pairwright.schemas.request import (
     Answer,
     Ask,
@@ -85,8 +86,8 @@ class Hand:
     go_on: "GoOn"
 
 
-GoOn = Callable[[SourceRow, Seen, Candidate, int, Asks], Awaitable[Candidate]]
-"""Continues the answer of this number to a row; returns a candidate of side ``rejected``. Raises RowError: ``short_answer``,
+GoOn = Callable[[SourceRow, Seen, Candidate, Asks], Awaitable[Candidate]]
+"""Continues an answer to a row; returns a candidate of side ``rejected``. Raises RowError: ``short_answer``,
 ``cut_word``, ``answer_cut``, or as ``Ask`` does."""
 
 
@@ -121,8 +122,9 @@ def prepare_continuing(settings: Continuing, samplers: Sequence[Model], run: Run
             return Seen(without_images(row.prompt))
         return await changed_aside(change, row.record_id, row.prompt)
 
-    async def go_on(row: SourceRow, seen: Seen, answer: Candidate, number: int, asks: Asks) -> Candidate:
-        part = f"{CONTINUER}#{number}" if number else CONTINUER
+    async def go_on(row: SourceRow, seen: Seen, answer: Candidate, asks: Asks) -> Candidate:
+        # Draws go by the text: an answer is continued alike when others are added or taken away.
+        part = f"{CONTINUER} {digest(answer.text.encode('utf-8', 'surrogatepass'))}"
         task = _Task(settings, model, run, row, seen, answer.text, part, asks[CONTINUER])
         return _candidate(task, await _drafted(task), identity())
 

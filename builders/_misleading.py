@@ -79,8 +79,8 @@ async def answered(bench: Bench, asked: Asked, case: Case, asks: Asks) -> Built:
         good = _corrected(bench, asked)
         wrote = Wrote((replace(good, text=asked.question.yes_man, side="rejected"),))
     judged, rejects = await asyncio.to_thread(_told_apart, bench, asked, good, wrote)
-    if lost := next((one for one in wrote.rejects if one.reason == "call_failed"), None):
-        return refused(judged, RowError(lost.reason, lost.field, lost.message), rejects)
+    if lost := wrote.lost():
+        return refused(judged, lost, rejects)
     formed = bench.form(judged.candidates, (), generator(bench.run.seed, asked.prompt.record_id, "pairing"))
     return await guarded(
         bench.guarding,

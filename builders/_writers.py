@@ -122,6 +122,11 @@ class Wrote:
     negatives: Mapping[str, tuple[Negative, ...]] = field(default_factory=dict)
     """By key of the request: the changed pictures that its candidates were written from, where they were changed."""
 
+    def lost(self) -> RowError | None:
+        """Return the first failure of a call that may succeed later: with its answers, the row would give other pairs."""
+        failed = (one for one in self.rejects if one.reason == "call_failed")
+        return next((RowError(one.reason, one.field, one.message) for one in failed), None)
+
 
 Write = Callable[[SourceRow, Asks], Awaitable[Wrote]]
 """Has candidates written for one row, all requests at the same time."""

@@ -38,7 +38,7 @@ from pairwright.builders._rewriting import Lost, Order, Rewriter, Rewrites, prep
 from pairwright.builders._roles import played
 from pairwright.builders._shown import Shown, case_of
 from pairwright.builders._text_pair import Group, Judged, Making, refused, row_reject
-from pairwright.builders._writers import Write, Written, Wrote, prepare_writers, writer_models
+from pairwright.builders._writers import Write, Written, prepare_writers, writer_models
 from pairwright.correctors import Task
 from pairwright.pairings._forming import FormWithin, prepare_within
 from pairwright.samplers import Model
@@ -136,7 +136,8 @@ async def _construct(
         texts_of, row, gold, wrote, bench.sides, settings.truncated, settings.pairing, bench.run.round
     )
     try:
-        _check_calls(texts.wrote)
+        if unwritten := wrote.lost():
+            raise unwritten
         done = await rewritten(_orders(bench, texts), task, asks, bench.run)
         kin = _kin(bench, texts, done)
         styled = await rewritten(_style_orders(bench, texts, done, kin), task, asks, bench.run)
@@ -158,13 +159,6 @@ async def _construct(
         rejects=told,
         why_none=None if formed.pairs else _why_none(texts, families, lost),
     )
-
-
-def _check_calls(wrote: Wrote) -> None:
-    """Raise RowError where answers are missing that a later try may bring: with them, the row would give other pairs."""
-    for one in wrote.rejects:
-        if one.reason == "call_failed":
-            raise RowError(one.reason, one.field, one.message)
 
 
 def _orders(bench: _Bench, texts: Texts) -> list[Order]:

@@ -180,8 +180,8 @@ async def _construct(bench: _Bench, row: SourceRow, earlier: Kept, asks: Asks) -
         negatives=kept,
     )
     rejects = [*wrote.rejects, *line.rejects]
-    if lost := next((one for one in wrote.rejects if one.reason == "call_failed"), None):
-        return refused(judged, RowError(lost.reason, lost.field, lost.message), rejects)
+    if lost := wrote.lost():
+        return refused(judged, lost, rejects)
     rng = generator(bench.run.seed, row.record_id, "pairing")
     return await guarded(
         bench.guarding,

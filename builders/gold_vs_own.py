@@ -95,8 +95,8 @@ async def _construct(bench: _Bench, row: SourceRow, gold: Candidate, case: Case,
     )
     judged = Judged(row, line, line.candidates[: line.usable], line.comparisons)
     rejects = [*wrote.rejects, *line.rejects]
-    if lost := next((one for one in wrote.rejects if one.reason == "call_failed"), None):
-        return refused(judged, RowError(lost.reason, lost.field, lost.message), rejects)
+    if lost := wrote.lost():
+        return refused(judged, lost, rejects)
     rng = generator(bench.run.seed, row.record_id, "pairing")
     formed = await asyncio.to_thread(bench.form, judged.candidates, (), rng)
     return await guarded(

@@ -152,6 +152,10 @@ async def _construct(bench: _Bench, row: SourceRow, case: Case, asks: Asks) -> B
     kinds = bench.settings.questions.wanted()
     posed = await at_once(partial(bench.poser.pose, case, kind, asks[QUESTIONER]) for kind in kinds)
     asked, faults = _prompts(bench, row, posed)
+    if any(
+        one.reason == "call_failed" for one in faults
+    ):  # nobody answers what would have another number next time
+        return together(row, (), faults)
     built = await at_once(partial(answered, bench.single, one, case, asks) for one in asked)
     made: list[tuple[SourceRow, Built]] = []
     for one, outcome in zip(asked, built, strict=True):

@@ -141,10 +141,11 @@ async def _construct(bench: _Bench, row: SourceRow, seen: Seen, gold: Candidate 
     line = await asyncio.to_thread(
         in_line, row, gold=best, written=written, truncated=truncated, similarity=same
     )
+    if lost := wrote.lost():  # told before their beginnings are continued
+        judged = Judged(row, line, line.candidates[: line.usable], line.comparisons)
+        return refused(judged, lost, [*wrote.rejects, *line.rejects])
     answers = _answers(bench, line, best)
-    continued = await at_once(
-        partial(bench.hand.go_on, row, seen, one, number, asks) for number, one in enumerate(answers)
-    )
+    continued = await at_once(partial(bench.hand.go_on, row, seen, one, asks) for one in answers)
     rejected = [one for one in continued if isinstance(one, Candidate)]
     line = in_line(row, gold=best, written=(*written, *rejected), truncated=truncated)
     return await _formed(bench, row, line, dict(zip(answers, continued, strict=True)), wrote.rejects, asks)
@@ -191,8 +192,7 @@ def _why_refused(
     line: Line, families: Sequence[tuple[int, int]], faults: Sequence[RowError], failed: Sequence[Reject]
 ) -> RowError | None:
     """Return why a row can give no pair, or should be tried again first."""
-    told = [*(RowError(one.reason, one.field, one.message) for one in failed), *faults]
-    lost = next((one for one in told if one.reason == "call_failed"), None)
+    lost = next((one for one in faults if one.reason == "call_failed"), None)
     if lost is not None or families:
         return lost
     if faults:

@@ -118,8 +118,8 @@ async def _construct(bench: _Bench, row: SourceRow, want: Want, asks: Asks) -> B
     wrote = await bench.write(row, asks)
     judged, found = await asyncio.to_thread(_told_apart, bench, row, want, wrote)
     rejects = [*wrote.rejects, *judged.line.rejects, *_unread(judged, found)]
-    if lost := next((one for one in wrote.rejects if one.reason == "call_failed"), None):
-        return refused(judged, RowError(lost.reason, lost.field, lost.message), rejects)
+    if lost := wrote.lost():
+        return refused(judged, lost, rejects)
     formed = bench.form(judged.candidates, (), generator(bench.run.seed, row.record_id, "pairing"))
     return await guarded(
         bench.guarding,

@@ -11,7 +11,7 @@ from pairwright.recipe import load_recipe
 from pairwright.recipe_of_run import stored_recipe
 from pairwright.schemas.candidate import Candidate
 from pairwright.schemas.errors import ParameterError, RowError, UnknownPartError
-from pairwright.schemas.image import Image
+from pairwright.schemas.image import Image, digest
 from pairwright.schemas.prompt import Prompt
 from pairwright.schemas.request import Answer, Message, Request, sampling_seed
 from pairwright.schemas.source_row import SourceRow
@@ -67,7 +67,7 @@ def test_half_of_the_words_are_given_and_the_rest_is_written_blindly(
     )
     sampling = blind.sampling
     assert (blind.n, sampling.temperature, sampling.top_k, sampling.max_tokens) == (1, 0.7, 5, 64)
-    assert sampling.seed == sampling_seed(3, "t.jsonl:0", "continuer.0")
+    assert sampling.seed == sampling_seed(3, "t.jsonl:0", f"continuer {digest(CUP.encode())}.0")
     told = json.loads(pair.provenance or "")["rejected"]
     assert told["params"]["prefix"] == "A white cup of hot"
     assert told["params"]["images"] == "none"
@@ -145,6 +145,28 @@ def test_a_failed_call_is_the_rows_reject(row: Rows, build: Build, model: Any) -
     assert built.pairs == ()
     assert _refused(built)[-1] == ("row", "call_failed")
     assert len(built.candidates[0].candidates) == 3
+
+
+def test_nothing_is_continued_before_all_answers_are_there(row: Rows, build: Build, model: Any) -> None:
+    def fails(request: Request) -> list[str]:
+        raise RowError("call_failed", None, "overloaded")
+
+    settings = {"samplers": [WRITER, {"model": "other"}], "continuer": {"model": "blind"}}
+    asks = {"samplers.0": model(fails), "samplers.1": model([CUP]), "continuer": model([BLIND])}
+    built = build(BUILDER, settings, row(), asks)
+    assert _refused(built) == [("candidate", "call_failed"), ("row", "call_failed")]
+    assert asks["continuer"].requests == []
+    assert [one.text for one in built.candidates[0].candidates] == [CUP]
+
+
+def test_an_answer_is_continued_alike_whatever_stands_beside_it(row: Rows, build: Build, model: Any) -> None:
+    dog = "One brown dog sleeps on a red sofa."
+    asked = []
+    for answers in ([CUP], [dog, CUP]):
+        asks = _asks(model, answers, [BLIND])
+        build(BUILDER, {"samplers": [WRITER | {"n": len(answers)}]}, row(), asks)
+        asked.append([one for one in asks["continuer"].requests if _given(one) == "A white cup of hot"])
+    assert asked[0] == asked[1]
 
 
 def test_short_answers_are_told(row: Rows, build: Build, model: Any) -> None:
