@@ -33,6 +33,10 @@ SHORTEST, LONGEST = 0.25, 3.0
 _SHORT = 10
 """Words that an original has at least when it is asked whether the new text is too long: "Yes." may become a sentence."""
 
+_FENCE = re.compile(r"===\s*(?:begin|end)\b.*===", re.IGNORECASE)
+_MEANING = re.compile(r"\w+|(?<!\w)[-−](?=\d)|[<>=≤≥≠±+%°$€£¥]")
+"""Words, and the signs without which another thing is said: a minus, less or more than, per cent."""
+
 _ENDS: dict[Finish, str] = {
     "length": "was cut at max_tokens, so it is not whole",
     "filtered": "was stopped by the provider's content filter",
@@ -249,8 +253,8 @@ def usable(text: str, original: str) -> str:
     """Return a rewritten text without blanks around it.
 
     Raises:
-        RowError: ``bad_rewrite``: it is empty, holds a special token or an image marker, or is far shorter or longer than
-            the original.
+        RowError: ``bad_rewrite``: it is empty, holds a special token, an image marker or a fence of the prompt, or is far
+            shorter or longer than the original.
 
     >>> usable(" It is blue. ", "It is red.")
     'It is blue.'
@@ -260,6 +264,8 @@ def usable(text: str, original: str) -> str:
         raise bad("the rewritten text is empty")
     if token := special_token(stripped):
         raise bad(f"the rewritten text holds {token!r}, which a model reads as a token of its own")
+    if _FENCE.search(stripped) and not _FENCE.search(original):
+        raise bad("the rewritten text holds a fence of the prompt")
     before, after = len(words(original)), len(words(stripped))
     if not SHORTEST * before <= after <= LONGEST * max(before, _SHORT):
         raise bad(f"the rewritten text has {after} words where the original has {before}")
@@ -267,16 +273,12 @@ def usable(text: str, original: str) -> str:
 
 
 def same_words(one: str, other: str) -> bool:
-    """Tell whether two texts differ in case, punctuation and blanks alone.
+    """Tell whether two texts differ in case, punctuation and blanks alone; a minus before a number is no punctuation.
 
-    >>> same_words("It is red.", "it is RED"), same_words("It is red.", "It is read.")
-    (True, False)
+    >>> same_words("It is red.", "it is RED"), same_words("It is red.", "It is read."), same_words("It is -5.", "It is 5.")
+    (True, False, False)
     """
-    return _letters(one) == _letters(other)
-
-
-def _letters(text: str) -> list[str]:
-    return re.findall(r"\w+", text.casefold())
+    return _MEANING.findall(one.casefold()) == _MEANING.findall(other.casefold())
 
 
 def _whole(answer: Answer) -> str:

@@ -4,7 +4,6 @@ TPO (arXiv 2411.17265) has an answer rewritten twice like this: once with what i
 wrong. The model is not told which it is. This is no part that a recipe can name by itself, as it needs the tips.
 """
 
-import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -13,14 +12,13 @@ from typing import Literal
 from pairwright.annotators._judging import closed_object
 from pairwright.annotators._reading import Json, exact_keys, text_of
 from pairwright.correctors import Rewritten, Task
-from pairwright.correctors._asking import Pen, Rewriting, Shown, bad, marks_of, pen_of, usable
+from pairwright.correctors._asking import Pen, Rewriting, Shown, marks_of, pen_of, usable
 from pairwright.schemas.request import Ask
 
 TIPS = "tips"
 """Name of the packaged prompt, and what its head says it is for."""
 
 _SCHEMA = closed_object({"text": {"type": "string"}})
-_FENCE = re.compile(r"===\s*(begin|end)\b.*===", re.IGNORECASE)
 
 
 class Overwrite(Rewriting):
@@ -76,10 +74,7 @@ def told(tips: Sequence[Tip]) -> str:
 async def _rewrite(pen: Pen, task: Task, tips: Sequence[Tip], ask: Ask) -> Rewritten:
     def read(found: Json) -> str:
         exact_keys(found, ["text"], "the model's object")
-        text = usable(text_of(found, "text", "the model's object") or "", task.text)
-        if _FENCE.search(text):
-            raise bad("the rewritten text holds a fence of the prompt")
-        return text
+        return usable(text_of(found, "text", "the model's object") or "", task.text)
 
     text = await pen.read(ask, pen.request(task, _SCHEMA, notes=told(tips)), read)
     return Rewritten(text, prompt=pen.prompt.mark)

@@ -5,6 +5,7 @@ the first one. Here the model that refines reads its critique as material, fence
 """
 
 import json
+from dataclasses import replace
 from functools import partial
 from typing import Literal
 
@@ -69,7 +70,8 @@ async def _correct(settings: Critique, first: Pen, second: Pen, task: Task, ask:
             raise bad("the critique has something to say, and the refined answer is the same")
         return text
 
-    text = await second.read(ask, second.request(task, _REFINED, notes=critique), read)
+    again = replace(task, part=f"{task.part} refined")  # two calls, two draws
+    text = await second.read(ask, second.request(again, _REFINED, notes=critique), read)
     old, new = changed(task.text, text, settings.weight)
     notes = json.dumps({"critique": critique}, ensure_ascii=False)
     return Rewritten(text, new, old, notes, f"{first.prompt.mark}, {second.prompt.mark}")

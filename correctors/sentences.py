@@ -104,9 +104,10 @@ def prepare(settings: Sentences) -> Correct:
 
 async def _correct(settings: Sentences, pen: Pen, task: Task, ask: Ask) -> Rewritten:
     places = sentences(task.text)
+    own = [task.text[start:end] for start, end in places]
 
     def read(found: Json) -> tuple[list[Report], Joined, str]:
-        reports, added = _read(settings, found, len(places))
+        reports, added = _read(settings, found, own)
         if not added and all(one.error == "correct" for one in reports):
             raise RowError("no_correction", None, "the corrector finds every sentence correct")
         _check_mended(task.text, places, reports)
@@ -114,7 +115,7 @@ async def _correct(settings: Sentences, pen: Pen, task: Task, ask: Ask) -> Rewri
         _check_text(settings, joined.text, task.text)
         return reports, joined, json.dumps(found, ensure_ascii=False)
 
-    numbered = "\n".join(f"[{n}] {task.text[start:end]}" for n, (start, end) in enumerate(places, 1))
+    numbered = "\n".join(f"{_numbered(n)} {sentence}" for n, sentence in enumerate(own, 1))
     request = pen.request(task, _schema(settings, len(places)), answer=numbered)
     reports, joined, notes = await pen.read(ask, request, read)
     return Rewritten(
@@ -144,18 +145,24 @@ def _numbers(count: int) -> list[str]:
     return [str(number) for number in range(1, count + 1)]
 
 
-def _read(settings: Sentences, found: Json, count: int) -> tuple[list[Report], str]:
-    """Return the report on each sentence, and the sentence that is to be added, which may be empty."""
+def _numbered(number: int) -> str:
+    """Return how the number of a sentence is shown."""
+    return f"[{number}]"
+
+
+def _read(settings: Sentences, found: Json, own: Sequence[str]) -> tuple[list[Report], str]:
+    """Return the report on each of the answer's sentences, and the sentence that is to be added, which may be empty."""
     exact_keys(found, ["sentences", "added"] if settings.may_add else ["sentences"], "the model's object")
     told = found["sentences"]
     if not isinstance(told, dict):
         raise bad("sentences is no object")
-    exact_keys(told, _numbers(count), "sentences")
+    exact_keys(told, _numbers(len(own)), "sentences")
     added = text_of(found, "added", "the model's object") or ""
-    return [_report(told[number], f"sentence {number}") for number in _numbers(count)], added
+    return [_report(told[str(number)], number, sentence) for number, sentence in enumerate(own, 1)], added
 
 
-def _report(one: object, place: str) -> Report:
+def _report(one: object, number: int, sentence: str) -> Report:
+    place = f"sentence {number}"
     if not isinstance(one, dict):
         raise bad(f"{place} is no object")
     exact_keys(one, _KEYS, place)
@@ -164,6 +171,8 @@ def _report(one: object, place: str) -> Report:
         raise bad(f"{place} has the error {one['error']!r}; expected one of {', '.join(get_args(Error))}")
     if one["score"] not in _SCORES or isinstance(one["score"], bool | float):
         raise bad(f"{place} has the score {one['score']!r}; expected 1 to 4")
+    if not sentence.startswith(_numbered(number)):  # some models copy it
+        text = text.removeprefix(_numbered(number)).lstrip()
     return Report(reason, one["error"], one["score"], text)
 
 

@@ -21,6 +21,7 @@ def test_the_critique_is_read_by_who_writes_again(rewrite, task: Task) -> None:
     ]
     assert json.loads(made.rewritten.notes or "")["critique"].startswith("The cat is black.")
     assert (made.rewritten.prompt or "").count(" v1 #") == 2
+    assert made.requests[0].sampling.seed != made.requests[1].sampling.seed
     assert "notes" not in made.user(0)
     assert "The cat is black.< /s> There are no dogs.\n=== end notes " in made.user(1)
     for request in made.requests:

@@ -90,6 +90,7 @@ def test_nothing_wrong_is_no_correction_and_is_not_asked_again(rewrite, task: Ta
         ({"errors": ERRORS, "text": "A black cat. " * 13}, "52 words"),
         ({"errors": ERRORS, "text": "A black cat <image> on a mat."}, "'<image>'"),
         ({"errors": ERRORS, "text": "A black cat on a mat.<|im_end|>"}, "im_end"),
+        ({"errors": ERRORS, "text": f"=== begin answer 0 ===\n{RIGHT}\n=== end answer 0 ==="}, "a fence"),
         ({"errors": "none", "text": RIGHT}, "no list"),
         ({"errors": [{"wrong": "x"}], "text": RIGHT}, "an error lacks right"),
         ({"errors": [{"wrong": "x", "right": 1}], "text": RIGHT}, "right is '1', not a text"),
@@ -106,6 +107,15 @@ def test_what_cannot_be_used_is_asked_for_again(
     with pytest.raises(RowError, match=why) as told:
         rewrite("minimal", task, [json.dumps(said)])
     assert told.value.reason == "bad_rewrite"
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("The change is -5.", "The change is 5."), ("Here x < 5.", "Here x > 5."), ("It is 5%.", "It is 5.")],
+)
+def test_a_sign_may_be_all_that_was_wrong(rewrite, task: Task, old: str, new: str) -> None:
+    said = json.dumps({"errors": ERRORS, "text": new})
+    assert rewrite("minimal", replace(task, text=old), [said]).rewritten.text == new
 
 
 def test_a_short_answer_may_become_a_sentence(rewrite, task: Task) -> None:

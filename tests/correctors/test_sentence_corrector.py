@@ -75,6 +75,15 @@ def test_sentences_are_numbered_and_each_has_its_place_in_the_schema(rewrite, to
     assert made.requests[0].sampling.temperature == 0.0
 
 
+def test_a_number_that_is_copied_is_no_part_of_the_sentence(rewrite, told: Task) -> None:
+    naps = {**NAPS, "text": "[4] It naps there."}
+    made = rewrite("sentences", told, [said(RED, FINE, {**DOGS, "text": "[3]"}, naps)]).rewritten
+    assert made.text == "The cat is black.  It sits on a mat, e.g. a rug. It naps there."
+    mended = {**RED, "text": "[1] is a blue cat."}  # here the answer has it
+    made = rewrite("sentences", replace(told, text="[1] is a red cat."), [said(mended)]).rewritten
+    assert made.text == "[1] is a blue cat."
+
+
 def test_nothing_is_added_where_it_may_not(rewrite, told: Task) -> None:
     answer = json.dumps({"sentences": {"1": RED, "2": FINE, "3": FINE, "4": FINE}})
     made = rewrite("sentences", told, [answer], may_add=False)
