@@ -209,7 +209,15 @@ def _build(
     if not ready.responses().is_file():  # where answers are stored, a replay needs neither server nor key
         check_reachable(models)
     opened = open_source(ready.file.source)
-    identity = Identity(ready.identity(), __version__, opened.name, opened.marks(), limit, versions())
+    identity = Identity(
+        recipe=ready.identity(),
+        pairwright=__version__,
+        source=opened.name,
+        files=opened.marks(),
+        limit=limit,
+        versions=versions(),
+        named=tuple(sorted(ready.marks().items())),
+    )
     folder = ready.folder()
     run_folder.refuse_strangers(folder)
     with run_folder.locked(folder) as lock:

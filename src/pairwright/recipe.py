@@ -161,6 +161,15 @@ class Recipe:
         plain = self.file.model_dump(mode="json")
         return plain | {"parameters": self.parameters.model_dump(mode="json")}
 
+    def marks(self) -> Mapping[str, str]:
+        """Return the SHA-256 of each file that decides rows beside the recipe, by the parameter that names it.
+
+        Raises:
+            ParameterError: one of them cannot be read.
+        """
+        asks = self.builder.marks if isinstance(self.builder, ModelBuilder) else None
+        return asks(self.parameters) if asks else {}
+
     def identity(self) -> str:
         """Return a fingerprint of all that decides which rows come out.
 
@@ -170,8 +179,8 @@ class Recipe:
         for key in ("about", "budget"):
             plain.pop(key)
         plain["parameters"] = _without_calls(plain["parameters"])
-        if isinstance(self.builder, ModelBuilder) and self.builder.marks:
-            plain["marks"] = dict(self.builder.marks(self.parameters))
+        if marks := self.marks():
+            plain["marks"] = dict(marks)
         for block, key in _PLACES:
             plain[block].pop(key, None)
         return sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()

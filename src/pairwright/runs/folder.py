@@ -147,7 +147,7 @@ def clean(folder: Path) -> None:
 def _differences(found: RunFile, recipe: Recipe, identity: Identity) -> list[str]:
     was, lines = found.identity, []
     if was.recipe != identity.recipe:
-        changed = _changed(found.recipe, recipe.resolved())
+        changed = [*_changed(found.recipe, recipe.resolved()), *_named_changes(was, identity)]
         lines += changed or ["the recipe, or a file that it names, has changed"]
     if was.limit != identity.limit:
         lines.append(f"--limit was {was.limit or 'not given'}, is {identity.limit or 'not given'}")
@@ -160,6 +160,15 @@ def _differences(found: RunFile, recipe: Recipe, identity: Identity) -> list[str
             how = "is new" if name not in before else "is gone" if name not in after else "has changed"
             lines.append(f"source file {name} {how}")
     return lines
+
+
+def _named_changes(was: Identity, now: Identity) -> list[str]:
+    before, after = dict(was.named), dict(now.named)
+    return [
+        f"the file that {key} names has changed, or with a packaged one pairwright itself"
+        for key in sorted(before.keys() & after.keys())
+        if before[key] != after[key]
+    ]
 
 
 def _version_differences(was: Identity, now: Identity) -> list[str]:

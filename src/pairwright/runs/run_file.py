@@ -35,6 +35,8 @@ class Identity:
     limit: int | None
     versions: tuple[tuple[str, str], ...]
     """Packages that decide how pictures and files come out, and Python, each with its version."""
+    named: tuple[tuple[str, str], ...] = ()
+    """Files that the recipe names, by the parameter that names them, each with its SHA-256."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,7 @@ def write(
         "limit": identity.limit,
         "counts": asdict(counts),
         "versions": dict(identity.versions),
+        "named_files": dict(identity.named),
         "ledger": to_json(ledger),
         "started": started,
         "finished": now() if status == "finished" else None,
@@ -116,6 +119,7 @@ def read(folder: Path) -> RunFile | None:
             files,
             told["limit"],
             tuple(told["versions"].items()),
+            tuple(told.get("named_files", {}).items()),
         )
         ledger = from_json(told["ledger"])
         return RunFile(identity, told["status"], told["recipe"], told["started"], told["name"], ledger)

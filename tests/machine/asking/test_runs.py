@@ -306,7 +306,7 @@ def test_an_edited_prompt_is_another_run(
     pairwright.build(rated(source, "run", mine))
     assert pairwright.build(rated(source, "run", mine)).already_done
     own.write_text(own.read_text() + "\nBe strict.\n")
-    with pytest.raises(RunError, match="a file that it names, has changed"):
+    with pytest.raises(RunError, match=r"the file that judge.params.prompt names has changed"):
         pairwright.build(rated(source, "run", mine))
 
 
