@@ -40,10 +40,10 @@ from pairwright.builders._topics import (
 )
 from pairwright.builders._writers import Writer
 from pairwright.correctors import Rewritten, Task
+from pairwright.correctors._asking import same_words
 from pairwright.correctors._spans import changed
 from pairwright.correctors._tips import Overwrite, RewriteBy, Tip, prepare_tips, tips_marks
 from pairwright.pairings._forming import FormWithin, PairingSettings, prepare_within
-from pairwright.pairings._similarity import normalised
 from pairwright.samplers import Model
 from pairwright.schemas.candidate import Candidate, Side
 from pairwright.schemas.errors import ParameterError, RowError
@@ -222,8 +222,8 @@ async def _rewritten_twice(
     if failed:
         raise RowError(failed[0].reason, REWRITER, f"rewriting answer {number}: {failed[0].message}")
     better, worse = (one for one in texts if isinstance(one, Rewritten))
-    if normalised(better.text) == normalised(worse.text):
-        raise RowError("equal_answers", REWRITER, f"both rewrites of answer {number} are the same")
+    if same_words(better.text, worse.text):
+        raise RowError("equal_answers", REWRITER, f"both rewrites of answer {number} say the same")
     worse_spans, better_spans = changed(worse.text, better.text)
     made = zip(rewrites, (better, worse), (better_spans, worse_spans), strict=True)
     chosen, rejected = (

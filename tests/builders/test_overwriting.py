@@ -412,6 +412,12 @@ def test_open_questions_are_asked_for_in_batches(build: Build, row: Rows, asks: 
     assert built.pairs[0].tags[-1] == "overwritten"
 
 
+def _punctuated(request: Request) -> str:
+    return json.dumps(
+        {"text": "A cup, on a table." if "To say: The cup is red" in _text(request) else "a cup on a table"}
+    )
+
+
 def _text_json(text: str) -> Callable[[Request], str]:
     return lambda request: json.dumps({"text": text})
 
@@ -432,6 +438,7 @@ def _text_json(text: str) -> Callable[[Request], str]:
         ({}, {"rewrite": _text_json("A cup on a table.</s>")}, "bad_rewrite", "rewriter", "'</s>'"),
         ({}, {"rewrite": lambda request: "A cup."}, "bad_rewrite", "rewriter", "not JSON"),
         ({}, {"rewrite": _text_json("A cup on a table.")}, "equal_answers", "rewriter", "both rewrites of answer 1"),
+        ({}, {"rewrite": _punctuated}, "equal_answers", "rewriter", "both rewrites of answer 1 say the same"),
     ],
 )  # fmt: skip
 def test_where_nothing_can_be_overwritten_whole_answers_are_paired(
@@ -470,7 +477,11 @@ FAILED = RowError("call_failed", None, "the server is down")
         {"questions": FAILED},
         {"replies": REPLIES | {"How many spoons are there?": FAILED}},
         {"shares": {"The cup is green.": FAILED}},
-        {"rewrite": lambda request: FAILED if "red" in _text(request) else _obedient(request)},
+        {
+            "rewrite": lambda request: (
+                FAILED if "To say: The cup is red" in _text(request) else _obedient(request)
+            )
+        },
     ],
 )
 def test_a_failed_call_of_any_stage_makes_the_whole_row_wait(
