@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from uuid import uuid4
 
-from pairwright import __version__
 from pairwright.recipe import Recipe, load_recipe
 from pairwright.schemas.errors import ParameterError
 from pairwright.schemas.image import Pixels
@@ -202,22 +201,14 @@ def _build(
     from pairwright.responses.refusals import forget_refusals
     from pairwright.runs import folder as run_folder
     from pairwright.runs import manifest
-    from pairwright.runs.run_file import Identity, versions
+    from pairwright.runs.run_file import identity_of
     from pairwright.sources.open import open_source
 
     models = ready.models()  # a model without a name is told before anything is opened
     if not ready.responses().is_file():  # where answers are stored, a replay needs neither server nor key
         check_reachable(models)
     opened = open_source(ready.file.source)
-    identity = Identity(
-        recipe=ready.identity(),
-        pairwright=__version__,
-        source=opened.name,
-        files=opened.marks(),
-        limit=limit,
-        versions=versions(),
-        named=tuple(sorted(ready.marks().items())),
-    )
+    identity = identity_of(ready, opened, limit)
     folder = ready.folder()
     run_folder.refuse_strangers(folder)
     with run_folder.locked(folder) as lock:

@@ -13,8 +13,12 @@ from pairwright.estimate import Estimate, estimate
 from pairwright.executors.shards import Pool, or_reject
 from pairwright.recipe import Recipe, load_recipe
 from pairwright.responses.asking import check_reachable
+from pairwright.runs import folder as run_folder
+from pairwright.runs.run_file import identity_of
+from pairwright.schemas.errors import RunError
 from pairwright.schemas.reject import Reject
 from pairwright.schemas.source_row import SourceRow
+from pairwright.sources import Source
 from pairwright.sources.open import open_source
 
 ROWS_LOOKED_AT = 200
@@ -52,6 +56,8 @@ class Forecast:
     """Estimated size on disk per source row, in bytes; None when no row could be built."""
     estimates: tuple[Estimate, ...]
     """What each model would be asked; then nothing is said of pairs and size."""
+    refusal: str | None
+    """Why ``build`` would refuse the run's folder as it is; None where it would not."""
 
 
 def check(
@@ -108,7 +114,20 @@ def check(
         pairs=dict(Counter(pair.kind for pair in pairs)),
         bytes_per_row=_bytes(built) / len(built) if pairs else None,
         estimates=estimates,
+        refusal=_refusal(ready, opened, limit),
     )
+
+
+def _refusal(recipe: Recipe, source: Source, limit: int | None) -> str | None:
+    """Return why the run's folder would be refused: it holds another run, or something else."""
+    folder = recipe.folder()
+    try:
+        run_folder.refuse_strangers(folder)
+        whole = not run_folder.damaged(folder)
+        run_folder.earlier(folder, recipe, identity_of(recipe, source, limit), whole=whole)
+    except RunError as error:
+        return str(error)
+    return None
 
 
 def _bytes(built: list[Built]) -> float:

@@ -164,3 +164,15 @@ def test_validate_says_where_it_stopped_counting(tmp_path: Path) -> None:
     told = _pairwright("validate", tmp_path / "a.parquet").stdout.splitlines()
     assert told[-2] == "… and at least 950 more problems"
     assert told[-1].endswith("at least 1,000 problems")
+
+
+def test_check_says_where_build_would_refuse_the_folder(csv_with_faults: Path, tmp_path: Path) -> None:
+    base = ["image_dpo", "--source", str(csv_with_faults), "--out", str(tmp_path / "run")]
+    assert _pairwright("build", *base).returncode == 0
+    assert "\nfolder " not in _pairwright("check", *base).stdout
+    told = _pairwright("check", *base, "--set", "seed=5").stdout
+    assert "folder   " in told
+    assert "seed was 0, is 5" in told
+    (tmp_path / "letters").mkdir()
+    (tmp_path / "letters" / "to-anna.txt").write_text("Dear Anna")
+    assert "not a run of pairwright" in _pairwright("check", *base[:-1], str(tmp_path / "letters")).stdout

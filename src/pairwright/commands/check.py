@@ -56,6 +56,8 @@ def tell_forecast(forecast: Forecast) -> None:
     click.echo(
         f"images   {counted(forecast.images, 'image')} found in the first {counted(forecast.looked_at, 'row')}"
     )
+    if forecast.refusal:
+        click.echo(f"folder   {forecast.refusal}")
     for reason, number in forecast.rejects.items():
         example = forecast.examples[reason]
         where = f"{example.field}: " if example.field else ""

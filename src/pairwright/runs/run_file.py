@@ -16,7 +16,7 @@ from pairwright.runs.disk import replace_whole
 from pairwright.runs.manifest import Counts
 from pairwright.schemas.arrow import SCHEMA_VERSION
 from pairwright.schemas.errors import RunError
-from pairwright.sources import FileMark
+from pairwright.sources import FileMark, Source
 
 NAME = "run.json"
 _RECORDED = ("numpy", "opencv-python-headless", "pillow", "pyarrow")
@@ -57,6 +57,19 @@ class RunFile:
 def versions() -> tuple[tuple[str, str], ...]:
     """Return what is installed of the packages that decide how a row comes out."""
     return (("python", platform.python_version()), *((name, version(name)) for name in _RECORDED))
+
+
+def identity_of(recipe: Recipe, source: Source, limit: int | None) -> Identity:
+    """Return what a run folder belongs to that this recipe builds from this source."""
+    return Identity(
+        recipe=recipe.identity(),
+        pairwright=__version__,
+        source=source.name,
+        files=source.marks(),
+        limit=limit,
+        versions=versions(),
+        named=tuple(sorted(recipe.marks().items())),
+    )
 
 
 def now() -> str:
