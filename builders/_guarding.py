@@ -5,7 +5,6 @@ without pairs, the first of them is the reject of the row.
 """
 
 import asyncio
-import json
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -18,6 +17,7 @@ from pairwright.builders._jury import JudgeSettings, Ruling, judge_marks, judge_
 from pairwright.builders._parts import codes_of, prepared
 from pairwright.builders._second_opinion import SECOND_OPINION, Caught, SecondOpinion, agreed, said_before
 from pairwright.builders._text_pair import Group, Judged, Making, built, drop_pairs, length_balance, refused
+from pairwright.builders._told import told_of
 from pairwright.guards import ROOM as GUARDS
 from pairwright.guards import Contrast, Guard, SetGuard, Watch, WatchSet
 from pairwright.pairings import Chosen
@@ -257,13 +257,7 @@ def _contrast(judged: Judged, pair: Chosen) -> Contrast:
 
 def given_prefix(candidate: Candidate) -> str:
     """Return the beginning that a candidate's writer was given of another answer; empty where it was given none."""
-    if candidate.params is None:
-        return ""
-    try:
-        told = json.loads(candidate.params)
-    except (ValueError, RecursionError):  # a source may write what it likes there
-        return ""
-    prefix = told.get("prefix") if isinstance(told, dict) else None
+    prefix = told_of(candidate).get("prefix")
     return prefix if isinstance(prefix, str) else ""
 
 

@@ -12,6 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from pairwright.builders._changed import Changed, prepare_change
 from pairwright.builders._negative import Negative
+from pairwright.builders._told import told_of
 from pairwright.schemas.candidate import Candidate
 from pairwright.schemas.errors import ParameterError, RowError, UnknownPartError
 from pairwright.schemas.image import Image
@@ -41,12 +42,12 @@ def marked(candidate: Candidate, negatives: Kept) -> Candidate:
     made = negatives.get(candidate.request or "", ())
     if not made:
         return candidate
-    told = json.loads(candidate.params or "{}")
-    told["images"] = [
+    images = [
         {"perturbation": one.perturbation, "params": dict(one.params), "sha256": one.image.sha256}
         for one in made
     ]
-    return replace(candidate, params=json.dumps(told | {_KEPT: True}, ensure_ascii=False))
+    told = {**told_of(candidate), "images": images, _KEPT: True}
+    return replace(candidate, params=json.dumps(told, ensure_ascii=False))
 
 
 def kept_pictures(prompt: Prompt, candidates: Sequence[Candidate]) -> Kept:
@@ -68,11 +69,8 @@ def kept_pictures(prompt: Prompt, candidates: Sequence[Candidate]) -> Kept:
 
 
 def _changes(candidate: Candidate) -> tuple[_Change, ...]:
-    try:
-        told = json.loads(candidate.params or "null")
-    except (ValueError, RecursionError):  # a source may write what it likes there
-        return ()
-    if not isinstance(told, dict) or told.get(_KEPT) is not True:
+    told = told_of(candidate)
+    if told.get(_KEPT) is not True:
         return ()
     try:
         return _CHANGES.validate_python(told.get("images"))

@@ -8,6 +8,7 @@ from functools import partial
 from pairwright.builders import Asks, Run
 from pairwright.builders._at_once import at_once
 from pairwright.builders._correcting import CorrectorSettings, Desk, prepare_corrector
+from pairwright.builders._told import read_told, told_of
 from pairwright.correctors import Rewritten, Task
 from pairwright.pairings._similarity import normalised
 from pairwright.schemas.candidate import Candidate, Side
@@ -97,8 +98,7 @@ def prepare_rewriter(settings: CorrectorSettings, place: str, *, same: bool = Fa
 
 def is_made(candidate: Candidate) -> bool:
     """Tell whether an answer is what a corrector made, in this run or in an earlier one."""
-    told = None if candidate.params is None else _read(candidate.params)
-    return isinstance(told, dict) and _CORRECTOR in told
+    return _CORRECTOR in told_of(candidate)
 
 
 async def rewritten(orders: Sequence[Order], task: Task, asks: Asks, run: Run) -> Rewrites:
@@ -180,15 +180,6 @@ def _said(order: Order, new: Rewritten) -> Iterator[tuple[str, object]]:
     if new.prompt is not None:
         yield "prompt", new.prompt
     if new.notes is not None:
-        yield "notes", _read(new.notes)
+        yield "notes", read_told(new.notes)
     if order.candidate.params is not None:
-        yield "before", _read(order.candidate.params)
-
-
-def _read(told: str) -> object:
-    """Return JSON text as the value it stands for, or as it is where a source wrote something else there."""
-    try:
-        value: object = json.loads(told)
-    except (ValueError, RecursionError):
-        return told
-    return value
+        yield "before", read_told(order.candidate.params)

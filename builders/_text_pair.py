@@ -8,6 +8,7 @@ from pairwright.annotators._votes import Agreement
 from pairwright.builders import Built, Run
 from pairwright.builders._candidates import Line
 from pairwright.builders._negative import Negative
+from pairwright.builders._told import read_told
 from pairwright.pairings import Chosen
 from pairwright.pairings._forming import Dropped, Formed
 from pairwright.pairings._lengths import balanced, length
@@ -255,14 +256,5 @@ def _side(candidate: Candidate) -> dict[str, object]:
     told["answer"] = candidate.answer
     told["round"] = candidate.round
     if candidate.params is not None:
-        told["params"] = _read(candidate.params)
+        told["params"] = read_told(candidate.params)
     return {name: value for name, value in told.items() if value is not None}
-
-
-def _read(params: str) -> object:
-    """Return a candidate's params as they are meant, or as they stand where a source wrote no JSON there."""
-    try:
-        value: object = json.loads(params)
-    except (ValueError, RecursionError):
-        return params
-    return value
