@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from typing import Annotated, Literal
 
@@ -126,7 +126,9 @@ def prepare_continuing(settings: Continuing, samplers: Sequence[Model], run: Run
         # Draws go by the text: an answer is continued alike when others are added or taken away.
         part = f"{CONTINUER} {digest(answer.text.encode('utf-8', 'surrogatepass'))}"
         task = _Task(settings, model, run, row, seen, answer.text, part, asks[CONTINUER])
-        return _candidate(task, await _drafted(task), identity())
+        made = _candidate(task, await _drafted(task), identity())
+        # What goes on from an answer of an earlier round is no more the latest model's own than that answer is.
+        return made if answer.round is None else replace(made, round=answer.round)
 
     return Hand(see, go_on)
 

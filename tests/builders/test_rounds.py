@@ -42,3 +42,15 @@ def test_what_is_made_of_an_old_answer_is_of_its_round(row: Rows, model: Any, re
     told = {pair.chosen: json.loads(pair.provenance or "") for pair in built.pairs}
     rounds = {text: (one["chosen"]["round"], one["rejected"]["round"]) for text, one in told.items()}
     assert rounds == {old_mended: (1, 1), new_mended: (2, 2)}
+
+
+def test_what_goes_on_from_an_old_answer_is_of_its_round(row: Rows, model: Any) -> None:
+    old, new = "A dog sleeps beside a spoon.", "A pot of tea stands on a tray."
+    part = ROOM.get("no_image_continuation")
+    settings = part.settings.model_validate({"samplers": [{"model": "policy"}]})
+    asks = {"samplers.0": model([new]), "continuer": model([" in the snow."])}
+    source = row(candidates=(Candidate(old, "policy-1", round=1),))
+    built = asyncio.run(part.prepare(settings, Run("t", 0, "0", 2))(source, asks))  # type: ignore[arg-type, misc]
+    told = {pair.chosen: json.loads(pair.provenance or "") for pair in built.pairs}
+    rounds = {text: (one["chosen"]["round"], one["rejected"]["round"]) for text, one in told.items()}
+    assert rounds == {old: (1, 1), new: (2, 2)}
