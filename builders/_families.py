@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from pairwright.correctors._spans import changed
+from pairwright.correctors._spans import WEIGHT, changed
 from pairwright.schemas.candidate import Candidate
 from pairwright.schemas.span import Span
 
@@ -74,9 +74,10 @@ class Kin:
         )
 
     def _unrelated(self, candidates: Sequence[Candidate]) -> Iterator[tuple[int, int]]:
-        """Numbers of chosen and rejected text of the pairs of the gold answer with texts that were not made of it."""
-        for other in self.others if self.gold is not None else ():
-            yield (other, self.gold) if candidates[other].side == "chosen" else (self.gold, other)
+        """Yield chosen and rejected number of the gold answer's pairs with texts that were not made of it."""
+        if self.gold is not None:
+            for other in self.others:
+                yield (other, self.gold) if candidates[other].side == "chosen" else (self.gold, other)
 
 
 def restyled(kin: Kin, where: Mapping[tuple[int, int], int], texts: Sequence[str]) -> list[Kin]:
@@ -95,11 +96,17 @@ def _variant(kin: Kin, where: Mapping[tuple[int, int], int], texts: Sequence[str
         for tie in kin.ties:
             original, new = where.get((tie.original, variant)), where.get((tie.new, variant))
             if original is not None and new is not None:
-                yield Tie(original, new, *changed(texts[original], texts[new]))
+                yield Tie(original, new, *changed(texts[original], texts[new], _weight(tie)))
 
     gold = None if kin.gold is None else where.get((kin.gold, variant))
     others = tuple(where[one, variant] for one in kin.others if (one, variant) in where)
     return Kin(tuple(moved()), gold, others)
+
+
+def _weight(tie: Tie) -> float:
+    """Return the weight that all spans of a tie have; the usual one where they differ, or there are none."""
+    found = {span.weight for span in (*tie.original_spans, *tie.new_spans)}
+    return found.pop() if len(found) == 1 else WEIGHT
 
 
 def _by_sides(tie: Tie, candidates: Sequence[Candidate]) -> tuple[tuple[int, int], tuple[Spans, Spans]]:

@@ -372,6 +372,16 @@ def test_both_sides_are_brought_to_one_style(build: Build, row: Rows, model: Any
     assert kept == [DOG, RIGHT, DOG_MENDED, *STYLED[DOG], *STYLED[DOG_MENDED]]
 
 
+def test_spans_behind_the_style_keep_the_correctors_weight(
+    build: Build, row: Rows, model: Any, rewriter: Any
+) -> None:
+    light = {**MINIMAL, "params": {"weight": 3}}
+    asks = {"samplers.0": model([DOG, RIGHT]), "correctors.0": rewriter(MENDED), "style": rewriter(STYLED)}
+    built = _styled(build, row(), asks, correctors=[light])
+    spans = [one for pair in built.pairs for one in (*pair.chosen_spans, *pair.rejected_spans)]
+    assert [one.weight for one in spans] == [3.0] * 6
+
+
 def test_variants_that_are_the_same_are_one_pair(build: Build, row: Rows, model: Any, rewriter: Any) -> None:
     greedy = rewriter({text: said[0] for text, said in STYLED.items()})
     asks = {"samplers.0": model([DOG, DOG]), "correctors.0": rewriter(MENDED), "style": greedy}
