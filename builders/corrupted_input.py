@@ -12,7 +12,7 @@ from typing import Literal
 from pairwright.builders import Asks, Built, ConstructAsking, ModelBuilder, Run, Settle
 from pairwright.builders._by_sides import BySides, prepare_by_sides
 from pairwright.builders._candidates import Line, gold_of, in_line, why_too_few
-from pairwright.builders._changed import Changed
+from pairwright.builders._changed import Changed, without_images
 from pairwright.builders._guarding import (
     GuardChoice,
     Guarded,
@@ -151,6 +151,8 @@ def _check_row(bench: _Bench, row: SourceRow) -> None:
         raise RowError(
             "no_image", "images", "the row has no picture, and the recipe spoils it or takes it away"
         )
+    if any(writer.images == "none" for writer in bench.settings.samplers):
+        without_images(row.prompt)
     bench.guarding.check(case_of(bench.settings, row, bench.run))
 
 

@@ -98,6 +98,18 @@ def test_a_row_without_pictures_costs_nothing(row: Rows, build: Build, model: An
     assert not any(one.requests for one in asks.values())
 
 
+def test_a_question_of_pictures_alone_costs_nothing_where_they_are_taken_away(
+    row: Rows, build: Build, model: Any, picture: Image
+) -> None:
+    asks = {"samplers.0": model([CUP]), "samplers.1": model([DOG])}
+    blind = {"model": "w", "images": "none"}
+    built = build(
+        "corrupted_input", {"samplers": [CLEAN, blind]}, row(prompt=Prompt("<image>", (picture,))), asks
+    )
+    assert _refused(built) == [("row", "no_question")]
+    assert not any(one.requests for one in asks.values())
+
+
 @pytest.mark.parametrize(
     ("rejected", "reason"),
     [
