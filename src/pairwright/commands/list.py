@@ -233,8 +233,15 @@ def _default(field: FieldInfo) -> str:
     if isinstance(value, BaseModel):
         return "a block"
     if isinstance(value, tuple):
-        return f"default {', '.join(str(one) if not isinstance(one, BaseModel) else '…' for one in value)}"
+        return f"default {', '.join(_entry_of(one) for one in value)}"
     return f"default {value}"
+
+
+def _entry_of(value: object) -> str:
+    """Return an entry of a list: a block by its kind."""
+    if isinstance(value, BaseModel):
+        return str(getattr(value, "kind", "…"))
+    return str(value)
 
 
 def _plain(description: str | None) -> str:
