@@ -1,15 +1,21 @@
-"""Annotators: they write judgements. One per file, of one of three kinds.
+"""Annotators: they write judgements. One per file, of one of four kinds.
 
 A part binds ``PART`` to a :class:`Verifier` (looks at one answer, asks nobody), a :class:`Judge` (asks a model about all
-answers to a prompt), or a :class:`Measurer` (compares pictures).
+answers to a prompt), an :class:`EncoderPart` (turns pictures and texts into vectors that can be compared), or a
+:class:`Measurer` (compares pictures).
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from pairwright.schemas.candidate import Candidate, Comparison
 from pairwright.schemas.claim import Claim
+from pairwright.schemas.image import Image
 from pairwright.schemas.judgement import Judgement
 from pairwright.schemas.prompt import Prompt
 from pairwright.schemas.reasons import Reason
@@ -132,5 +138,81 @@ class Measurer:
     source: str
 
 
-ROOM: Room[Verifier[Any] | Judge[Any] | Measurer] = Room(__name__, __path__, (Verifier, Judge, Measurer))
+Vector = NDArray[np.float32]
+"""One direction: float32, of length 1."""
+
+Vectors = NDArray[np.float32]
+"""Number × width, each row of length 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedTexts:
+    """Texts as an encoder has them."""
+
+    vectors: Vectors
+    cut: tuple[bool, ...]
+    """Of each, whether it is longer than the encoder reads: its end counted for nothing."""
+
+
+class OpenEncoder(Protocol):
+    """An encoder that is loaded. Vectors of pictures and texts can be compared with each other."""
+
+    def read(self, image: Image) -> Any:
+        """Return a picture as :meth:`images` takes it: decoded, upright, at the model's own size. Called by many threads.
+
+        Raises:
+            RowError: it cannot be decoded.
+        """
+
+    def images(self, pictures: Sequence[Any]) -> Vectors:
+        """Return the vectors of pictures that were read. Called by one thread at a time, as is :meth:`texts`."""
+
+    def texts(self, texts: Sequence[str]) -> EncodedTexts:
+        """Return the vectors of texts."""
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderPart(Generic[S]):
+    """Turns pictures and texts into vectors that can be compared."""
+
+    settings: type[S]
+    """All that decides the vectors."""
+    name: Callable[[S], str]
+    """Name of the model, for judgements."""
+    check: Callable[[S], None]
+    """Checks that it can be loaded, as far as that is known without loading. Raises ParameterError, with the nearest name
+    for one that nobody knows, or MissingExtraError."""
+    marks: Callable[[S], Mapping[str, str]]
+    """SHA-256 of local files that hold the model, by the setting that names them. Raises ParameterError for one that cannot
+    be read."""
+    open: Callable[[S, str], AbstractContextManager[OpenEncoder]]
+    """Loads it on a device (``auto``, ``cpu``, ``cuda``, ``cuda:1``). Entering raises ModelError, or MissingExtraError."""
+    packages: tuple[str, ...]
+    """Distributions that decide the vectors; their versions belong to a run."""
+    summary: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Encoding:
+    """A picture or a text as an encoder has it."""
+
+    vector: Vector
+    cut: bool = False
+    """Whether it is a text that is longer than the encoder reads."""
+
+
+class Encode(Protocol):
+    """A way to have pictures and texts encoded, any number at the same time; each distinct one is encoded once."""
+
+    async def image(self, image: Image) -> Vector:
+        """Return the vector of a picture. Raises RowError where it cannot be decoded."""
+
+    async def text(self, text: str) -> Encoding:
+        """Return the vector of a text."""
+
+
+ROOM: Room[Verifier[Any] | Judge[Any] | EncoderPart[Any] | Measurer] = Room(
+    __name__, __path__, (Verifier, Judge, EncoderPart, Measurer)
+)
 """All annotators, by file name."""

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any, Generic, Protocol, TypeVar
 
+from pairwright.annotators import Encode
+from pairwright.annotators._encoding import EncoderSettings
 from pairwright.samplers import Model
 from pairwright.schemas.image import Image
 from pairwright.schemas.pair import Pair
@@ -107,5 +109,36 @@ class ModelBuilder(Generic[S]):
     ``verifiers.0``. Imports nothing itself."""
 
 
-ROOM: Room[Builder[Any] | ModelBuilder[Any]] = Room(__name__, __path__, (Builder, ModelBuilder))
+Encodes = Mapping[str, Encode]
+"""Ways to use the encoders of a builder, by the names that the builder gave them."""
+
+ConstructEncoding = Callable[[SourceRow, Asks, Encodes], Awaitable[Built]]
+"""Turns one source row into pairs, asking models and encoding on the way; any number of rows are under way at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class EncodingBuilder(Generic[S]):
+    """A way of construction that has pictures and texts encoded, and may ask models as well."""
+
+    settings: type[S]
+    """What a recipe's ``parameters`` may hold."""
+    models: Callable[[S], Mapping[str, Model]]
+    """As in :class:`ModelBuilder`; there may be none."""
+    encoders: Callable[[S], Mapping[str, EncoderSettings]]
+    """The encoders that will be used, by where they stand in the parameters: ``encoders.0``."""
+    prepare: Callable[[S, Run], ConstructEncoding]
+    """Checks the settings once, loads nothing. Raises ParameterError or UnknownPartError for what cannot be built."""
+    summary: str
+    source: str
+    settle: Callable[[S], Settle | None] | None = None
+    """What is decided over a whole shard, if anything."""
+    marks: Callable[[S], Mapping[str, str]] | None = None
+    """As in :class:`ModelBuilder`; files of the encoders' models among them."""
+    runs_code: Callable[[S], Mapping[str, str]] | None = None
+    """As in :class:`ModelBuilder`."""
+
+
+AnyBuilder = Builder[Any] | ModelBuilder[Any] | EncodingBuilder[Any]
+
+ROOM: Room[AnyBuilder] = Room(__name__, __path__, (Builder, ModelBuilder, EncodingBuilder))
 """All builders, by file name."""

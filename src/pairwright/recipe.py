@@ -16,8 +16,19 @@ import yaml
 from pydantic import Field, ValidationError
 
 from pairwright import __version__
+from pairwright.annotators._encoding import OF_ENCODING
 from pairwright.builders import ROOM as BUILDERS
-from pairwright.builders import Builder, Construct, ConstructAsking, ModelBuilder, Run, Settle
+from pairwright.builders import (
+    AnyBuilder,
+    Builder,
+    Construct,
+    ConstructAsking,
+    ConstructEncoding,
+    EncodingBuilder,
+    ModelBuilder,
+    Run,
+    Settle,
+)
 from pairwright.recipe_problems import problems_of
 from pairwright.recipes import packaged
 from pairwright.responses.asking import check_models
@@ -79,7 +90,7 @@ class Recipe:
     """A recipe that was checked: it can be run."""
 
     file: RecipeFile
-    builder: Builder[Any] | ModelBuilder[Any]
+    builder: AnyBuilder
     parameters: Settings
     """``file.parameters``, parsed by the builder, with all defaults filled in."""
 
@@ -105,7 +116,7 @@ class Recipe:
 
     def construct(self) -> Construct:
         """Return the function that every source row goes through, of a builder that asks no model."""
-        if isinstance(self.builder, ModelBuilder):
+        if not isinstance(self.builder, Builder):
             raise TypeError(f"{self.file.builder} asks models: use construct_asking")
         construct: Construct = self.builder.prepare(self.parameters, self._run())
         return construct
@@ -116,9 +127,16 @@ class Recipe:
 
     def construct_asking(self) -> ConstructAsking:
         """Return the function that every source row goes through, of a builder that asks models."""
-        if isinstance(self.builder, Builder):
+        if not isinstance(self.builder, ModelBuilder):
             raise TypeError(f"{self.file.builder} asks no models: use construct")
         construct: ConstructAsking = self.builder.prepare(self.parameters, self._run())
+        return construct
+
+    def construct_encoding(self) -> ConstructEncoding:
+        """Return the function that every source row goes through, of a builder that encodes."""
+        if not isinstance(self.builder, EncodingBuilder):
+            raise TypeError(f"{self.file.builder} encodes nothing: use construct or construct_asking")
+        construct: ConstructEncoding = self.builder.prepare(self.parameters, self._run())
         return construct
 
     def settle(self) -> Settle | None:
@@ -132,7 +150,7 @@ class Recipe:
             RecipeError: one of them cannot be asked: it has no name, or an option that its sampler does not know; or the
                 budget does not fit them.
         """
-        if not isinstance(self.builder, ModelBuilder):
+        if isinstance(self.builder, Builder):
             return {}
         models = self.builder.models(self.parameters)
         problems = [problem for name, model in models.items() if (problem := _model_problem(name, model))]
@@ -146,7 +164,7 @@ class Recipe:
 
     def runs_code(self) -> Mapping[str, str]:
         """Return the user's own functions that are run, as ``module:function``, by where the parameters name them."""
-        asks = self.builder.runs_code if isinstance(self.builder, ModelBuilder) else None
+        asks = None if isinstance(self.builder, Builder) else self.builder.runs_code
         return asks(self.parameters) if asks else {}
 
     def responses(self) -> Path:
@@ -167,7 +185,7 @@ class Recipe:
         Raises:
             ParameterError: one of them cannot be read.
         """
-        asks = self.builder.marks if isinstance(self.builder, ModelBuilder) else None
+        asks = None if isinstance(self.builder, Builder) else self.builder.marks
         return asks(self.parameters) if asks else {}
 
     def identity(self) -> str:
@@ -195,12 +213,14 @@ def decides_rows(key: str) -> bool:
     steps = key.split(".")
     if steps[0] in ("about", "budget") or tuple(steps[:2]) in _PLACES:
         return False
-    return steps[0] != "parameters" or not OF_CALLS & set(steps)
+    of_encoder = steps[1:2] == ["encoders"] and steps[-1] in OF_ENCODING
+    return steps[0] != "parameters" or not (of_encoder or OF_CALLS & set(steps))
 
 
 def _without_calls(value: Any) -> Any:
     if isinstance(value, dict):
-        left_out = OF_CALLS if value.keys() >= OF_CALLS else frozenset()  # only a model has them all
+        # Only a model has all of the first, only an encoder all of the second.
+        left_out = next((keys for keys in (OF_CALLS, OF_ENCODING) if value.keys() >= keys), frozenset())
         return {key: _without_calls(inner) for key, inner in value.items() if key not in left_out}
     return [_without_calls(inner) for inner in value] if isinstance(value, list) else value
 
@@ -365,7 +385,7 @@ def parse(parsed: Mapping[str, Any], shown: str) -> Recipe:
     return Recipe(file, builder, parameters)
 
 
-def _builder_of(parsed: Mapping[str, Any], problems: list[str]) -> Builder[Any] | ModelBuilder[Any] | None:
+def _builder_of(parsed: Mapping[str, Any], problems: list[str]) -> AnyBuilder | None:
     name = parsed.get("builder")
     if not isinstance(name, str):
         return None  # RecipeFile has said so

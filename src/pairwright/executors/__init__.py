@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from pairwright.encoding.service import Encoded
 from pairwright.recipe import Recipe
 from pairwright.responses.ledger import Spent
 from pairwright.sources import FileMark
@@ -24,6 +25,8 @@ class Progress:
     """Source rows of the whole run, where that is known."""
     spent: tuple[Spent, ...] = ()
     """What each model took so far, those of earlier goes included."""
+    encoded: tuple[Encoded, ...] = ()
+    """What each encoder did so far, in earlier goes too."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
-from pairwright.builders import Asks, Built
+from pairwright.annotators._encoding import EncoderSettings
+from pairwright.builders import Built
+from pairwright.encoding.of_recipe import construct_of, encoders_of, vectors_of
+from pairwright.encoding.service import Encoders, open_encoders
 from pairwright.executors import Job, Watch
 from pairwright.executors.local import pending, progress_of, row_count
 from pairwright.executors.own_loop import run_to_end
@@ -31,6 +34,9 @@ _ROWS_PER_READ = 16
 
 _ROWS_OF_A_BATCH = 4096
 """Rows under way where a model answers in batch files: enough to fill one."""
+
+_BATCHES_OF_ROWS = 4
+"""Rows under way for an encoder, in batches: while one is encoded, the next ones are read and decoded."""
 
 _SECONDS_BETWEEN_LOOKS = 0.2
 
@@ -86,15 +92,15 @@ class _Run:
 
     def __init__(self, job: Job, source: Source, watch: Watch) -> None:
         self._job, self._source, self._watch = job, source, watch
-        self._construct, self._settle = job.recipe.construct_asking(), job.recipe.settle()
-        self._models = job.recipe.models()
+        self._construct, self._settle = construct_of(job.recipe), job.recipe.settle()
+        self._models, self._encoders = job.recipe.models(), encoders_of(job.recipe)
         self._size = job.recipe.file.output.shard_rows
         done = {entry.shard: entry for entry in manifest.read(job.folder)}
         total = row_count(job, source)
         self._pending = pending(done, total, self._size)
         self._told = progress_of(done, total)
         self._looked = 0.0
-        under_way = _under_way(self._models.values())
+        under_way = _under_way(self._models.values(), self._encoders.values())
         self._under_way = asyncio.Semaphore(under_way)
         self._unwritten = asyncio.Semaphore(under_way + 3 * self._size)
         self.writing = ThreadPoolExecutor(1, thread_name_prefix="write")
@@ -102,24 +108,29 @@ class _Run:
 
     async def work(self, name: str) -> None:
         """Build until nothing is left."""
-        store, budget = self._job.recipe.responses(), self._job.recipe.file.budget
-        models: Models | None = None
+        recipe, tools = self._job.recipe, None
         try:
-            async with open_models(self._models, store=store, run=name, budget=budget) as models:
-                self._look(models, at_once=True)
-                await self._all_rows(models)
+            async with (
+                open_encoders(self._encoders, store=vectors_of(recipe), run=name) as encoders,
+                open_models(
+                    self._models, store=recipe.responses(), run=name, budget=recipe.file.budget
+                ) as models,
+            ):
+                tools = _Tools(models, encoders)
+                self._look(tools, at_once=True)
+                await self._all_rows(tools)
         finally:
-            if models is not None:  # calls that were under way when it stopped have come back by now
-                self._look(models, at_once=True)
+            if tools is not None:  # calls that were under way when it stopped have come back by now
+                self._look(tools, at_once=True)
 
-    async def _all_rows(self, models: Models) -> None:
+    async def _all_rows(self, tools: "_Tools") -> None:
         async with asyncio.TaskGroup() as rows:
             read = self._read()
             while chunk := await asyncio.to_thread(lambda: list(islice(read, _ROWS_PER_READ))):
                 for row in chunk:
                     await self._unwritten.acquire()
                     await self._under_way.acquire()
-                    rows.create_task(self._build(row, models))
+                    rows.create_task(self._build(row, tools))
 
     def _read(self) -> Iterator[_Row]:
         """Read and parse the rows of all shards that are left."""
@@ -136,9 +147,9 @@ class _Run:
             if len(shard.results) < self._size:
                 return
 
-    async def _build(self, row: _Row, models: Models) -> None:
+    async def _build(self, row: _Row, tools: "_Tools") -> None:
         try:
-            built = await self._built(row, models.asks)
+            built = await self._built(row, tools)
         finally:
             self._under_way.release()
         shard = row.shard
@@ -151,16 +162,17 @@ class _Run:
             pairs=self._told.pairs + told.pairs,
             rejects=self._told.rejects + told.rejects,
         )
-        self._look(models)
+        self._look(tools)
         if shard.read and shard.back == len(shard.results):
             await asyncio.get_running_loop().run_in_executor(self.writing, self._write, shard)
             for _ in shard.results:
                 self._unwritten.release()
 
-    async def _built(self, row: _Row, asks: Asks) -> Built:
+    async def _built(self, row: _Row, tools: "_Tools") -> Built:
         if isinstance(row.parsed, Built):
             return row.parsed
-        return await _or_reject(row.raw, self._construct(row.parsed, asks))
+        coming = self._construct(row.parsed, tools.models.asks, tools.encoders.encodes)
+        return await _or_reject(row.raw, coming)
 
     def _write(self, shard: _Shard) -> None:
         built = [one for one in shard.results if one is not None]
@@ -173,16 +185,26 @@ class _Run:
             raise
         enter(self._job.folder, entry)
 
-    def _look(self, models: Models, *, at_once: bool = False) -> None:
+    def _look(self, tools: "_Tools", *, at_once: bool = False) -> None:
         now = time.monotonic()
         if at_once or now - self._looked > _SECONDS_BETWEEN_LOOKS:
             self._looked = now
-            self._watch(replace(self._told, spent=models.spent()))
+            spent, encoded = tools.models.spent(), tools.encoders.done()
+            self._watch(replace(self._told, spent=spent, encoded=encoded))
 
 
-def _under_way(models: Collection[Model]) -> int:
+@dataclass(frozen=True, slots=True)
+class _Tools:
+    """What rows may use on their way."""
+
+    models: Models
+    encoders: Encoders
+
+
+def _under_way(models: Collection[Model], encoders: Collection[EncoderSettings]) -> int:
     """Return how many rows are under way at once: twice what keeps the busiest model busy, for those between two calls."""
     wanted = [_ROWS_OF_A_BATCH if model.calls.batch else 2 * width(model) for model in models]
+    wanted += [_BATCHES_OF_ROWS * encoder.batch_size for encoder in encoders]
     return max(wanted, default=_ROWS_PER_READ)
 
 

@@ -1,0 +1,1 @@
+"""Encoding: pictures and texts become vectors, each distinct one once, in batches over all rows that are under way."""
