@@ -13,6 +13,7 @@ from pairwright.schemas.errors import ParameterError
 from pairwright.schemas.image import Pixels
 
 if TYPE_CHECKING:
+    from pairwright.encoding.service import Encoded
     from pairwright.executors import Job, Progress, Watch
     from pairwright.responses.ledger import Spent
     from pairwright.runs.manifest import Counts
@@ -196,6 +197,7 @@ def _build(
 ) -> Outcome:
     """Build what is missing of a run, and the shards with rejects of the reasons ``again``."""
     from pairwright.card import write_card
+    from pairwright.encoding.of_recipe import check_encoders_of
     from pairwright.executors import Job
     from pairwright.responses.asking import check_reachable
     from pairwright.responses.refusals import forget_refusals
@@ -207,6 +209,7 @@ def _build(
     models = ready.models()  # a model without a name is told before anything is opened
     if not ready.responses().is_file():  # where answers are stored, a replay needs neither server nor key
         check_reachable(models)
+    check_encoders_of(ready)
     opened = open_source(ready.file.source)
     identity = identity_of(ready, opened, limit)
     folder = ready.folder()
@@ -235,13 +238,13 @@ def _build(
 
 def _execute(job: "Job", source: "Source", name: str, lock: int, workers: int | None, watch: "Watch") -> None:
     """Build the shards that are left, by the executor that fits the builder."""
-    from pairwright.builders import ModelBuilder
+    from pairwright.builders import Builder
     from pairwright.executors import calls, local
 
-    if isinstance(job.recipe.builder, ModelBuilder):
-        calls.run(job, source, name=name, watch=watch)
-    else:
+    if isinstance(job.recipe.builder, Builder):
         local.run(job, source, lock=lock, workers=workers or _usable_cores(), watch=watch)
+    else:
+        calls.run(job, source, name=name, watch=watch)
 
 
 def perturb(
@@ -341,12 +344,15 @@ class _Record:
         """Name of the run in a response store, which other runs may share."""
         self.spent: tuple[Spent, ...] = earlier.ledger if earlier else ()
         """What each model took so far."""
+        self.encoded: tuple[Encoded, ...] = ()
+        """What each encoder did so far."""
 
     def watch(self, work: "Callable[[Watch], None]", watch: "Watch | None") -> None:
         """Do the work of a run, telling its progress on; write down how it ended."""
 
         def seen(progress: "Progress") -> None:
             self.spent = progress.spent or self.spent
+            self.encoded = progress.encoded or self.encoded
             if watch is not None:
                 watch(progress)
 
@@ -370,6 +376,7 @@ class _Record:
             started=self._started,
             counts=manifest.total(manifest.read(self._folder)),
             ledger=self.spent,
+            encoded=self.encoded,
             work_s=time.perf_counter() - self._begun,
         )
 

@@ -9,9 +9,15 @@ import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any
 
-from pairwright.builders import Asks, Built
+import numpy as np
+
+from pairwright.annotators import Encoding, Vector
+from pairwright.annotators._encoding import EncoderSettings, encoder_name
+from pairwright.builders import Asks, Built, Encodes
+from pairwright.encoding.of_recipe import construct_of, encoders_of
 from pairwright.executors.own_loop import run_to_end
 from pairwright.executors.shards import rejected
 from pairwright.recipe import Recipe
@@ -64,28 +70,46 @@ class Estimate:
         return rows * each / _MILLION
 
 
+@dataclass(frozen=True, slots=True)
+class EncodingEstimate:
+    """What one encoder would encode."""
+
+    name: str
+    """Where the encoder stands in the parameters."""
+    model: str
+    images: float
+    """Distinct pictures per source row."""
+    texts: float
+    """Distinct texts per source row."""
+
+
 def estimate(
     recipe: Recipe, rows: Sequence[tuple[RawRow, SourceRow | Built]]
-) -> tuple[list[Built], tuple[Estimate, ...]]:
-    """Run a recipe's builder over rows with models that only count; return what came of the rows, and the counts.
+) -> tuple[list[Built], tuple[Estimate, ...], tuple[EncodingEstimate, ...]]:
+    """Run a recipe's builder over rows with models and encoders that only count; return what came of the rows, and counts.
 
-    Where a model was asked, what came of the row is no forecast: its answers were made up.
+    Where a model was asked or something encoded, what came of the row is no forecast: answers and vectors were made up.
     """
     counters = {name: _Counter(model) for name, model in recipe.models().items()}
     asks = {name: counter.ask for name, counter in counters.items()}
-    built = run_to_end(lambda: _built(recipe, rows, asks))
+    encodes = {name: _CountingEncoder(name, chosen) for name, chosen in encoders_of(recipe).items()}
+    built = run_to_end(lambda: _built(recipe, rows, asks, encodes))
     parsed = max(1, sum(not isinstance(row, Built) for _, row in rows))
-    return built, tuple(counter.estimate(name, parsed) for name, counter in counters.items())
+    estimates = tuple(counter.estimate(name, parsed) for name, counter in counters.items())
+    return built, estimates, tuple(one.estimate(parsed) for one in encodes.values())
 
 
 async def _built(
-    recipe: Recipe, rows: Sequence[tuple[RawRow, SourceRow | Built]], asks: Mapping[str, Ask]
+    recipe: Recipe,
+    rows: Sequence[tuple[RawRow, SourceRow | Built]],
+    asks: Mapping[str, Ask],
+    encodes: Encodes,
 ) -> list[Built]:
-    construct = recipe.construct_asking()
+    construct = construct_of(recipe)
 
     async def one(raw: RawRow, row: SourceRow | Built, asks: Asks) -> Built:
         try:
-            return row if isinstance(row, Built) else await construct(row, asks)
+            return row if isinstance(row, Built) else await construct(row, asks, encodes)
         except RowError as error:
             return rejected(raw, error)
 
@@ -124,6 +148,40 @@ class _Counter:
     def estimate(self, name: str, rows: int) -> Estimate:
         """Return the counts per row."""
         return Estimate(name, self._model, self._calls / rows, self._prompt / rows, self._completion / rows)
+
+
+class _CountingEncoder:
+    """An encoder that encodes nothing."""
+
+    def __init__(self, place: str, chosen: EncoderSettings) -> None:
+        self._place, self._model = place, encoder_name(chosen, place)
+        self._images: set[str] = set()
+        self._texts: set[str] = set()
+
+    async def image(self, image: Image) -> Vector:
+        """Count a picture."""
+        self._images.add(image.sha256)
+        return _direction(image.sha256)
+
+    async def text(self, text: str) -> Encoding:
+        """Count a text."""
+        self._texts.add(text)
+        return Encoding(_direction(text))
+
+    def estimate(self, rows: int) -> EncodingEstimate:
+        """Return the counts per row."""
+        return EncodingEstimate(self._place, self._model, len(self._images) / rows, len(self._texts) / rows)
+
+
+def _direction(content: str) -> Vector:
+    """Return a vector of its own for each content, with so much in common that no score is too low, so much apart that most
+    texts differ as a pairing rule may want.
+
+    >>> round(float(_direction("a cat") @ _direction("a dog")), 2)
+    0.98
+    """
+    angle = int(sha256(content.encode("utf-8", "surrogatepass")).hexdigest()[:8], 16) / 2**32 * math.pi / 3
+    return np.array([math.cos(angle), math.sin(angle)], np.float32)
 
 
 def _different(name: str, length: int) -> str:

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from pairwright.builders import Built, ModelBuilder
-from pairwright.estimate import Estimate, estimate
+from pairwright.builders import Builder, Built
+from pairwright.encoding.of_recipe import check_encoders_of
+from pairwright.estimate import EncodingEstimate, Estimate, estimate
 from pairwright.executors.shards import Pool, or_reject
 from pairwright.recipe import Recipe, load_recipe
 from pairwright.responses.asking import check_reachable
@@ -56,6 +57,8 @@ class Forecast:
     """Estimated size on disk per source row, in bytes; None when no row could be built."""
     estimates: tuple[Estimate, ...]
     """What each model would be asked; then nothing is said of pairs and size."""
+    encodings: tuple[EncodingEstimate, ...]
+    """What each encoder would encode; then neither."""
     refusal: str | None
     """Why ``build`` would refuse the run's folder as it is; None where it would not."""
 
@@ -76,6 +79,7 @@ def check(
         source=source, out=None, seed=seed
     )
     check_reachable(ready.models())
+    check_encoders_of(ready)
     opened = open_source(ready.file.source)
     total, columns = opened.count(), opened.columns()
     head = list(islice(opened.rows(), min(ROWS_LOOKED_AT, limit or ROWS_LOOKED_AT)))
@@ -84,9 +88,10 @@ def check(
     parsed = [or_reject(raw, opened.parse, raw) for raw in head]
     some = list(zip(head[:_ROWS_BUILT], parsed, strict=False))
     estimates: tuple[Estimate, ...] = ()
-    if isinstance(ready.builder, ModelBuilder):
-        built, estimates = estimate(ready, some)
-        if any(one.calls for one in estimates):  # then only what could not be read is sure
+    encodings: tuple[EncodingEstimate, ...] = ()
+    if not isinstance(ready.builder, Builder):
+        built, estimates, encodings = estimate(ready, some)
+        if encodings or any(one.calls for one in estimates):  # then only what could not be read is sure
             built = [row for _, row in some if isinstance(row, Built)]
     else:
         neighbours, construct = Pool(opened, head[:_ROWS_BUILT]), ready.construct()
@@ -114,6 +119,7 @@ def check(
         pairs=dict(Counter(pair.kind for pair in pairs)),
         bytes_per_row=_bytes(built) / len(built) if pairs else None,
         estimates=estimates,
+        encodings=encodings,
         refusal=_refusal(ready, opened, limit),
     )
 

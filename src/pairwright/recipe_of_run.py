@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pairwright.builders import ROOM as BUILDERS
-from pairwright.builders import ModelBuilder
+from pairwright.builders import Builder
 from pairwright.builders._jury import JudgeSettings
 from pairwright.pairings._forming import PairingSettings
 from pairwright.recipe import OF_CALLS, Recipe, RecipeFile, changed_by, parse
@@ -137,7 +137,7 @@ def _round_problems(before: Recipe, recipe: Recipe, number: int) -> Iterator[str
 
 def _writing(recipe: Recipe) -> dict[str, tuple[str, str, str]]:
     """Return what decides the answers of each model that writes, by its place: its name, identity and settings."""
-    if not isinstance(recipe.builder, ModelBuilder):
+    if isinstance(recipe.builder, Builder):
         return {}
     return {
         name: (str(model.model), str(model_id(model)), model.model_dump_json(exclude=set(OF_CALLS)))

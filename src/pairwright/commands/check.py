@@ -62,9 +62,12 @@ def tell_forecast(forecast: Forecast) -> None:
         example = forecast.examples[reason]
         where = f"{example.field}: " if example.field else ""
         click.echo(f"reject   {number:,} {reason}, for example {example.record_id}: {where}{example.message}")
-    if any(one.calls for one in forecast.estimates):
+    asked = any(one.calls for one in forecast.estimates)
+    if asked:
         _tell_spending(forecast)
-    else:
+    if forecast.encodings:
+        _tell_encodings(forecast)
+    if not asked and not forecast.encodings:
         _tell_pairs(forecast)
 
 
@@ -78,6 +81,14 @@ def _tell_pairs(forecast: Forecast) -> None:
             else ""
         )
         click.echo(f"size     about {bytes_text(round(forecast.bytes_per_row))} per source row{whole}")
+
+
+def _tell_encodings(forecast: Forecast) -> None:
+    """Say what encoders would encode: of all rows where their number is known, else of a thousand."""
+    rows, known = forecast.rows or 1000, "" if forecast.rows else " of 1,000 rows"
+    for one in forecast.encodings:
+        images, texts = round(rows * one.images), round(rows * one.texts)
+        click.echo(f"encoder  {one.name} ({one.model}): {images:,} images and {texts:,} texts{known}")
 
 
 def _tell_spending(forecast: Forecast) -> None:

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pairwright import __version__
+from pairwright.encoding.of_recipe import packages_of_encoders
+from pairwright.encoding.service import Encoded
 from pairwright.recipe import Recipe
 from pairwright.responses.ledger import Spent, from_json, to_json
 from pairwright.runs.disk import replace_whole
@@ -54,9 +56,10 @@ class RunFile:
     """What each model took so far."""
 
 
-def versions() -> tuple[tuple[str, str], ...]:
-    """Return what is installed of the packages that decide how a row comes out."""
-    return (("python", platform.python_version()), *((name, version(name)) for name in _RECORDED))
+def versions(further: Sequence[str] = ()) -> tuple[tuple[str, str], ...]:
+    """Return what is installed of the packages that decide how a row comes out; ``further`` ones where a recipe has some."""
+    names = (*_RECORDED, *further)
+    return (("python", platform.python_version()), *((name, version(name)) for name in names))
 
 
 def identity_of(recipe: Recipe, source: Source, limit: int | None) -> Identity:
@@ -67,7 +70,7 @@ def identity_of(recipe: Recipe, source: Source, limit: int | None) -> Identity:
         source=source.name,
         files=source.marks(),
         limit=limit,
-        versions=versions(),
+        versions=versions(packages_of_encoders(recipe)),
         named=tuple(sorted(recipe.marks().items())),
     )
 
@@ -87,6 +90,7 @@ def write(
     started: str,
     counts: Counts,
     ledger: Sequence[Spent],
+    encoded: Sequence[Encoded],
     work_s: float,
 ) -> None:
     """Write ``run.json``, whole or not at all."""
@@ -108,6 +112,7 @@ def write(
         "versions": dict(identity.versions),
         "named_files": dict(identity.named),
         "ledger": to_json(ledger),
+        **({"encoded": [asdict(one) for one in encoded]} if encoded else {}),
         "started": started,
         "finished": now() if status == "finished" else None,
         "work_s": round(work_s, 3),
