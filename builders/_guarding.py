@@ -45,6 +45,8 @@ class Watched(Settings):
 
     guards: tuple[GuardChoice, ...] = ()
     """What each pair is looked at for; naming some replaces those that are there by default."""
+    pairing: PairingSettings = PairingSettings()
+    """How pairs are formed."""
 
 
 class Guarded(Watched):
@@ -126,14 +128,14 @@ def guard_codes(settings: Guarded) -> dict[str, str]:
     return codes_of(_opinions(settings))
 
 
-def settle_guarded(settings: Watched, pairing: PairingSettings) -> Settle | None:
+def settle_guarded(settings: Watched) -> Settle | None:
     """Return what is decided over a shard: guards that look at all pairs, then the balance of lengths."""
     steps: list[Settle] = [
         _settle_by(place, guard, prepared(partial(guard.prepare, own), place))
         for place, guard, own in _chosen(settings)
         if isinstance(guard, SetGuard)
     ]
-    if pairing.balance_length:
+    if settings.pairing.balance_length:
         steps.append(length_balance)
     if not steps:
         return None

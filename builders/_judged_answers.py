@@ -13,34 +13,31 @@ from pairwright.annotators import Case, Failure, Verdict
 from pairwright.annotators._votes import Rule
 from pairwright.builders import Asks, Built, ConstructAsking, Run
 from pairwright.builders._candidates import Line, candidate_reject, gold_of, in_line, why_too_few
+from pairwright.builders._ending import Ending
 from pairwright.builders._fitting import check_judges, check_rule, check_sides, giving_of
-from pairwright.builders._guarding import Guarding, guarded
+from pairwright.builders._guarding import Guarded, prepare_guards
 from pairwright.builders._jury import JudgeSettings, Jury, Ruling, prepare_jury
 from pairwright.builders._scoring import Scoring, scores_of
 from pairwright.builders._shown import Shown, case_of
-from pairwright.builders._text_pair import Group, Judged, Making, refused, row_reject
+from pairwright.builders._text_pair import Judged, Making, refused, row_reject
 from pairwright.builders._writers import Write, Written, prepare_writers
-from pairwright.pairings._forming import FormPairs, PairingSettings
 from pairwright.pairings._forming import prepare as prepare_forming
 from pairwright.schemas.candidate import Candidate, Comparison
 from pairwright.schemas.errors import ParameterError, RowError
 from pairwright.schemas.judgement import Judgement
 from pairwright.schemas.reject import Reject
-from pairwright.schemas.seeds import generator
 from pairwright.schemas.source_row import SourceRow
 
 Said = TypeVar("Said", bound=Judgement | Comparison)
 
 
-class Judgeable(Written, Shown):
+class Judgeable(Written, Shown, Guarded):
     """Parameters of every builder that has answers judged."""
 
     chosen_as_candidate: bool = False
     """Whether the row's own good answer is one of the candidates."""
     score: Scoring = Scoring()
     """How the aspects become the score that pairing goes by."""
-    pairing: PairingSettings = PairingSettings()
-    """How pairs are formed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,21 +47,13 @@ class _Bench:
     settings: Judgeable
     place: str
     """Where the judge, or the first of several, stands in the parameters."""
-    making: Making
     write: Write
     jury: Jury
-    form: FormPairs
-    guarding: Guarding
+    ending: Ending[Comparison]
 
 
 def prepare_judging(
-    settings: Judgeable,
-    run: Run,
-    judges: Mapping[str, JudgeSettings],
-    vote: Rule,
-    *,
-    builder: str,
-    guarding: Guarding,
+    settings: Judgeable, run: Run, judges: Mapping[str, JudgeSettings], vote: Rule, *, builder: str
 ) -> ConstructAsking:
     """Check the settings once and return what every source row goes through.
 
@@ -74,11 +63,11 @@ def prepare_judging(
         judges: by where they stand in the parameters.
         vote: how many of several must say the same.
         builder: its name, for provenance.
-        guarding: what the pairs are guarded by.
 
     Raises:
-        ParameterError: parameters that do not fit a judge, a pairing rule or a perturbation.
+        ParameterError: parameters that do not fit a judge, a pairing rule, a guard or a perturbation.
         UnknownPartError: a perturbation that does not exist.
+        MissingExtraError: a verifier needs a package that is not there.
     """
     write = prepare_writers(settings, run)
     jury = prepare_jury(judges, vote)
@@ -87,15 +76,15 @@ def prepare_judging(
     except ParameterError as error:
         raise ParameterError(f"pairing.{error}") from error
     _check_fit(settings, judges, vote)
-    making = Making(builder, settings.pairing.rule, run)
-    bench = _Bench(settings, next(iter(judges)), making, write, jury, form, guarding)
+    ending = Ending(Making(builder, settings.pairing.rule, run), form, prepare_guards(settings))
+    bench = _Bench(settings, next(iter(judges)), write, jury, ending)
 
     async def construct(row: SourceRow, asks: Asks) -> Built:
         try:
             gold = (gold_of(row),) if settings.chosen_as_candidate else ()
             case = case_of(settings, row, run)
             jury.check(case)
-            guarding.check(case)
+            ending.guarding.check(case)
         except RowError as error:  # told before anything is paid for
             return Built(rejects=(row_reject(row, error),), candidates=(row,))
         return await _construct(bench, row, asks, gold, case)
@@ -115,13 +104,13 @@ async def _construct(
         written=wrote.candidates,
         truncated=settings.truncated,
         similarity=settings.pairing.similarity,
-        latest=bench.making.run.round if settings.pairing.rounds == "latest" else None,
+        latest=bench.ending.making.run.round if settings.pairing.rounds == "latest" else None,
     )
     rejects = [*wrote.rejects, *line.rejects]
     if line.different < 2:
         judged = Judged(row, line, _unjudged(line), line.comparisons)
         why = why_too_few(line, wrote.rejects)
-        return await _paired(bench, judged, (), rejects, why, case=case, asks=asks)
+        return await bench.ending.pairs(judged, case=case, asks=asks, rejects=rejects, why_none=why)
     try:
         ruling = await bench.jury.rule(replace(case, candidates=line.candidates[: line.different]), asks)
     except RowError as error:
@@ -131,30 +120,8 @@ async def _construct(
     failures = _failures(verdict, judged.candidates[: line.different])
     rejects += _not_judged(row, verdict, failures, line.different, bench.place)
     why = _why_not_judged(verdict, failures, judged, bench.place)
-    return await _paired(bench, judged, verdict.comparisons, rejects, why, case=case, asks=asks)
-
-
-async def _paired(
-    bench: _Bench,
-    judged: Judged,
-    comparisons: Sequence[Comparison],
-    rejects: Sequence[Reject],
-    why: RowError | None,
-    *,
-    case: Case,
-    asks: Asks,
-) -> Built:
-    rng = generator(bench.making.run.seed, judged.row.record_id, "pairing")
-    formed = await asyncio.to_thread(bench.form, judged.candidates, comparisons, rng)
-    return await guarded(
-        bench.guarding,
-        bench.making,
-        judged,
-        [Group(formed)],
-        case=case,
-        asks=asks,
-        rejects=rejects,
-        why_none=why,
+    return await bench.ending.pairs(
+        judged, verdict.comparisons, case=case, asks=asks, rejects=rejects, why_none=why
     )
 
 

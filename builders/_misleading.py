@@ -9,18 +9,16 @@ from pairwright.annotators import Case
 from pairwright.annotators._questions import Posed, Question
 from pairwright.builders import Asks, Built, Run
 from pairwright.builders._candidates import Truncated, candidate_reject, in_line, why_too_few
-from pairwright.builders._guarding import Guarding, guarded
+from pairwright.builders._ending import Ending
 from pairwright.builders._premise import disputed
 from pairwright.builders._rewriting import Order, Rewriter, rewritten
-from pairwright.builders._text_pair import Group, Judged, Making, refused
+from pairwright.builders._text_pair import Judged, refused
 from pairwright.builders._writers import Write, Wrote
 from pairwright.correctors import Task
-from pairwright.pairings._forming import FormPairs
-from pairwright.schemas.candidate import Candidate
+from pairwright.schemas.candidate import Candidate, Comparison
 from pairwright.schemas.errors import RowError
 from pairwright.schemas.reject import Reject
 from pairwright.schemas.request import ModelId, request_key
-from pairwright.schemas.seeds import generator
 from pairwright.schemas.source_row import SourceRow
 
 QUESTIONER, INJECT = "questioner", "inject"
@@ -31,7 +29,6 @@ QUESTIONER, INJECT = "questioner", "inject"
 class Bench:
     """All that a question is answered and paired with, checked."""
 
-    making: Making
     mark: str
     """Of the questioner's prompt file."""
     identity: Callable[[], ModelId]
@@ -40,13 +37,12 @@ class Bench:
     truncated: Truncated
     rewriter: Rewriter | None
     """Who puts errors in, where there are plain questions."""
-    form: FormPairs
-    guarding: Guarding
+    ending: Ending[Comparison]
 
     @property
     def run(self) -> Run:
         """The run."""
-        return self.making.run
+        return self.ending.making.run
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,16 +77,13 @@ async def answered(bench: Bench, asked: Asked, case: Case, asks: Asks) -> Built:
     judged, rejects = await asyncio.to_thread(_told_apart, bench, asked, good, wrote)
     if lost := wrote.lost():
         return refused(judged, lost, rejects)
-    formed = bench.form(judged.candidates, (), generator(bench.run.seed, asked.prompt.record_id, "pairing"))
-    return await guarded(
-        bench.guarding,
-        bench.making,
+    return await bench.ending.pairs(
         judged,
-        [Group(formed, (asked.question.kind,))],
         case=replace(case, record_id=asked.prompt.record_id, prompt=asked.prompt.prompt),
         asks=asks,
         rejects=rejects,
-        why_none=None if formed.pairs else _why_none(judged, rejects, wrote),
+        why_none=_why_none(judged, rejects, wrote),
+        tags=(asked.question.kind,),
     )
 
 

@@ -13,7 +13,7 @@ from typing import Annotated
 from pydantic import Field
 
 from pairwright.annotators import Case
-from pairwright.builders import Asks, Built, ConstructAsking, ModelBuilder, Run, Settle
+from pairwright.builders import Asks, Built, ConstructAsking, ModelBuilder, Run
 from pairwright.builders._candidates import candidate_reject, in_line, why_too_few
 from pairwright.builders._claiming import (
     Claimable,
@@ -23,10 +23,10 @@ from pairwright.builders._claiming import (
     claiming_models,
     prepare_claiming,
 )
+from pairwright.builders._ending import Ending
 from pairwright.builders._fitting import check_sides
 from pairwright.builders._guarding import (
     Guarded,
-    Guarding,
     guard_codes,
     guard_marks,
     guard_models,
@@ -45,14 +45,14 @@ from pairwright.builders._overwriting import (
     prepare_overwriting,
 )
 from pairwright.builders._shown import Shown, case_of
-from pairwright.builders._text_pair import Group, Judged, Making, refused, row_reject
+from pairwright.builders._text_pair import Judged, Making, refused, row_reject
 from pairwright.builders._writers import Write, prepare_writers, writer_models
-from pairwright.pairings._forming import FormPairs, PairingSettings, goes_by
+from pairwright.pairings._forming import PairingSettings, goes_by
 from pairwright.pairings._forming import prepare as prepare_forming
 from pairwright.samplers import Model
+from pairwright.schemas.candidate import Comparison
 from pairwright.schemas.errors import ParameterError, RowError
 from pairwright.schemas.reject import Reject
-from pairwright.schemas.seeds import generator
 from pairwright.schemas.source_row import SourceRow
 
 
@@ -82,11 +82,9 @@ class _Bench:
     """All that was checked."""
 
     settings: ClaimedAnswers
-    making: Making
     write: Write
     claiming: Claiming
-    form: FormPairs
-    guarding: Guarding
+    ending: Ending[Comparison]
     overwriter: Overwriter | None
 
 
@@ -105,11 +103,9 @@ def prepare(settings: ClaimedAnswers, run: Run) -> ConstructAsking:
     claiming, overwrite = prepare_claiming(settings), settings.overwrite
     bench = _Bench(
         settings,
-        Making("claims", settings.pairing.rule, run),
         prepare_writers(settings, run),
         claiming,
-        form,
-        prepare_guards(settings),
+        Ending(Making("claims", settings.pairing.rule, run), form, prepare_guards(settings)),
         prepare_overwriting(overwrite, settings.samplers, settings.pairing, claiming=claiming, run=run)
         if overwrite
         else None,
@@ -119,7 +115,7 @@ def prepare(settings: ClaimedAnswers, run: Run) -> ConstructAsking:
         case = case_of(settings, row, run)
         try:
             bench.claiming.check(case)
-            bench.guarding.check(case)
+            bench.ending.guarding.check(case)
         except RowError as error:  # told before anything is paid for
             return Built(rejects=(row_reject(row, error),), candidates=(row,))
         return await _construct(bench, row, case, asks)
@@ -135,7 +131,7 @@ async def _construct(bench: _Bench, row: SourceRow, case: Case, asks: Asks) -> B
         written=wrote.candidates,
         truncated=bench.settings.truncated,
         similarity=bench.settings.pairing.similarity,
-        latest=bench.making.run.round if bench.settings.pairing.rounds == "latest" else None,
+        latest=bench.ending.making.run.round if bench.settings.pairing.rounds == "latest" else None,
     )
     rejects = [*wrote.rejects, *line.rejects]
     rest = tuple(replace(one, score=None) for one in line.candidates[: line.usable])
@@ -149,7 +145,7 @@ async def _construct(bench: _Bench, row: SourceRow, case: Case, asks: Asks) -> B
     rejects += _not_judged(row, claimed)
     why = claimed.why_too_few() if running else why_too_few(line, wrote.rejects)
     if bench.overwriter is None or why is not None:
-        return await _paired(bench, judged, case, asks, rejects=rejects, why=why)
+        return await bench.ending.pairs(judged, case=case, asks=asks, rejects=rejects, why_none=why)
     among = [number for number, fault in enumerate(claimed.faults) if fault is None]
     return await _overwritten(bench, bench.overwriter, judged, among, case=case, asks=asks, rejects=rejects)
 
@@ -171,29 +167,10 @@ async def _overwritten(
         return refused(judged, error, rejects)
     told = [*rejects, *made.rejects]
     if made.group is None:
-        return await _paired(bench, made.judged, case, asks, rejects=told, why=None, tags=WHOLE_ANSWERS)
-    making = replace(bench.making, rule=OVERWRITE)
+        return await bench.ending.pairs(made.judged, case=case, asks=asks, rejects=told, tags=WHOLE_ANSWERS)
+    making = replace(bench.ending.making, rule=OVERWRITE)
     return await guarded(
-        bench.guarding, making, made.judged, [made.group], case=case, asks=asks, rejects=told
-    )
-
-
-async def _paired(
-    bench: _Bench,
-    judged: Judged,
-    case: Case,
-    asks: Asks,
-    *,
-    rejects: Sequence[Reject],
-    why: RowError | None,
-    tags: tuple[str, ...] = (),
-) -> Built:
-    """Return the pairs of candidates whose claims were judged."""
-    rng = generator(bench.making.run.seed, judged.row.record_id, "pairing")
-    formed = await asyncio.to_thread(bench.form, judged.candidates, (), rng)
-    groups = [Group(formed, tags)]
-    return await guarded(
-        bench.guarding, bench.making, judged, groups, case=case, asks=asks, rejects=rejects, why_none=why
+        bench.ending.guarding, making, made.judged, [made.group], case=case, asks=asks, rejects=told
     )
 
 
@@ -223,17 +200,13 @@ def _marks(settings: ClaimedAnswers) -> Mapping[str, str]:
     return {**claiming_marks(settings), **own, **guard_marks(settings)}
 
 
-def _settle(settings: ClaimedAnswers) -> Settle | None:
-    return settle_guarded(settings, settings.pairing)
-
-
 PART = ModelBuilder(
     settings=ClaimedAnswers,
     models=_models,
     prepare=prepare,
     summary="models write answers, each is taken apart, and a vision model says which claims are right; fewer wrong ones win",
     source="RLAIF-V (arXiv 2405.17220); the mean of p(yes) - p(no), and overwriting: TPO (arXiv 2411.17265)",
-    settle=_settle,
+    settle=settle_guarded,
     marks=_marks,
     runs_code=guard_codes,
 )

@@ -18,18 +18,17 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from pairwright.annotators import Case
-from pairwright.builders import Asks, Built, ConstructAsking, ModelBuilder, Run, Settle
+from pairwright.builders import Asks, Built, ConstructAsking, ModelBuilder, Run
 from pairwright.builders._by_sides import BySides, check_writers, prepare_by_sides
 from pairwright.builders._candidates import gold_of, in_line, why_too_few
 from pairwright.builders._correcting import CorrectorSettings, corrector_marks
+from pairwright.builders._ending import Ending
 from pairwright.builders._families import Kin, Spans, Tie, restyled
 from pairwright.builders._guarding import (
     Guarded,
-    Guarding,
     guard_codes,
     guard_marks,
     guard_models,
-    guarded,
     prepare_guards,
     settle_guarded,
 )
@@ -37,14 +36,13 @@ from pairwright.builders._originals import OPPOSITE, Sides, Texts, texts_of
 from pairwright.builders._rewriting import Lost, Order, Rewriter, Rewrites, prepare_rewriter, rewritten
 from pairwright.builders._roles import played
 from pairwright.builders._shown import Shown, case_of
-from pairwright.builders._text_pair import Group, Judged, Making, refused, row_reject
+from pairwright.builders._text_pair import Judged, Making, refused, row_reject
 from pairwright.builders._writers import Write, Written, prepare_writers, writer_models
 from pairwright.correctors import Task
-from pairwright.pairings._forming import FormWithin, prepare_within
+from pairwright.pairings._forming import prepare_within
 from pairwright.samplers import Model
 from pairwright.schemas.candidate import Candidate, Side
 from pairwright.schemas.errors import ParameterError, RowError
-from pairwright.schemas.seeds import generator
 from pairwright.schemas.source_row import SourceRow
 
 STYLE = "style"
@@ -82,8 +80,7 @@ class _Bench:
     rewriters: tuple[Rewriter, ...]
     style: Rewriter | None
     sides: Sides
-    form: FormWithin
-    guarding: Guarding
+    ending: Ending[Sequence[int]]
 
 
 def prepare(settings: CorrectedAnswers, run: Run) -> ConstructAsking:
@@ -109,8 +106,11 @@ def prepare(settings: CorrectedAnswers, run: Run) -> ConstructAsking:
         rewriters,
         style,
         sides,
-        prepare_within(settings.pairing, run.round),
-        prepare_guards(settings),
+        Ending(
+            Making("corrected", settings.pairing.rule, run),
+            prepare_within(settings.pairing, run.round),
+            prepare_guards(settings),
+        ),
     )
 
     async def construct(row: SourceRow, asks: Asks) -> Built:
@@ -120,7 +120,7 @@ def prepare(settings: CorrectedAnswers, run: Run) -> ConstructAsking:
             gold = (replace(gold_of(row), side=sides.gold),) if sides.gold else ()
             for rewriter in (*rewriters, *([style] if style else ())):
                 rewriter.desk.check(replace(task, part=rewriter.place))
-            bench.guarding.check(case)
+            bench.ending.guarding.check(case)
         except RowError as error:  # told before anything is paid for
             return Built(rejects=(row_reject(row, error),), candidates=(row,))
         return await _construct(bench, row, gold, task, case, asks)
@@ -145,20 +145,10 @@ async def _construct(
         so_far = Judged(texts.row, texts.line, texts.sided, texts.line.comparisons)
         return refused(so_far, error, (*texts.wrote.rejects, *texts.line.rejects))
     judged, families = await asyncio.to_thread(_together, bench, texts, done, styled, kin)
-    rng = generator(bench.run.seed, row.record_id, "pairing")
-    formed = await asyncio.to_thread(bench.form, judged.candidates, families, rng)
     lost = (*done.lost, *styled.lost)
     told = (*texts.wrote.rejects, *judged.line.rejects, *texts.repeats, *(one.reject(row) for one in lost))
-    return await guarded(
-        bench.guarding,
-        Making("corrected", bench.settings.pairing.rule, bench.run),
-        judged,
-        [Group(formed)],
-        case=case,
-        asks=asks,
-        rejects=told,
-        why_none=None if formed.pairs else _why_none(texts, families, lost),
-    )
+    why = _why_none(texts, families, lost)
+    return await bench.ending.pairs(judged, families, case=case, asks=asks, rejects=told, why_none=why)
 
 
 def _orders(bench: _Bench, texts: Texts) -> list[Order]:
@@ -302,17 +292,13 @@ def _marks(settings: CorrectedAnswers) -> Mapping[str, str]:
     return marks
 
 
-def _settle(settings: CorrectedAnswers) -> Settle | None:
-    return settle_guarded(settings, settings.pairing)
-
-
 PART = ModelBuilder(
     settings=CorrectedAnswers,
     models=_models,
     prepare=prepare,
     summary="a corrector rewrites own answers for the better or gold answers for the worse; the better text over the other",
     source="HA-DPO (arXiv 2311.16839), OPA-DPO (2501.09695), POVID (2402.11411), BPO (2403.08730)",
-    settle=_settle,
+    settle=settle_guarded,
     marks=_marks,
     runs_code=guard_codes,
 )

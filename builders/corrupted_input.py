@@ -9,31 +9,29 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from pairwright.builders import Asks, Built, ConstructAsking, ModelBuilder, Run, Settle
+from pairwright.annotators import Case
+from pairwright.builders import Asks, Built, ConstructAsking, ModelBuilder, Run
 from pairwright.builders._by_sides import BySides, prepare_by_sides
 from pairwright.builders._candidates import Line, gold_of, in_line, why_too_few
 from pairwright.builders._changed import Changed, without_images
+from pairwright.builders._ending import Ending
 from pairwright.builders._guarding import (
     GuardChoice,
     Guarded,
-    Guarding,
     guard_codes,
     guard_marks,
     guard_models,
-    guarded,
     prepare_guards,
     settle_guarded,
 )
 from pairwright.builders._kept import Kept, kept_pictures, marked
 from pairwright.builders._shown import Shown, case_of
-from pairwright.builders._text_pair import Group, Judged, Making, refused, row_reject
+from pairwright.builders._text_pair import Judged, Making, refused, row_reject
 from pairwright.builders._writers import Write, Writer, Written, prepare_writers, writer_models
-from pairwright.pairings._forming import FormPairs
 from pairwright.samplers import Model
-from pairwright.schemas.candidate import Side
+from pairwright.schemas.candidate import Comparison, Side
 from pairwright.schemas.errors import ParameterError, RowError
 from pairwright.schemas.reject import Reject
-from pairwright.schemas.seeds import generator
 from pairwright.schemas.source_row import SourceRow
 
 
@@ -60,10 +58,8 @@ class _Bench:
     """All that was checked."""
 
     settings: CorruptedInput
-    run: Run
     write: Write
-    form: FormPairs
-    guarding: Guarding
+    ending: Ending[Comparison]
 
 
 def prepare(settings: CorruptedInput, run: Run) -> ConstructAsking:
@@ -77,15 +73,18 @@ def prepare(settings: CorruptedInput, run: Run) -> ConstructAsking:
     _check(settings)
     write = prepare_writers(_sided(settings), run)
     form = prepare_by_sides(settings.pairing, run.round)
-    bench = _Bench(settings, run, write, form, prepare_guards(settings))
+    ending = Ending(Making("corrupted_input", settings.pairing.rule, run), form, prepare_guards(settings))
+    bench = _Bench(settings, write, ending)
 
     async def construct(row: SourceRow, asks: Asks) -> Built:
+        case = case_of(settings, row, run)
         try:
-            _check_row(bench, row)
+            _check_row(settings, row)
+            bench.ending.guarding.check(case)
             earlier = await _earlier(bench, row)
         except RowError as error:  # told before anything is paid for
             return Built(rejects=(row_reject(row, error),), candidates=(row,))
-        return await _construct(bench, row, earlier, asks)
+        return await _construct(bench, row, case, earlier, asks)
 
     return construct
 
@@ -143,17 +142,16 @@ def _check(settings: CorruptedInput) -> None:
         raise ParameterError("keep_image: no sampler sees changed pictures, so there are none to keep")
 
 
-def _check_row(bench: _Bench, row: SourceRow) -> None:
+def _check_row(settings: CorruptedInput, row: SourceRow) -> None:
     """Raise RowError where a row lacks what the recipe goes by."""
-    if bench.settings.gold == "chosen":
+    if settings.gold == "chosen":
         gold_of(row)
-    if not row.prompt.images and any(writer.images != "same" for writer in bench.settings.samplers):
+    if not row.prompt.images and any(writer.images != "same" for writer in settings.samplers):
         raise RowError(
             "no_image", "images", "the row has no picture, and the recipe spoils it or takes it away"
         )
-    if any(writer.images == "none" for writer in bench.settings.samplers):
+    if any(writer.images == "none" for writer in settings.samplers):
         without_images(row.prompt)
-    bench.guarding.check(case_of(bench.settings, row, bench.run))
 
 
 async def _earlier(bench: _Bench, row: SourceRow) -> Kept:
@@ -163,7 +161,7 @@ async def _earlier(bench: _Bench, row: SourceRow) -> Kept:
     return await asyncio.to_thread(kept_pictures, row.prompt, row.candidates)
 
 
-async def _construct(bench: _Bench, row: SourceRow, earlier: Kept, asks: Asks) -> Built:
+async def _construct(bench: _Bench, row: SourceRow, case: Case, earlier: Kept, asks: Asks) -> Built:
     settings = bench.settings
     wrote = await bench.write(row, asks)
     kept = {**earlier, **wrote.negatives} if settings.keep_image else {}
@@ -184,17 +182,8 @@ async def _construct(bench: _Bench, row: SourceRow, earlier: Kept, asks: Asks) -
     rejects = [*wrote.rejects, *line.rejects]
     if lost := wrote.lost():
         return refused(judged, lost, rejects)
-    rng = generator(bench.run.seed, row.record_id, "pairing")
-    return await guarded(
-        bench.guarding,
-        Making("corrupted_input", settings.pairing.rule, bench.run),
-        judged,
-        [Group(await asyncio.to_thread(bench.form, judged.candidates, (), rng))],
-        case=case_of(settings, row, bench.run),
-        asks=asks,
-        rejects=rejects,
-        why_none=_why_a_side_is_empty(line, wrote.rejects),
-    )
+    why = _why_a_side_is_empty(line, wrote.rejects)
+    return await bench.ending.pairs(judged, case=case, asks=asks, rejects=rejects, why_none=why)
 
 
 def _why_a_side_is_empty(line: Line, failed: Sequence[Reject]) -> RowError | None:
@@ -207,17 +196,13 @@ def _models(settings: CorruptedInput) -> Mapping[str, Model]:
     return {**writer_models(settings), **guard_models(settings)}
 
 
-def _settle(settings: CorruptedInput) -> Settle | None:
-    return settle_guarded(settings, settings.pairing)
-
-
 PART = ModelBuilder(
     settings=CorruptedInput,
     models=_models,
     prepare=prepare,
     summary="the rejected answer was written from a spoilt picture, from none, or under a misleading prompt",
     source="STIC (arXiv 2405.19716), BPO (2403.08730), POVID stage 2 (2402.11411), AdPO (2504.01735)",
-    settle=_settle,
+    settle=settle_guarded,
     marks=guard_marks,
     runs_code=guard_codes,
 )

@@ -5,34 +5,30 @@ gold answer and misleads where it is better, so own answers that are nearly the 
 ``second_opinion`` can say that an own answer is as good.
 """
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from pairwright.annotators import Case
-from pairwright.builders import Asks, Built, ConstructAsking, ModelBuilder, Run, Settle
+from pairwright.builders import Asks, Built, ConstructAsking, ModelBuilder, Run
 from pairwright.builders._by_sides import BySides, check_writers, prepare_by_sides
 from pairwright.builders._candidates import gold_of, in_line, why_too_few
+from pairwright.builders._ending import Ending
 from pairwright.builders._guarding import (
     GuardChoice,
     Guarded,
-    Guarding,
     guard_codes,
     guard_marks,
     guard_models,
-    guarded,
     prepare_guards,
     settle_guarded,
 )
 from pairwright.builders._shown import Shown, case_of
-from pairwright.builders._text_pair import Group, Judged, Making, refused, row_reject
+from pairwright.builders._text_pair import Judged, Making, refused, row_reject
 from pairwright.builders._writers import Write, Written, prepare_writers, writer_models
-from pairwright.pairings._forming import FormPairs
 from pairwright.samplers import Model
-from pairwright.schemas.candidate import Candidate
+from pairwright.schemas.candidate import Candidate, Comparison
 from pairwright.schemas.errors import RowError
-from pairwright.schemas.seeds import generator
 from pairwright.schemas.source_row import SourceRow
 
 
@@ -55,10 +51,8 @@ class _Bench:
     """All that was checked."""
 
     settings: GoldVsOwn
-    run: Run
     write: Write
-    form: FormPairs
-    guarding: Guarding
+    ending: Ending[Comparison]
 
 
 def prepare(settings: GoldVsOwn, run: Run) -> ConstructAsking:
@@ -71,12 +65,13 @@ def prepare(settings: GoldVsOwn, run: Run) -> ConstructAsking:
     """
     check_writers(settings.samplers, ("any", "rejected"), "own answers stand under the gold answer")
     form = prepare_by_sides(settings.pairing, run.round)
-    bench = _Bench(settings, run, prepare_writers(settings, run), form, prepare_guards(settings))
+    ending = Ending(Making("gold_vs_own", settings.pairing.rule, run), form, prepare_guards(settings))
+    bench = _Bench(settings, prepare_writers(settings, run), ending)
 
     async def construct(row: SourceRow, asks: Asks) -> Built:
         try:
             gold, case = replace(gold_of(row), side="chosen"), case_of(settings, row, run)
-            bench.guarding.check(case)
+            bench.ending.guarding.check(case)
         except RowError as error:  # told before anything is paid for
             return Built(rejects=(row_reject(row, error),), candidates=(row,))
         return await _construct(bench, row, gold, case, asks)
@@ -97,26 +92,12 @@ async def _construct(bench: _Bench, row: SourceRow, gold: Candidate, case: Case,
     rejects = [*wrote.rejects, *line.rejects]
     if lost := wrote.lost():
         return refused(judged, lost, rejects)
-    rng = generator(bench.run.seed, row.record_id, "pairing")
-    formed = await asyncio.to_thread(bench.form, judged.candidates, (), rng)
-    return await guarded(
-        bench.guarding,
-        Making("gold_vs_own", settings.pairing.rule, bench.run),
-        judged,
-        [Group(formed)],
-        case=case,
-        asks=asks,
-        rejects=rejects,
-        why_none=why_too_few(line, wrote.rejects) if line.usable < 2 else None,
-    )
+    why = why_too_few(line, wrote.rejects) if line.usable < 2 else None
+    return await bench.ending.pairs(judged, case=case, asks=asks, rejects=rejects, why_none=why)
 
 
 def _models(settings: GoldVsOwn) -> Mapping[str, Model]:
     return {**writer_models(settings), **guard_models(settings)}
-
-
-def _settle(settings: GoldVsOwn) -> Settle | None:
-    return settle_guarded(settings, settings.pairing)
 
 
 PART = ModelBuilder(
@@ -125,7 +106,7 @@ PART = ModelBuilder(
     prepare=prepare,
     summary="the row's gold answer over the model's own answers, none of which is scored",
     source="SQuBa (OpenReview zOMa82W1HV), for speech; SPIN (arXiv 2401.01335), for text",
-    settle=_settle,
+    settle=settle_guarded,
     marks=guard_marks,
     runs_code=guard_codes,
 )

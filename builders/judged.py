@@ -3,13 +3,11 @@
 from collections.abc import Mapping
 
 from pairwright.annotators._votes import Rule
-from pairwright.builders import ConstructAsking, ModelBuilder, Run, Settle
+from pairwright.builders import ConstructAsking, ModelBuilder, Run
 from pairwright.builders._guarding import (
-    Guarded,
     guard_codes,
     guard_marks,
     guard_models,
-    prepare_guards,
     settle_guarded,
 )
 from pairwright.builders._judged_answers import Judgeable, prepare_judging
@@ -19,7 +17,7 @@ from pairwright.builders._writers import writer_models
 from pairwright.samplers import Model
 
 
-class JudgedAnswers(Judgeable, Guarded):
+class JudgedAnswers(Judgeable):
     """Parameters of the builder."""
 
     judge: JudgeSettings
@@ -34,13 +32,11 @@ def prepare(settings: JudgedAnswers, run: Run) -> ConstructAsking:
     """Check the settings once and return what every source row goes through.
 
     Raises:
-        ParameterError: parameters that do not fit a judge, a pairing rule or a perturbation.
+        ParameterError: parameters that do not fit a judge, a pairing rule, a guard or a perturbation.
         UnknownPartError: a perturbation that does not exist.
+        MissingExtraError: a verifier needs a package that is not there.
     """
-    guarding = prepare_guards(settings)
-    return prepare_judging(
-        settings, run, _judges(settings), settings.vote, builder="judged", guarding=guarding
-    )
+    return prepare_judging(settings, run, _judges(settings), settings.vote, builder="judged")
 
 
 def _judges(settings: JudgedAnswers) -> dict[str, JudgeSettings]:
@@ -59,17 +55,13 @@ def _runs_code(settings: JudgedAnswers) -> Mapping[str, str]:
     return {**codes_of(_judges(settings)), **guard_codes(settings)}
 
 
-def _settle(settings: JudgedAnswers) -> Settle | None:
-    return settle_guarded(settings, settings.pairing)
-
-
 PART = ModelBuilder(
     settings=JudgedAnswers,
     models=_models,
     prepare=prepare,
     summary="models write answers, a judge rates or compares them, pairs are formed by what it says",
     source="Silkie (arXiv 2312.10665), LLaVA-Hound (2404.01258), SIMA (2405.15973), 3D-CT-GPT++, INTERACTIVECOT",
-    settle=_settle,
+    settle=settle_guarded,
     marks=_marks,
     runs_code=_runs_code,
 )

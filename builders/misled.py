@@ -22,11 +22,12 @@ from pairwright.annotators._questions import (
     questioner_marks,
 )
 from pairwright.annotators._questions import Questioner as Poser
-from pairwright.builders import Asks, Built, ConstructAsking, ModelBuilder, Run, Settle
+from pairwright.builders import Asks, Built, ConstructAsking, ModelBuilder, Run
 from pairwright.builders._at_once import at_once
 from pairwright.builders._by_sides import BySides, check_writers, prepare_by_sides
 from pairwright.builders._correcting import CorrectorSettings, corrector_marks, prepare_corrector
 from pairwright.builders._derived import derived, together
+from pairwright.builders._ending import Ending
 from pairwright.builders._guarding import (
     Guarded,
     guard_codes,
@@ -126,15 +127,14 @@ def prepare(settings: MisleadingQuestions, run: Run) -> ConstructAsking:
         prepare_questioner, settings.questioner.params, wanted, yes_man=settings.yes_man == "written"
     )
     poser = prepared(pose, QUESTIONER)
+    making = Making("misled", settings.pairing.rule, run)
     single = Bench(
-        making=Making("misled", settings.pairing.rule, run),
         mark=poser.mark,
         identity=cache(partial(model_id, _questioner(settings))),
         write=prepare_writers(settings, run),
         truncated=settings.truncated,
         rewriter=_rewriter(settings),
-        form=prepare_by_sides(settings.pairing, run.round),
-        guarding=prepare_guards(settings),
+        ending=Ending(making, prepare_by_sides(settings.pairing, run.round), prepare_guards(settings)),
     )
     bench = _Bench(settings, run, poser, single)
 
@@ -219,7 +219,7 @@ def _checked_case(bench: _Bench, row: SourceRow) -> Case:
     case = Case(
         row.record_id, bench.run.seed, Prompt(row.prompt.question, row.prompt.images), (), None, evidence
     )
-    bench.single.guarding.check(case)
+    bench.single.ending.guarding.check(case)
     if bench.single.rewriter is not None:
         bench.single.rewriter.desk.check(
             Task(row.record_id, case.seed, INJECT, row.prompt, "", "-", evidence)
@@ -282,17 +282,13 @@ def _marks(settings: MisleadingQuestions) -> Mapping[str, str]:
     return {**own, **inject, **guard_marks(settings)}
 
 
-def _settle(settings: MisleadingQuestions) -> Settle | None:
-    return settle_guarded(settings, settings.pairing)
-
-
 PART = ModelBuilder(
     settings=MisleadingQuestions,
     models=_models,
     prepare=prepare,
     summary="questions with a false premise, written from a text: the correction over an answer that goes along",
     source="LRV-Instruction (arXiv 2306.14565), whose data are made for fine-tuning",
-    settle=_settle,
+    settle=settle_guarded,
     marks=_marks,
     runs_code=guard_codes,
 )

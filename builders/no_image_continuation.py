@@ -11,33 +11,31 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal
 
-from pairwright.builders import Asks, Built, ConstructAsking, ModelBuilder, Run, Settle
+from pairwright.builders import Asks, Built, ConstructAsking, ModelBuilder, Run
 from pairwright.builders._at_once import at_once
 from pairwright.builders._by_sides import BySides, check_writers, prepare_by_sides
 from pairwright.builders._candidates import Line, candidate_reject, gold_of, in_line, why_too_few
 from pairwright.builders._changed import Seen
 from pairwright.builders._continuing import CONTINUER, Continuing, Hand, prepare_continuing
+from pairwright.builders._ending import Ending
 from pairwright.builders._guarding import (
     GuardChoice,
     Guarded,
-    Guarding,
     guard_codes,
     guard_marks,
     guard_models,
-    guarded,
     prepare_guards,
     settle_guarded,
 )
 from pairwright.builders._roles import played
 from pairwright.builders._shown import Shown, case_of
-from pairwright.builders._text_pair import Group, Judged, Making, refused, row_reject
+from pairwright.builders._text_pair import Judged, Making, refused, row_reject
 from pairwright.builders._writers import Write, Written, Wrote, prepare_writers, writer_models
-from pairwright.pairings._forming import FormWithin, among_rounds, prepare_within
+from pairwright.pairings._forming import among_rounds, prepare_within
 from pairwright.samplers import Model
 from pairwright.schemas.candidate import Candidate
 from pairwright.schemas.errors import ParameterError, RowError
 from pairwright.schemas.reject import Reject
-from pairwright.schemas.seeds import generator
 from pairwright.schemas.source_row import SourceRow
 
 
@@ -66,8 +64,7 @@ class _Bench:
     run: Run
     write: Write
     hand: Hand
-    form: FormWithin
-    guarding: Guarding
+    ending: Ending[Sequence[int]]
 
 
 def prepare(settings: NoImageContinuation, run: Run) -> ConstructAsking:
@@ -85,8 +82,11 @@ def prepare(settings: NoImageContinuation, run: Run) -> ConstructAsking:
         run,
         prepare_writers(settings, run),
         prepare_continuing(settings, settings.samplers, run),
-        prepare_within(settings.pairing, run.round),
-        prepare_guards(settings),
+        Ending(
+            Making("no_image_continuation", settings.pairing.rule, run),
+            prepare_within(settings.pairing, run.round),
+            prepare_guards(settings),
+        ),
     )
 
     async def construct(row: SourceRow, asks: Asks) -> Built:
@@ -118,7 +118,7 @@ async def _seen(bench: _Bench, row: SourceRow) -> Seen:
     """Return the prompt as the continuer sees it; raises RowError where a row lacks what the recipe goes by."""
     if not row.prompt.images:
         raise RowError("no_image", "images", "the row has no picture that could be taken away")
-    bench.guarding.check(case_of(bench.settings, row, bench.run))
+    bench.ending.guarding.check(case_of(bench.settings, row, bench.run))
     return await bench.hand.see(row)
 
 
@@ -176,16 +176,8 @@ async def _formed(
     rejects = [*failed, *line.rejects, *(candidate_reject(row, *fault) for fault in faults.items())]
     if why := _why_refused(line, families, [*faults.values()], failed):
         return refused(judged, why, rejects)
-    rng = generator(bench.run.seed, row.record_id, "pairing")
-    return await guarded(
-        bench.guarding,
-        Making("no_image_continuation", bench.settings.pairing.rule, bench.run),
-        judged,
-        [Group(await asyncio.to_thread(bench.form, judged.candidates, families, rng))],
-        case=case_of(bench.settings, row, bench.run),
-        asks=asks,
-        rejects=rejects,
-    )
+    case = case_of(bench.settings, row, bench.run)
+    return await bench.ending.pairs(judged, families, case=case, asks=asks, rejects=rejects)
 
 
 def _why_refused(
@@ -205,17 +197,13 @@ def _models(settings: NoImageContinuation) -> Mapping[str, Model]:
     return {**writer_models(settings), CONTINUER: continuer, **guard_models(settings)}
 
 
-def _settle(settings: NoImageContinuation) -> Settle | None:
-    return settle_guarded(settings, settings.pairing)
-
-
 PART = ModelBuilder(
     settings=NoImageContinuation,
     models=_models,
     prepare=prepare,
     summary="each answer over its own first part, continued by a model that does not see the pictures",
     source="MMPR, Dropout-NTP (arXiv 2411.10442); BDHS (2407.02477)",
-    settle=_settle,
+    settle=settle_guarded,
     marks=guard_marks,
     runs_code=guard_codes,
 )

@@ -9,14 +9,14 @@ from dataclasses import replace
 from statistics import fmean
 
 from pairwright.annotators._votes import voices
-from pairwright.builders import Builder, Built, Construct, Neighbours, Run, Settle
+from pairwright.builders import Builder, Built, Construct, Neighbours, Run
 from pairwright.builders._candidates import Line, candidate_reject, in_line, why_too_few
 from pairwright.builders._guarding import Watched, guarded_anew, prepare_catch, settle_guarded
 from pairwright.builders._kept import kept_pictures
 from pairwright.builders._scoring import Scoring, scores_of
 from pairwright.builders._text_pair import Group, Judged, Making, row_reject
 from pairwright.pairings import ROOM as PAIRINGS
-from pairwright.pairings._forming import Formed, PairingSettings
+from pairwright.pairings._forming import Formed
 from pairwright.pairings._forming import prepare as prepare_forming
 from pairwright.schemas.candidate import Candidate, Comparison
 from pairwright.schemas.errors import ParameterError, RowError
@@ -37,8 +37,6 @@ class Rescoring(Scoring):
 class PairedAnswers(Watched):
     """Parameters of the builder."""
 
-    pairing: PairingSettings = PairingSettings()
-    """How pairs are formed."""
     score: Rescoring | None = None
     """Make new scores of the candidates' judgements; their own scores count if not given."""
 
@@ -121,15 +119,11 @@ def _mean(scores: Sequence[float | None]) -> float | None:
     return fmean(known) if known and len(known) == len(scores) else None
 
 
-def _settle(settings: PairedAnswers) -> Settle | None:
-    return settle_guarded(settings, settings.pairing)
-
-
 PART = Builder(
     settings=PairedAnswers,
     prepare=prepare,
     uses_neighbours=lambda settings: False,
     summary="pairs from candidates that have scores or comparisons already: an earlier run's, or a source's",
     source="VLFeedback (arXiv 2312.10665) and its second pairing in LLaVA-NeXT: best over worst by helpfulness alone",
-    settle=_settle,
+    settle=settle_guarded,
 )

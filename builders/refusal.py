@@ -13,28 +13,25 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from pairwright.annotators import Case, Checked
-from pairwright.builders import Asks, Built, ConstructAsking, ModelBuilder, Run, Settle
+from pairwright.builders import Asks, Built, ConstructAsking, ModelBuilder, Run
 from pairwright.builders._by_sides import BySides, check_writers, prepare_by_sides
 from pairwright.builders._candidates import candidate_reject, gold_of, in_line, why_too_few
 from pairwright.builders._checking import Checker, checked_all, prepare_checker
+from pairwright.builders._ending import Ending
 from pairwright.builders._guarding import (
     Guarded,
-    Guarding,
     guard_codes,
     guard_marks,
     guard_models,
-    guarded,
     prepare_guards,
     settle_guarded,
 )
-from pairwright.builders._text_pair import Group, Judged, Making, refused, row_reject
+from pairwright.builders._text_pair import Judged, Making, refused, row_reject
 from pairwright.builders._writers import Write, Written, Wrote, prepare_writers, writer_models
-from pairwright.pairings._forming import FormPairs
 from pairwright.samplers import Model
-from pairwright.schemas.candidate import Candidate
+from pairwright.schemas.candidate import Candidate, Comparison
 from pairwright.schemas.errors import RowError
 from pairwright.schemas.reject import Reject
-from pairwright.schemas.seeds import generator
 from pairwright.schemas.source_row import SourceRow
 
 Want = Literal["refusal", "answer"]
@@ -77,12 +74,15 @@ class _Bench:
     """All that was checked."""
 
     settings: Refusals
-    run: Run
     write: Write
     checkers: Mapping[Want, Checker]
     """The verifier, by what it finds right."""
-    form: FormPairs
-    guarding: Guarding
+    ending: Ending[Comparison]
+
+    @property
+    def run(self) -> Run:
+        """The run."""
+        return self.ending.making.run
 
 
 def prepare(settings: Refusals, run: Run) -> ConstructAsking:
@@ -94,19 +94,19 @@ def prepare(settings: Refusals, run: Run) -> ConstructAsking:
         MissingExtraError: the second opinion needs a package that is not there.
     """
     check_writers(settings.samplers, ("any",), "whether an answer refuses decides on which side it stands")
+    form = prepare_by_sides(settings.pairing, run.round)
+    ending = Ending(Making("refusal", settings.pairing.rule, run), form, prepare_guards(settings))
     bench = _Bench(
         settings,
-        run,
         prepare_writers(settings, run),
         {want: _checker(settings, want) for want in TAGS},
-        prepare_by_sides(settings.pairing, run.round),
-        prepare_guards(settings),
+        ending,
     )
 
     async def construct(row: SourceRow, asks: Asks) -> Built:
         try:
             want = _wanted(bench, row)
-            bench.guarding.check(_case(bench, row, ()))
+            bench.ending.guarding.check(_case(bench, row, ()))
         except RowError as error:  # told before anything is paid for
             return Built(rejects=(row_reject(row, error),), candidates=(row,))
         return await _construct(bench, row, want, asks)
@@ -120,16 +120,13 @@ async def _construct(bench: _Bench, row: SourceRow, want: Want, asks: Asks) -> B
     rejects = [*wrote.rejects, *judged.line.rejects, *_unread(judged, found)]
     if lost := wrote.lost():
         return refused(judged, lost, rejects)
-    formed = bench.form(judged.candidates, (), generator(bench.run.seed, row.record_id, "pairing"))
-    return await guarded(
-        bench.guarding,
-        Making("refusal", bench.settings.pairing.rule, bench.run),
+    return await bench.ending.pairs(
         judged,
-        [Group(formed, (TAGS[want],))],
         case=_case(bench, row, ()),
         asks=asks,
         rejects=rejects,
-        why_none=None if formed.pairs else _why_none(judged, found, want, wrote.rejects),
+        why_none=_why_none(judged, found, want, wrote.rejects),
+        tags=(TAGS[want],),
     )
 
 
@@ -231,17 +228,13 @@ def _models(settings: Refusals) -> Mapping[str, Model]:
     return {**writer_models(settings), **guard_models(settings)}
 
 
-def _settle(settings: Refusals) -> Settle | None:
-    return settle_guarded(settings, settings.pairing)
-
-
 PART = ModelBuilder(
     settings=Refusals,
     models=_models,
     prepare=prepare,
     summary="a refusal over answers that should not have been given, an answer over refusals of harmless questions",
     source="VLGuard (arXiv 2402.02207), whose data are made for fine-tuning; pairs as its keyword refusal rate tells answers apart",
-    settle=_settle,
+    settle=settle_guarded,
     marks=guard_marks,
     runs_code=guard_codes,
 )

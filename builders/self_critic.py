@@ -8,13 +8,11 @@ does not say both times is no verdict.
 from collections.abc import Mapping
 
 from pairwright.annotators import Verifier
-from pairwright.builders import ConstructAsking, ModelBuilder, Run, Settle
+from pairwright.builders import ConstructAsking, ModelBuilder, Run
 from pairwright.builders._guarding import (
-    Guarded,
     guard_codes,
     guard_marks,
     guard_models,
-    prepare_guards,
     settle_guarded,
 )
 from pairwright.builders._judged_answers import Judgeable, prepare_judging
@@ -45,7 +43,7 @@ class ByVerdict(PairingSettings):
     needs one that goes by scores."""
 
 
-class SelfCritic(Judgeable, Guarded):
+class SelfCritic(Judgeable):
     """Parameters of the builder."""
 
     critic: Critic = Critic()
@@ -67,10 +65,7 @@ def prepare(settings: SelfCritic, run: Run) -> ConstructAsking:
         raise ParameterError(
             f"{PLACE}.kind: {kind} asks no model; take pairwise, listwise or pointwise, or the builder verified"
         )
-    guarding = prepare_guards(settings)
-    return prepare_judging(
-        settings, run, _critics(settings), "majority", builder="self_critic", guarding=guarding
-    )
+    return prepare_judging(settings, run, _critics(settings), "majority", builder="self_critic")
 
 
 def _critics(settings: SelfCritic) -> dict[str, JudgeSettings]:
@@ -85,17 +80,13 @@ def _marks(settings: SelfCritic) -> Mapping[str, str]:
     return {**judge_marks(_critics(settings)), **guard_marks(settings)}
 
 
-def _settle(settings: SelfCritic) -> Settle | None:
-    return settle_guarded(settings, settings.pairing)
-
-
 PART = ModelBuilder(
     settings=SelfCritic,
     models=_models,
     prepare=prepare,
     summary="a model writes answers and compares or rates them itself, pairs are formed by what it says",
     source="SIMA (arXiv 2405.15973), whose critic sees every two answers in one order only",
-    settle=_settle,
+    settle=settle_guarded,
     marks=_marks,
     runs_code=guard_codes,
 )

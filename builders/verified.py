@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from pairwright.annotators import Case, Checked
-from pairwright.builders import Asks, Built, ConstructAsking, ModelBuilder, Run, Settle
+from pairwright.builders import Asks, Built, ConstructAsking, ModelBuilder, Run
 from pairwright.builders._candidates import Line, candidate_reject, gold_of, in_line, why_too_few
 from pairwright.builders._checking import Checker, checked_all, prepare_checker
 from pairwright.builders._fitting import check_rule, check_sides, giving_of
@@ -286,17 +286,13 @@ def _runs_code(settings: VerifiedAnswers) -> Mapping[str, str]:
     return {**codes_of(verifiers), **guard_codes(settings)}
 
 
-def _settle(settings: VerifiedAnswers) -> Settle | None:
-    return settle_guarded(settings, settings.pairing)
-
-
 PART = ModelBuilder(
     settings=VerifiedAnswers,
     models=_models,
     prepare=prepare,
     summary="models write answers, a rule checks the final answers, right ones stand over wrong ones",
     source="MMPR (arXiv 2411.10442), MAVIS (2407.08739), LMM-R1 (2503.07536), VLM-R1 (2504.07615)",
-    settle=_settle,
+    settle=settle_guarded,
     marks=guard_marks,
     runs_code=_runs_code,
 )
