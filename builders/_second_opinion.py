@@ -1,6 +1,6 @@
 """A second opinion on pairs: a judge or verifier that must find the chosen answer better than the rejected one."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from statistics import fmean
 from typing import Annotated
@@ -49,20 +49,44 @@ async def agreed(
         RowError: it could not be asked, for a reason that may be gone at the next run.
     """
     caught: Caught = {}
+    rulings: dict[Chosen, Ruling] = {}
     for pair in pairs:  # few, mostly one
         two = tuple(judged.candidates[number] for number in (pair.chosen, pair.rejected))
         try:
-            ruling = await rule(replace(case, candidates=two), asks)
+            rulings[pair] = await rule(replace(case, candidates=two), asks)
         except RowError as error:
             if error.reason in MAY_SUCCEED_LATER:
                 raise
             caught[pair] = RowError(error.reason, SECOND_OPINION, error.message)
             continue
-        judged = _with_opinion(judged, pair, ruling)
-        found = _against(ruling, margin)
+        found = _against(rulings[pair], margin)
         if found:
             caught[pair] = found
+    judged = _without_earlier(judged, rulings)
+    for pair, ruling in rulings.items():
+        judged = _with_opinion(judged, pair, ruling)
     return judged, caught
+
+
+def _without_earlier(judged: Judged, rulings: Mapping[Chosen, Ruling]) -> Judged:
+    """Return the candidates without what the same scorers said of the same pairs in an earlier run."""
+    scorers = {second_name(one["name"]) for ruling in rulings.values() for one in ruling.judged_by}
+    asked = {frozenset((pair.chosen, pair.rejected)) for pair in rulings}
+    numbers = {number for two in asked for number in two}
+    return replace(
+        judged,
+        candidates=tuple(
+            replace(one, judgements=tuple(word for word in one.judgements if word.scorer not in scorers))
+            if number in numbers
+            else one
+            for number, one in enumerate(judged.candidates)
+        ),
+        comparisons=tuple(
+            word
+            for word in judged.comparisons
+            if word.scorer not in scorers or frozenset((word.first, word.second)) not in asked
+        ),
+    )
 
 
 def _with_opinion(judged: Judged, pair: Chosen, ruling: Ruling) -> Judged:

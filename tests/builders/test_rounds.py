@@ -5,6 +5,8 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from pairwright.builders import ROOM, Run
 from pairwright.builders._candidates import in_line
 from pairwright.schemas.candidate import Candidate
@@ -54,3 +56,33 @@ def test_what_goes_on_from_an_old_answer_is_of_its_round(row: Rows, model: Any) 
     told = {pair.chosen: json.loads(pair.provenance or "") for pair in built.pairs}
     rounds = {text: (one["chosen"]["round"], one["rejected"]["round"]) for text, one in told.items()}
     assert rounds == {old: (1, 1), new: (2, 2)}
+
+
+@pytest.mark.parametrize("kind", ["pairwise", "pointwise"])
+def test_a_second_opinion_of_the_round_before_is_not_told_twice(
+    row: Rows, model: Any, comparing_judge: Any, rating_judge: Any, kind: str
+) -> None:
+    cup, mug, dog, cat = "A white cup.", "A blue mug stands here.", "A dog sleeps.", "The cat is grey."
+    part = ROOM.get("corrupted_input")
+    samplers = [{"model": "w", "side": "chosen"}, {"model": "w", "images": "none"}]
+    aspects = [{"name": "fit", "description": "how well it fits", "levels": []}]
+    params = {"aspects": aspects} if kind == "pointwise" else {}
+    opinion = {"kind": kind, "model": "j", "params": params}
+    settings = part.settings.model_validate({"samplers": samplers, "guards": [], "second_opinion": opinion})
+    source = row()
+    for number, (good, bad) in enumerate(((cup, dog), (mug, cat)), 1):
+        rated = {one: {"fit": 5} for one in (cup, mug)} | {one: {"fit": 5 - number} for one in (dog, cat)}
+        judge = comparing_judge([cup, mug, dog, cat]) if kind == "pairwise" else rating_judge(rated)
+        asks = {"samplers.0": model([good]), "samplers.1": model([bad]), "second_opinion": judge}
+        built = asyncio.run(part.prepare(settings, Run("t", 0, "0", number))(source, asks))  # type: ignore[arg-type, misc]
+        source = built.candidates[0]
+    assert [(pair.chosen, pair.rejected) for pair in built.pairs] == [
+        (cup, dog),
+        (cup, cat),
+        (mug, dog),
+        (mug, cat),
+    ]
+    said = [[(one.target, one.value) for one in pair.scores] for pair in built.pairs]
+    # What it says now takes the place of what it said then: the dog had 4.
+    assert said == [[("pair", 1.0)] if kind == "pairwise" else [("chosen", 5.0), ("rejected", 3.0)]] * 4
+    assert len(source.comparisons) == (4 if kind == "pairwise" else 0)
