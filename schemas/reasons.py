@@ -56,6 +56,10 @@ Reason = Literal[
     "short_answer",
     "bad_question",
     "few_topics",
+    "over_context",
+    "low_score",
+    "generic_question",
+    "encoders_disagree",
 ]
 """A code that is counted in the manifest and shown in tables."""
 
@@ -113,6 +117,10 @@ EXPLANATIONS: dict[Reason, str] = {
     "bad_question": "a question that a model wrote cannot be used: another form than asked for, empty, asked twice, or with a marker or special token",
     "few_topics": "too few topics have both a right and a wrong claim, so no answer was overwritten",
     "group_split": "rows of one group do not stand together: sort the source by source.group_by",
+    "over_context": "the answer, or a sentence of it, is longer than the encoder reads, so its end would count for nothing",
+    "low_score": "the answer's score is below the recipe's min_score: it hardly fits the picture",
+    "generic_question": "the question is one of those that the recipe calls generic",
+    "encoders_disagree": "too few of the encoders put the chosen answer over the rejected one",
 }
 """What each code means, in one line; shown by ``pairwright show`` and in reports."""
 

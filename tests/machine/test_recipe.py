@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from pairwright.builders import ModelBuilder
+from pairwright.builders import Builder
+from pairwright.encoding.of_recipe import construct_of
 from pairwright.recipe import load_recipe, packaged_names
 from pairwright.schemas.errors import RecipeError
 
@@ -29,8 +30,8 @@ def test_packaged_recipes_load_and_say_where_their_numbers_come_from(name: str) 
     recipe = load_recipe(name)
     assert recipe.name == name
     assert "arXiv" in recipe.file.about or "OpenReview" in recipe.file.about
-    asks = isinstance(recipe.builder, ModelBuilder)
-    assert callable(recipe.construct_asking() if asks else recipe.construct())
+    alone = isinstance(recipe.builder, Builder)
+    assert callable(recipe.construct() if alone else construct_of(recipe))
 
 
 def test_packaged_recipes_have_the_numbers_of_their_papers() -> None:
