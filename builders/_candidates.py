@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from pairwright.pairings._forming import among_rounds, distinct
-from pairwright.schemas.candidate import Candidate, Comparison
+from pairwright.schemas.candidate import Candidate, Comparison, Side
 from pairwright.schemas.errors import RowError
 from pairwright.schemas.reasons import Reason
 from pairwright.schemas.reject import Reject
@@ -105,6 +105,20 @@ def gold_of(row: SourceRow) -> Candidate:
             "no_answer", "chosen", "the recipe takes the row's own answer as a candidate, and it has none"
         )
     return Candidate(row.chosen, row.chosen_model, params='{"from": "chosen"}')
+
+
+def gold_for(row: SourceRow, side: Side) -> Candidate:
+    """Return the row's own answer as a candidate for one side, where no pair can do without it.
+
+    Raises:
+        RowError: ``no_answer`` where it has none; ``empty_answer`` or ``special_token`` where it can be on no side.
+    """
+    gold = gold_of(row)
+    gold = replace(gold, text=gold.text.strip(), side=side)
+    fault = _fault(gold, "keep")
+    if fault is not None:
+        raise RowError(fault.reason, "chosen", f"the row's own answer: {fault.message}")
+    return gold
 
 
 def why_too_few(line: Line, failed: Sequence[Reject]) -> RowError | None:

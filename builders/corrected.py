@@ -20,7 +20,7 @@ from pydantic import Field
 from pairwright.annotators import Case
 from pairwright.builders import Asks, Built, ConstructAsking, ModelBuilder, Run
 from pairwright.builders._by_sides import BySides, check_writers, prepare_by_sides
-from pairwright.builders._candidates import gold_of, in_line, why_too_few
+from pairwright.builders._candidates import gold_for, gold_of, in_line, why_too_few
 from pairwright.builders._correcting import CorrectorSettings, corrector_marks
 from pairwright.builders._ending import Ending
 from pairwright.builders._families import Kin, Spans, Tie, restyled
@@ -117,7 +117,7 @@ def prepare(settings: CorrectedAnswers, run: Run) -> ConstructAsking:
         case = case_of(settings, row, run)
         task = Task(row.record_id, run.seed, "", row.prompt, "", case.reference, case.evidence)
         try:
-            gold = (replace(gold_of(row), side=sides.gold),) if sides.gold else ()
+            gold = _gold(row, sides)
             for rewriter in (*rewriters, *([style] if style else ())):
                 rewriter.desk.check(replace(task, part=rewriter.place))
             bench.ending.guarding.check(case)
@@ -149,6 +149,13 @@ async def _construct(
     told = (*texts.wrote.rejects, *judged.line.rejects, *texts.repeats, *(one.reject(row) for one in lost))
     why = _why_none(texts, families, lost)
     return await bench.ending.pairs(judged, families, case=case, asks=asks, rejects=told, why_none=why)
+
+
+def _gold(row: SourceRow, sides: Sides) -> tuple[Candidate, ...]:
+    """Return the row's own answer where it is a candidate; own answers that are rewritten can do without it."""
+    if sides.gold is None:
+        return ()
+    return (replace(gold_of(row), side=sides.gold) if sides.of == "own" else gold_for(row, sides.gold),)
 
 
 def _orders(bench: _Bench, texts: Texts) -> list[Order]:
@@ -275,10 +282,10 @@ def _check_fit(settings: CorrectedAnswers, sides: Sides) -> None:
     own: tuple[Side, ...] = ("any",) if settings.of == "own" else ()
     under_gold: tuple[Side, ...] = (OPPOSITE[sides.gold],) if sides.gold else ()
     allowed = own + under_gold
-    told = "answers of a sampler are rewritten (side any)" if own else "the gold answer is rewritten"
+    told = ["answers of a sampler are rewritten (side any)"] if own else []
     if under_gold:
-        told += f", or stand opposite to the gold answer (side {under_gold[0]})"
-    check_writers(settings.samplers, allowed, told)
+        told.append(f"answers of a sampler stand opposite to the gold answer (side {under_gold[0]})")
+    check_writers(settings.samplers, allowed, ", or ".join(told))
 
 
 def _models(settings: CorrectedAnswers) -> Mapping[str, Model]:

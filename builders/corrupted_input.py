@@ -6,13 +6,13 @@ own question and pictures, or, with ``keep_image``, has the spoilt pictures besi
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 from pairwright.annotators import Case
 from pairwright.builders import Asks, Built, ConstructAsking, ModelBuilder, Run
 from pairwright.builders._by_sides import BySides, prepare_by_sides
-from pairwright.builders._candidates import Line, gold_of, in_line, why_too_few
+from pairwright.builders._candidates import Line, gold_for, in_line, why_too_few
 from pairwright.builders._changed import Changed, without_images
 from pairwright.builders._ending import Ending
 from pairwright.builders._guarding import (
@@ -29,7 +29,7 @@ from pairwright.builders._shown import Shown, case_of
 from pairwright.builders._text_pair import Judged, Making, refused, row_reject
 from pairwright.builders._writers import Write, Writer, Written, prepare_writers, writer_models
 from pairwright.samplers import Model
-from pairwright.schemas.candidate import Comparison, Side
+from pairwright.schemas.candidate import Candidate, Comparison, Side
 from pairwright.schemas.errors import ParameterError, RowError
 from pairwright.schemas.reject import Reject
 from pairwright.schemas.source_row import SourceRow
@@ -79,12 +79,13 @@ def prepare(settings: CorruptedInput, run: Run) -> ConstructAsking:
     async def construct(row: SourceRow, asks: Asks) -> Built:
         case = case_of(settings, row, run)
         try:
+            gold = (gold_for(row, "chosen"),) if settings.gold == "chosen" else ()
             _check_row(settings, row)
             bench.ending.guarding.check(case)
             earlier = await _earlier(bench, row)
         except RowError as error:  # told before anything is paid for
             return Built(rejects=(row_reject(row, error),), candidates=(row,))
-        return await _construct(bench, row, case, earlier, asks)
+        return await _construct(bench, row, gold, case, asks, earlier=earlier)
 
     return construct
 
@@ -143,9 +144,7 @@ def _check(settings: CorruptedInput) -> None:
 
 
 def _check_row(settings: CorruptedInput, row: SourceRow) -> None:
-    """Raise RowError where a row lacks what the recipe goes by."""
-    if settings.gold == "chosen":
-        gold_of(row)
+    """Raise RowError where a row lacks the pictures that the recipe goes by."""
     if not row.prompt.images and any(writer.images != "same" for writer in settings.samplers):
         raise RowError(
             "no_image", "images", "the row has no picture, and the recipe spoils it or takes it away"
@@ -161,14 +160,16 @@ async def _earlier(bench: _Bench, row: SourceRow) -> Kept:
     return await asyncio.to_thread(kept_pictures, row.prompt, row.candidates)
 
 
-async def _construct(bench: _Bench, row: SourceRow, case: Case, earlier: Kept, asks: Asks) -> Built:
+async def _construct(
+    bench: _Bench, row: SourceRow, gold: Sequence[Candidate], case: Case, asks: Asks, *, earlier: Kept
+) -> Built:
     settings = bench.settings
     wrote = await bench.write(row, asks)
     kept = {**earlier, **wrote.negatives} if settings.keep_image else {}
     line = await asyncio.to_thread(
         in_line,
         row,
-        gold=(replace(gold_of(row), side="chosen"),) if settings.gold == "chosen" else (),
+        gold=gold,
         written=[marked(one, kept) for one in wrote.candidates],
         truncated=settings.truncated,
     )

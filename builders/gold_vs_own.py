@@ -12,7 +12,7 @@ from typing import Literal
 from pairwright.annotators import Case
 from pairwright.builders import Asks, Built, ConstructAsking, ModelBuilder, Run
 from pairwright.builders._by_sides import BySides, check_writers, prepare_by_sides
-from pairwright.builders._candidates import gold_of, in_line, why_too_few
+from pairwright.builders._candidates import gold_for, in_line, why_too_few
 from pairwright.builders._ending import Ending
 from pairwright.builders._guarding import (
     GuardChoice,
@@ -70,7 +70,7 @@ def prepare(settings: GoldVsOwn, run: Run) -> ConstructAsking:
 
     async def construct(row: SourceRow, asks: Asks) -> Built:
         try:
-            gold, case = replace(gold_of(row), side="chosen"), case_of(settings, row, run)
+            gold, case = gold_for(row, "chosen"), case_of(settings, row, run)
             bench.ending.guarding.check(case)
         except RowError as error:  # told before anything is paid for
             return Built(rejects=(row_reject(row, error),), candidates=(row,))

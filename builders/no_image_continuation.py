@@ -14,7 +14,7 @@ from typing import Literal
 from pairwright.builders import Asks, Built, ConstructAsking, ModelBuilder, Run
 from pairwright.builders._at_once import at_once
 from pairwright.builders._by_sides import BySides, check_writers, prepare_by_sides
-from pairwright.builders._candidates import Line, candidate_reject, gold_of, in_line, why_too_few
+from pairwright.builders._candidates import Line, candidate_reject, gold_for, in_line, why_too_few
 from pairwright.builders._changed import Seen
 from pairwright.builders._continuing import CONTINUER, Continuing, Hand, prepare_continuing
 from pairwright.builders._ending import Ending
@@ -91,7 +91,7 @@ def prepare(settings: NoImageContinuation, run: Run) -> ConstructAsking:
 
     async def construct(row: SourceRow, asks: Asks) -> Built:
         try:
-            gold = gold_of(row) if settings.gold == "chosen" else None
+            gold = gold_for(row, "chosen") if settings.gold == "chosen" else None
             seen = await _seen(bench, row)
         except RowError as error:  # told before anything is paid for
             return Built(rejects=(row_reject(row, error),), candidates=(row,))
@@ -136,7 +136,7 @@ def _chosen(candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
 async def _construct(bench: _Bench, row: SourceRow, seen: Seen, gold: Candidate | None, asks: Asks) -> Built:
     wrote = await bench.write(row, asks) if gold is None else Wrote()
     written = _chosen(wrote.candidates)
-    best = () if gold is None else (replace(gold, side="chosen", text=gold.text.strip()),)
+    best = () if gold is None else (gold,)
     truncated, same = bench.settings.truncated, bench.settings.pairing.similarity
     line = await asyncio.to_thread(
         in_line, row, gold=best, written=written, truncated=truncated, similarity=same

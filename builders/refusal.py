@@ -15,7 +15,7 @@ from pydantic import Field, model_validator
 from pairwright.annotators import Case, Checked
 from pairwright.builders import Asks, Built, ConstructAsking, ModelBuilder, Run
 from pairwright.builders._by_sides import BySides, check_writers, prepare_by_sides
-from pairwright.builders._candidates import candidate_reject, gold_of, in_line, why_too_few
+from pairwright.builders._candidates import candidate_reject, gold_for, in_line, why_too_few
 from pairwright.builders._checking import Checker, checked_all, prepare_checker
 from pairwright.builders._ending import Ending
 from pairwright.builders._guarding import (
@@ -134,7 +134,7 @@ def _told_apart(
     bench: _Bench, row: SourceRow, want: Want, wrote: Wrote
 ) -> tuple[Judged, tuple[Checked, ...]]:
     """Return the answers, each with its side and score, and what was found in each."""
-    gold = (replace(gold_of(row), side="chosen"),) if row.chosen is not None else ()
+    gold = (gold_for(row, "chosen"),) if row.chosen is not None else ()
     given = replace(row, candidates=tuple(replace(one, side="any") for one in row.candidates))
     line = in_line(given, gold=gold, written=wrote.candidates, truncated=bench.settings.truncated)
     running = line.candidates[: line.usable]
@@ -164,7 +164,7 @@ def _wanted(bench: _Bench, row: SourceRow) -> Want:
 
     Raises:
         RowError: ``no_answer`` where its own answer should tell and it has none; ``bad_value`` where that answer and its tags
-            contradict each other; or as the verifier finds nothing in the answer.
+            contradict each other; or where that answer can be on no side, or the verifier finds nothing in it.
     """
     settings = bench.settings
     if row.chosen is None:
@@ -172,7 +172,7 @@ def _wanted(bench: _Bench, row: SourceRow) -> Want:
             told = "the row's own answer tells whether to refuse, and it has none; name its column, or set by: tag"
             raise RowError("no_answer", "chosen", told)
         return "refusal" if settings.tag in row.tags else "answer"
-    [found] = checked_all(bench.checkers["refusal"], _case(bench, row, (gold_of(row),)))
+    [found] = checked_all(bench.checkers["refusal"], _case(bench, row, (gold_for(row, "chosen"),)))
     if found.value is None:
         raise RowError("empty_answer", "chosen", found.message)
     said: Want = "refusal" if found.value else "answer"

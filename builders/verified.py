@@ -14,7 +14,7 @@ from pydantic import Field
 
 from pairwright.annotators import Case, Checked
 from pairwright.builders import Asks, Built, ConstructAsking, ModelBuilder, Run
-from pairwright.builders._candidates import Line, candidate_reject, gold_of, in_line, why_too_few
+from pairwright.builders._candidates import Line, candidate_reject, gold_for, in_line, why_too_few
 from pairwright.builders._checking import Checker, checked_all, prepare_checker
 from pairwright.builders._fitting import check_rule, check_sides, giving_of
 from pairwright.builders._guarding import (
@@ -132,7 +132,7 @@ def prepare(settings: VerifiedAnswers, run: Run) -> ConstructAsking:
 
     async def construct(row: SourceRow, asks: Asks) -> Built:
         try:
-            gold = (gold_of(row),) if settings.gold == "chosen" else ()
+            gold = (gold_for(row, "chosen"),) if settings.gold == "chosen" else ()
             checker, reference = bench.checker_for(row), _reference(settings, row)
             case = Case(row.record_id, run.seed, row.prompt, (), reference, row.evidence)
             guarding.check(case)
@@ -143,7 +143,7 @@ def prepare(settings: VerifiedAnswers, run: Run) -> ConstructAsking:
             row = replace(row, candidates=tuple(replace(one, side="rejected") for one in row.candidates))
         line = in_line(
             row,
-            gold=[replace(one, side="chosen") for one in gold],
+            gold=gold,
             written=[replace(one, side="rejected") if gold else one for one in wrote.candidates],
             truncated=settings.truncated,
         )

@@ -282,7 +282,7 @@ def test_a_gold_answer_that_cannot_be_used_is_not_rewritten(
 ) -> None:
     spoiler = rewriter(SPOILT)
     built = build("corrected", SPOIL, row(chosen="A cup <image>."), {"correctors.0": spoiler})
-    assert _reasons(built) == [("candidate", "special_token"), ("row", "special_token")]
+    assert _reasons(built) == [("row", "special_token")]
     assert spoiler.requests == []
     asks = {"samplers.0": model([DOG, TEA]), "correctors.0": rewriter(MENDED)}
     built = build("corrected", OWN | {"also_gold": True}, row(chosen="A cup <image>."), asks)
