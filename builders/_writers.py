@@ -242,7 +242,8 @@ async def _written(pen: _Pen, row: SourceRow, asks: Asks, run: Run) -> Wrote:
     rejects: list[Reject] = []
     for request, reply in zip(requests, replies, strict=True):
         if isinstance(reply, RowError):
-            told = f"{request.n} answers at temperature {request.sampling.temperature:g}: {reply.message}"
+            what = "1 answer" if request.n == 1 else f"{request.n} answers"
+            told = f"{what} at temperature {request.sampling.temperature:g}: {reply.message}"
             rejects.append(_reject(row, pen, RowError(reply.reason, reply.field, told)))
         else:
             candidates += _candidates(

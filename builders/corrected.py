@@ -282,10 +282,11 @@ def _check_fit(settings: CorrectedAnswers, sides: Sides) -> None:
     own: tuple[Side, ...] = ("any",) if settings.of == "own" else ()
     under_gold: tuple[Side, ...] = (OPPOSITE[sides.gold],) if sides.gold else ()
     allowed = own + under_gold
-    told = ["answers of a sampler are rewritten (side any)"] if own else []
+    told = "answers of a sampler are rewritten (side any)" if own else "the gold answer is rewritten"
     if under_gold:
-        told.append(f"answers of a sampler stand opposite to the gold answer (side {under_gold[0]})")
-    check_writers(settings.samplers, allowed, ", or ".join(told))
+        joined = ", or" if own else ", and answers of a sampler"
+        told += f"{joined} stand opposite to the gold answer (side {under_gold[0]})"
+    check_writers(settings.samplers, allowed, told)
 
 
 def _models(settings: CorrectedAnswers) -> Mapping[str, Model]:

@@ -243,7 +243,7 @@ def _check_fit(settings: MisleadingQuestions) -> None:
         )
     if settings.samplers and not (sampled and misleading):
         why = "yes_man: written" if misleading else "no misleading question"
-        raise ParameterError(f"samplers: {why} leaves them nothing to answer; leave them out")
+        raise ParameterError(f"samplers: {why} leaves them nothing to answer; leave them out (samplers: [])")
     if counts.plain and settings.inject is None:
         raise ParameterError("inject: the answers to plain questions need a corrector that puts errors in")
     if settings.inject is not None and not counts.plain:

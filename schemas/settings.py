@@ -53,4 +53,4 @@ def _problem(problem: ErrorDetails, known: list[str], where: str, owner: str) ->
         return f"{where}: {told}"
     told = problem["msg"].removeprefix("Value error, ")
     shown = "" if problem["type"] == NOT_TOLD else f", got {problem['input']!r}"
-    return f"{where}{'.' * bool(key)}{key}: {told}{shown}"
+    return f"{where}{'.' * bool(key)}{key}: {told[:1].lower()}{told[1:]}{shown}"

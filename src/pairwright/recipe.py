@@ -343,6 +343,11 @@ def changed_by(recipe: dict[str, Any], override: str, shown: str) -> str:
         elif isinstance(at, dict):
             index = step
             if not last and at.get(index) is None:
+                if number == 1 and steps[2].isdigit() and step in _parameters_of(recipe):
+                    whole = f"--set '{step}=[{{model: NAME, ...}}]'"
+                    raise RecipeError(
+                        shown, [f"--set {key}: the recipe has no {step}; give the whole list ({whole})"]
+                    )
                 at[index] = {}
         else:
             raise RecipeError(

@@ -1,7 +1,7 @@
 """What is wrong with a recipe, in lines for a person: where, what was expected, what was found, the nearest known key."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from pydantic import ValidationError
@@ -13,11 +13,12 @@ from pairwright.schemas.settings import NOT_TOLD, Settings
 def problems_of(error: ValidationError, model: type[Settings], prefix: str) -> Iterator[str]:
     """Yield one line per problem: where, what was expected, what was found, and the nearest known key or value."""
     problems = error.errors()
-    places = [_place(problem["loc"]) for problem in problems]
+    classes = model.model_json_schema().get("$defs", {})
+    places = [_place(problem["loc"], classes) for problem in problems]
     for problem, place in zip(problems, places, strict=True):
         if problem["type"] == "too_short" and any(other[: len(place)] == place != other for other in places):
             continue  # nothing was left because of the errors in it, which are told
-        where = prefix + ".".join(place)
+        where = prefix + ".".join(place) if place else prefix.rstrip(".")
         if problem["type"] == "extra_forbidden":
             yield f"{where}: {unknown('keys here', place[-1], _keys_at(model, problem['loc'][:-1]))}"
         elif problem["type"] == "missing":
@@ -29,7 +30,8 @@ def problems_of(error: ValidationError, model: type[Settings], prefix: str) -> I
             yield f"{where}: {problem['msg']}"
         else:
             expected = _EXPECTED.get(problem["type"]) or problem["msg"].removeprefix("Value error, ")
-            yield f"{where}: {expected[:1].lower()}{expected[1:]}, got {problem['input']!r}"
+            got = f", got {problem['input']!r}" if place else ""  # else it is the whole block
+            yield f"{where}: {expected[:1].lower()}{expected[1:]}{got}"
 
 
 _EXPECTED = {
@@ -41,9 +43,10 @@ _EXPECTED = {
 }
 
 
-def _place(steps: Sequence[int | str]) -> list[str]:
-    """Return a place in a recipe without pydantic's own words for keys and alternatives."""
-    return [str(step) for step in steps if step != "[key]" and "literal[" not in str(step)]
+def _place(steps: Sequence[int | str], classes: Collection[str]) -> list[str]:
+    """Return a place in a recipe without pydantic's own words for keys and alternatives, names of ``classes`` among them."""
+    told = (str(step) for step in steps if step != "[key]")
+    return [step for step in told if "literal[" not in step and step not in classes]
 
 
 def _keys_at(model: type[Settings], steps: Sequence[int | str]) -> list[str]:

@@ -111,6 +111,22 @@ def test_mistakes_are_told_in_words_of_recipes(tmp_path: Path, override: str, to
     assert "literal" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("name", "override", "told"),
+    [
+        ("bdhs", "samplers.0.model=NAME", "--set samplers.0.model: the recipe has no samplers; give the whole list"),
+        ("vlguard", "by=gold", "parameters: tag: unsafe would count for nothing, by: gold goes by the row's own answer"),
+        ("bdhs", "images=non", "parameters.images: expected a mapping of keys and values, got 'non'"),
+        ("sima", "guards=[{kind: near_equal, params: {above: 2}}]", "guards.0.params.above: input should be less than 1"),
+    ],
+)  # fmt: skip
+def test_mistakes_of_recipes_that_ask_models_are_told_too(name: str, override: str, told: str) -> None:
+    with pytest.raises(RecipeError) as caught:
+        load_recipe(name, [override])
+    assert any(told in problem for problem in caught.value.problems)
+    assert "{'samplers'" not in str(caught.value)  # the whole block is not said again
+
+
 def test_a_changed_recipe_says_so_where_card_and_report_read_it(tmp_path: Path) -> None:
     recipe = load_recipe("chip", ["perturbations=[{name: blank}]", "seed=3"])
     assert recipe.file.about.endswith("Changed for this run: parameters.perturbations.")
