@@ -17,9 +17,9 @@ from pairwright.schemas.reject import Scope
 
 _REFUSED: dict[Scope, str] = {
     "row": "rejected rows",
-    "negative": "negatives that were refused",
-    "candidate": "answers that were refused",
-    "pair": "pairs that were left out",
+    "negative": "rejects of negatives",
+    "candidate": "rejects of answers",
+    "pair": "rejects of pairs",
 }
 if set(_REFUSED) != set(get_args(Scope)):
     raise AssertionError("each scope needs its words")
@@ -74,6 +74,7 @@ def _tell(outcome: Outcome) -> None:
         )
         for reason in counts.rejects.get("row", {}):
             click.echo(f"  {reason}: {EXPLANATIONS[cast(Reason, reason)]}", err=True)
+        click.echo(f"an example of each: pairwright show {_quoted(folder)}", err=True)
         sys.exit(1)
     if not outcome.already_done:
         shown = _quoted(folder)
@@ -92,6 +93,8 @@ def _tell_ledger(ledger: Sequence[Spent]) -> None:
 
 
 def _tell_retry(outcome: Outcome) -> None:
+    from pairwright.runs.wording import counted
+
     later = sum(
         number
         for reasons in outcome.counts.rejects.values()
@@ -99,7 +102,7 @@ def _tell_retry(outcome: Outcome) -> None:
         if reason in MAY_SUCCEED_LATER
     )
     if later:
-        click.echo(f"{later:,} rejects may succeed now: pairwright retry {_quoted(outcome.folder)}")
+        click.echo(f"{counted(later, 'reject')} may succeed now: pairwright retry {_quoted(outcome.folder)}")
 
 
 def _quoted(folder: Path) -> str:

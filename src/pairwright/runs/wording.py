@@ -80,11 +80,11 @@ def drawn_texts(perturbation: PerturbationSummary) -> str:
 def bytes_text(size: int) -> str:
     """Return a file size.
 
-    >>> bytes_text(812), bytes_text(48_230), bytes_text(3_210_000_000)
-    ('812 B', '48.2 kB', '3.21 GB')
+    >>> bytes_text(812), bytes_text(48_230), bytes_text(999_700), bytes_text(3_210_000_000)
+    ('812 B', '48.2 kB', '1 MB', '3.21 GB')
     """
     for unit, factor in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
-        if size >= factor:
+        if size >= 0.9995 * factor:  # what rounds to 1000 of the smaller unit is 1 of this one
             return f"{size / factor:.3g} {unit}"
     return f"{size} B"
 
