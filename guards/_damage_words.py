@@ -137,6 +137,10 @@ _PLAIN = (
     r"(?:all[- ]|entirely |completely |totally |fully |almost entirely |mostly |plain |solid |blank |pure |pitch[- ])"
     r"(?:black|white|gr[ae]y|dark|blank|empty)(?!(?: |-)and)(?!\s+(?:\w+\s+)?(?:background|sky|cat|dog|coat|fur))"
 )
+_DARK = (
+    r"(?:darkness\b|(?:an? )?(?:all |solid |plain |blank |uniform )?(?:black|white|gr[ae]y|blank|solid)"
+    r"(?=\s*(?:$|[,.;:!])|\s+(?:screen|square|rectangle|image|area|field|surface|background|space|void|pixels|colou?r)\b))"
+)
 _BLANK = Damage(
     "blank",
     named=re.compile(
@@ -144,7 +148,8 @@ _BLANK = Damage(
         r"(?=\s*(?:$|[,.;:!]|with no|and (?:blank|empty|contains no|there is no|i\b|nothing|does))|\s+(?:screen|square|rectangle)\b)"
         rf"|{_BE}\s+(?:a\s+)?{_PLAIN}|{_BE}\s+(?:too dark|underexposed|overexposed)\b"
         rf"|\b(?:blank|{_PLAIN}|empty|black) {_IMAGE}\b(?!\s+of){_FRAMED}"
-        rf"|\b{_IMAGE} (?:shows|contains|has|depicts|displays) (?:nothing|only (?:black|darkness|a (?:black|blank|solid)))\b"
+        rf"|\b{_IMAGE} (?:shows|contains|has|depicts|displays)"
+        rf" (?:nothing\b(?! (?:but|other than|except)\b)|(?:only|nothing (?:but|other than|except)) {_DARK})"
     ),
     told=_NEVER,
     meant=_NEVER,
