@@ -137,7 +137,7 @@ def _check(settings: CorruptedInput) -> None:
         )
     if isinstance(settings.pick, int) and len(sides) > 1:
         raise ParameterError(
-            "pick: a number draws from both sides at once and may leave one empty; say how many of each: {rejected: 1}"
+            "pick: a number draws from both sides at once and may leave one empty; say how many of each: {chosen: 1, rejected: 1}"
         )
     if settings.keep_image and not any(isinstance(writer.images, Changed) for writer in settings.samplers):
         raise ParameterError("keep_image: no sampler sees changed pictures, so there are none to keep")

@@ -159,7 +159,10 @@ def test_a_side_without_answers_is_told_by_what_failed(
         ({"samplers": [SPOILT]}, "samplers: nobody writes the chosen side; .*gold: chosen"),
         ({"samplers": [{"model": "w"}, SPOILT]}, r"samplers\.0\.side: it sees the pictures as they are; say"),
         ({"samplers": [CLEAN, SPOILT | {"side": "chosen"}]}, r"samplers\.1\.side: it does not see"),
-        ({"samplers": [CLEAN, SPOILT], "pick": 1}, r"pick: a number draws from both sides.*\{rejected: 1\}"),
+        (
+            {"samplers": [CLEAN, SPOILT], "pick": 1},
+            r"pick: a number draws from both sides.*\{chosen: 1, rejected: 1\}",
+        ),
         (
             {"samplers": [CLEAN, {"side": "rejected"}], "keep_image": True},
             "keep_image: no sampler sees changed",
