@@ -114,7 +114,22 @@ def _value(one: Judgement) -> str:
         return _preference(one.value)
     if one.value is None:
         return "no value"
-    return score_text(one.value) + (f" of {score_text(one.high)}" if one.high is not None else "")
+    return score_text(one.value) + _scale(one)
+
+
+def _scale(one: Judgement) -> str:
+    """Return the bounds of a judgement as they stand behind its value; where they begin below 0 "-1 of 0" would say nothing.
+
+    >>> _scale(Judgement("chosen", "j", "help", 4.0, 1.0, 5.0)), _scale(Judgement("chosen", "j", "missing", -0.5, -1.0, 0.0))
+    (' of 5', ' (-1 to 0)')
+    """
+    if one.low is None or one.high is None:
+        return ""
+    return (
+        f" of {score_text(one.high)}"
+        if one.low >= 0
+        else f" ({score_text(one.low)} to {score_text(one.high)})"
+    )
 
 
 def _preference(value: float | None) -> str:
