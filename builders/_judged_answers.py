@@ -13,10 +13,10 @@ from pairwright.annotators import Case, Failure, Verdict
 from pairwright.annotators._votes import Rule
 from pairwright.builders import Asks, Built, ConstructAsking, Run
 from pairwright.builders._candidates import Line, candidate_reject, gold_of, in_line, why_too_few
-from pairwright.builders._ending import Ending
 from pairwright.builders._fitting import check_judges, check_rule, check_sides, giving_of
 from pairwright.builders._guarding import Guarded, prepare_guards
 from pairwright.builders._jury import JudgeSettings, Jury, Ruling, prepare_jury
+from pairwright.builders._pairer import Pairer
 from pairwright.builders._scoring import Scoring, scores_of
 from pairwright.builders._shown import Shown, case_of
 from pairwright.builders._text_pair import Judged, Making, refused, row_reject
@@ -49,7 +49,7 @@ class _Bench:
     """Where the judge, or the first of several, stands in the parameters."""
     write: Write
     jury: Jury
-    ending: Ending[Comparison]
+    pairer: Pairer[Comparison]
 
 
 def prepare_judging(
@@ -76,15 +76,15 @@ def prepare_judging(
     except ParameterError as error:
         raise ParameterError(f"pairing.{error}") from error
     _check_fit(settings, judges, vote)
-    ending = Ending(Making(builder, settings.pairing.rule, run), form, prepare_guards(settings))
-    bench = _Bench(settings, next(iter(judges)), write, jury, ending)
+    pairer = Pairer(Making(builder, settings.pairing.rule, run), form, prepare_guards(settings))
+    bench = _Bench(settings, next(iter(judges)), write, jury, pairer)
 
     async def construct(row: SourceRow, asks: Asks) -> Built:
         try:
             gold = (gold_of(row),) if settings.chosen_as_candidate else ()
             case = case_of(settings, row, run)
             jury.check(case)
-            ending.guarding.check(case)
+            pairer.guarding.check(case)
         except RowError as error:  # told before anything is paid for
             return Built(rejects=(row_reject(row, error),), candidates=(row,))
         return await _construct(bench, row, asks, gold, case)
@@ -104,13 +104,13 @@ async def _construct(
         written=wrote.candidates,
         truncated=settings.truncated,
         similarity=settings.pairing.similarity,
-        latest=bench.ending.making.run.round if settings.pairing.rounds == "latest" else None,
+        latest=bench.pairer.making.run.round if settings.pairing.rounds == "latest" else None,
     )
     rejects = [*wrote.rejects, *line.rejects]
     if line.different < 2:
         judged = Judged(row, line, _unjudged(line), line.comparisons)
         why = why_too_few(line, wrote.rejects)
-        return await bench.ending.pairs(judged, case=case, asks=asks, rejects=rejects, why_none=why)
+        return await bench.pairer.pairs(judged, case=case, asks=asks, rejects=rejects, why_none=why)
     try:
         ruling = await bench.jury.rule(replace(case, candidates=line.candidates[: line.different]), asks)
     except RowError as error:
@@ -120,7 +120,7 @@ async def _construct(
     failures = _failures(verdict, judged.candidates[: line.different])
     rejects += _not_judged(row, verdict, failures, line.different, bench.place)
     why = _why_not_judged(verdict, failures, judged, bench.place)
-    return await bench.ending.pairs(
+    return await bench.pairer.pairs(
         judged, verdict.comparisons, case=case, asks=asks, rejects=rejects, why_none=why
     )
 

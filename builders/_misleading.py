@@ -9,7 +9,7 @@ from pairwright.annotators import Case
 from pairwright.annotators._questions import Posed, Question
 from pairwright.builders import Asks, Built, Run
 from pairwright.builders._candidates import Truncated, candidate_reject, in_line, why_too_few
-from pairwright.builders._ending import Ending
+from pairwright.builders._pairer import Pairer
 from pairwright.builders._premise import disputed
 from pairwright.builders._rewriting import Order, Rewriter, rewritten
 from pairwright.builders._text_pair import Judged, refused
@@ -37,12 +37,12 @@ class Bench:
     truncated: Truncated
     rewriter: Rewriter | None
     """Who puts errors in, where there are plain questions."""
-    ending: Ending[Comparison]
+    pairer: Pairer[Comparison]
 
     @property
     def run(self) -> Run:
         """The run."""
-        return self.ending.making.run
+        return self.pairer.making.run
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ async def answered(bench: Bench, asked: Asked, case: Case, asks: Asks) -> Built:
     judged, rejects = await asyncio.to_thread(_told_apart, bench, asked, good, wrote)
     if lost := wrote.lost():
         return refused(judged, lost, rejects)
-    return await bench.ending.pairs(
+    return await bench.pairer.pairs(
         judged,
         case=replace(case, record_id=asked.prompt.record_id, prompt=asked.prompt.prompt),
         asks=asks,

@@ -23,7 +23,6 @@ from pairwright.builders._claiming import (
     claiming_models,
     prepare_claiming,
 )
-from pairwright.builders._ending import Ending
 from pairwright.builders._fitting import check_sides
 from pairwright.builders._guarding import (
     Guarded,
@@ -44,6 +43,7 @@ from pairwright.builders._overwriting import (
     overwritten,
     prepare_overwriting,
 )
+from pairwright.builders._pairer import Pairer
 from pairwright.builders._shown import Shown, case_of
 from pairwright.builders._text_pair import Judged, Making, refused, row_reject
 from pairwright.builders._writers import Write, prepare_writers, writer_models
@@ -84,7 +84,7 @@ class _Bench:
     settings: ClaimedAnswers
     write: Write
     claiming: Claiming
-    ending: Ending[Comparison]
+    pairer: Pairer[Comparison]
     overwriter: Overwriter | None
 
 
@@ -105,7 +105,7 @@ def prepare(settings: ClaimedAnswers, run: Run) -> ConstructAsking:
         settings,
         prepare_writers(settings, run),
         claiming,
-        Ending(Making("claims", settings.pairing.rule, run), form, prepare_guards(settings)),
+        Pairer(Making("claims", settings.pairing.rule, run), form, prepare_guards(settings)),
         prepare_overwriting(overwrite, settings.samplers, settings.pairing, claiming=claiming, run=run)
         if overwrite
         else None,
@@ -115,7 +115,7 @@ def prepare(settings: ClaimedAnswers, run: Run) -> ConstructAsking:
         case = case_of(settings, row, run)
         try:
             bench.claiming.check(case)
-            bench.ending.guarding.check(case)
+            bench.pairer.guarding.check(case)
         except RowError as error:  # told before anything is paid for
             return Built(rejects=(row_reject(row, error),), candidates=(row,))
         return await _construct(bench, row, case, asks)
@@ -131,7 +131,7 @@ async def _construct(bench: _Bench, row: SourceRow, case: Case, asks: Asks) -> B
         written=wrote.candidates,
         truncated=bench.settings.truncated,
         similarity=bench.settings.pairing.similarity,
-        latest=bench.ending.making.run.round if bench.settings.pairing.rounds == "latest" else None,
+        latest=bench.pairer.making.run.round if bench.settings.pairing.rounds == "latest" else None,
     )
     rejects = [*wrote.rejects, *line.rejects]
     rest = tuple(replace(one, score=None) for one in line.candidates[: line.usable])
@@ -145,7 +145,7 @@ async def _construct(bench: _Bench, row: SourceRow, case: Case, asks: Asks) -> B
     rejects += _not_judged(row, claimed)
     why = claimed.why_too_few() if running else why_too_few(line, wrote.rejects)
     if bench.overwriter is None or why is not None:
-        return await bench.ending.pairs(judged, case=case, asks=asks, rejects=rejects, why_none=why)
+        return await bench.pairer.pairs(judged, case=case, asks=asks, rejects=rejects, why_none=why)
     among = [number for number, fault in enumerate(claimed.faults) if fault is None]
     return await _overwritten(bench, bench.overwriter, judged, among, case=case, asks=asks, rejects=rejects)
 
@@ -167,10 +167,10 @@ async def _overwritten(
         return refused(judged, error, rejects)
     told = [*rejects, *made.rejects]
     if made.group is None:
-        return await bench.ending.pairs(made.judged, case=case, asks=asks, rejects=told, tags=WHOLE_ANSWERS)
-    making = replace(bench.ending.making, rule=OVERWRITE)
+        return await bench.pairer.pairs(made.judged, case=case, asks=asks, rejects=told, tags=WHOLE_ANSWERS)
+    making = replace(bench.pairer.making, rule=OVERWRITE)
     return await guarded(
-        bench.ending.guarding, making, made.judged, [made.group], case=case, asks=asks, rejects=told
+        bench.pairer.guarding, making, made.judged, [made.group], case=case, asks=asks, rejects=told
     )
 
 

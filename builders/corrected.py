@@ -22,7 +22,6 @@ from pairwright.builders import Asks, Built, ConstructAsking, ModelBuilder, Run
 from pairwright.builders._by_sides import BySides, check_writers, prepare_by_sides
 from pairwright.builders._candidates import gold_for, gold_of, in_line, why_too_few
 from pairwright.builders._correcting import CorrectorSettings, corrector_marks
-from pairwright.builders._ending import Ending
 from pairwright.builders._families import Kin, Spans, Tie, restyled
 from pairwright.builders._guarding import (
     Guarded,
@@ -33,6 +32,7 @@ from pairwright.builders._guarding import (
     settle_guarded,
 )
 from pairwright.builders._originals import OPPOSITE, Sides, Texts, texts_of
+from pairwright.builders._pairer import Pairer
 from pairwright.builders._rewriting import Lost, Order, Rewriter, Rewrites, prepare_rewriter, rewritten
 from pairwright.builders._roles import played
 from pairwright.builders._shown import Shown, case_of
@@ -80,7 +80,7 @@ class _Bench:
     rewriters: tuple[Rewriter, ...]
     style: Rewriter | None
     sides: Sides
-    ending: Ending[Sequence[int]]
+    pairer: Pairer[Sequence[int]]
 
 
 def prepare(settings: CorrectedAnswers, run: Run) -> ConstructAsking:
@@ -106,7 +106,7 @@ def prepare(settings: CorrectedAnswers, run: Run) -> ConstructAsking:
         rewriters,
         style,
         sides,
-        Ending(
+        Pairer(
             Making("corrected", settings.pairing.rule, run),
             prepare_within(settings.pairing, run.round),
             prepare_guards(settings),
@@ -120,7 +120,7 @@ def prepare(settings: CorrectedAnswers, run: Run) -> ConstructAsking:
             gold = _gold(row, sides)
             for rewriter in (*rewriters, *([style] if style else ())):
                 rewriter.desk.check(replace(task, part=rewriter.place))
-            bench.ending.guarding.check(case)
+            bench.pairer.guarding.check(case)
         except RowError as error:  # told before anything is paid for
             return Built(rejects=(row_reject(row, error),), candidates=(row,))
         return await _construct(bench, row, gold, task, case, asks)
@@ -148,7 +148,7 @@ async def _construct(
     lost = (*done.lost, *styled.lost)
     told = (*texts.wrote.rejects, *judged.line.rejects, *texts.repeats, *(one.reject(row) for one in lost))
     why = _why_none(texts, families, lost)
-    return await bench.ending.pairs(judged, families, case=case, asks=asks, rejects=told, why_none=why)
+    return await bench.pairer.pairs(judged, families, case=case, asks=asks, rejects=told, why_none=why)
 
 
 def _gold(row: SourceRow, sides: Sides) -> tuple[Candidate, ...]:

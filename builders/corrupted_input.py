@@ -14,7 +14,6 @@ from pairwright.builders import Asks, Built, ConstructAsking, ModelBuilder, Run
 from pairwright.builders._by_sides import BySides, prepare_by_sides
 from pairwright.builders._candidates import Line, gold_for, in_line, why_too_few
 from pairwright.builders._changed import Changed, without_images
-from pairwright.builders._ending import Ending
 from pairwright.builders._guarding import (
     GuardChoice,
     Guarded,
@@ -25,6 +24,7 @@ from pairwright.builders._guarding import (
     settle_guarded,
 )
 from pairwright.builders._kept import Kept, kept_pictures, marked
+from pairwright.builders._pairer import Pairer
 from pairwright.builders._shown import Shown, case_of
 from pairwright.builders._text_pair import Judged, Making, refused, row_reject
 from pairwright.builders._writers import Write, Writer, Written, prepare_writers, writer_models
@@ -59,7 +59,7 @@ class _Bench:
 
     settings: CorruptedInput
     write: Write
-    ending: Ending[Comparison]
+    pairer: Pairer[Comparison]
 
 
 def prepare(settings: CorruptedInput, run: Run) -> ConstructAsking:
@@ -73,15 +73,15 @@ def prepare(settings: CorruptedInput, run: Run) -> ConstructAsking:
     _check(settings)
     write = prepare_writers(_sided(settings), run)
     form = prepare_by_sides(settings.pairing, run.round)
-    ending = Ending(Making("corrupted_input", settings.pairing.rule, run), form, prepare_guards(settings))
-    bench = _Bench(settings, write, ending)
+    pairer = Pairer(Making("corrupted_input", settings.pairing.rule, run), form, prepare_guards(settings))
+    bench = _Bench(settings, write, pairer)
 
     async def construct(row: SourceRow, asks: Asks) -> Built:
         case = case_of(settings, row, run)
         try:
             gold = (gold_for(row, "chosen"),) if settings.gold == "chosen" else ()
             _check_row(settings, row)
-            bench.ending.guarding.check(case)
+            bench.pairer.guarding.check(case)
             earlier = await _earlier(bench, row)
         except RowError as error:  # told before anything is paid for
             return Built(rejects=(row_reject(row, error),), candidates=(row,))
@@ -184,7 +184,7 @@ async def _construct(
     if lost := wrote.lost():
         return refused(judged, lost, rejects)
     why = _why_a_side_is_empty(line, wrote.rejects)
-    return await bench.ending.pairs(judged, case=case, asks=asks, rejects=rejects, why_none=why)
+    return await bench.pairer.pairs(judged, case=case, asks=asks, rejects=rejects, why_none=why)
 
 
 def _why_a_side_is_empty(line: Line, failed: Sequence[Reject]) -> RowError | None:

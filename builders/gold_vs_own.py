@@ -13,7 +13,6 @@ from pairwright.annotators import Case
 from pairwright.builders import Asks, Built, ConstructAsking, ModelBuilder, Run
 from pairwright.builders._by_sides import BySides, check_writers, prepare_by_sides
 from pairwright.builders._candidates import gold_for, in_line, why_too_few
-from pairwright.builders._ending import Ending
 from pairwright.builders._guarding import (
     GuardChoice,
     Guarded,
@@ -23,6 +22,7 @@ from pairwright.builders._guarding import (
     prepare_guards,
     settle_guarded,
 )
+from pairwright.builders._pairer import Pairer
 from pairwright.builders._shown import Shown, case_of
 from pairwright.builders._text_pair import Judged, Making, refused, row_reject
 from pairwright.builders._writers import Write, Written, prepare_writers, writer_models
@@ -52,7 +52,7 @@ class _Bench:
 
     settings: GoldVsOwn
     write: Write
-    ending: Ending[Comparison]
+    pairer: Pairer[Comparison]
 
 
 def prepare(settings: GoldVsOwn, run: Run) -> ConstructAsking:
@@ -65,13 +65,13 @@ def prepare(settings: GoldVsOwn, run: Run) -> ConstructAsking:
     """
     check_writers(settings.samplers, ("any", "rejected"), "own answers stand under the gold answer")
     form = prepare_by_sides(settings.pairing, run.round)
-    ending = Ending(Making("gold_vs_own", settings.pairing.rule, run), form, prepare_guards(settings))
-    bench = _Bench(settings, prepare_writers(settings, run), ending)
+    pairer = Pairer(Making("gold_vs_own", settings.pairing.rule, run), form, prepare_guards(settings))
+    bench = _Bench(settings, prepare_writers(settings, run), pairer)
 
     async def construct(row: SourceRow, asks: Asks) -> Built:
         try:
             gold, case = gold_for(row, "chosen"), case_of(settings, row, run)
-            bench.ending.guarding.check(case)
+            bench.pairer.guarding.check(case)
         except RowError as error:  # told before anything is paid for
             return Built(rejects=(row_reject(row, error),), candidates=(row,))
         return await _construct(bench, row, gold, case, asks)
@@ -93,7 +93,7 @@ async def _construct(bench: _Bench, row: SourceRow, gold: Candidate, case: Case,
     if lost := wrote.lost():
         return refused(judged, lost, rejects)
     why = why_too_few(line, wrote.rejects) if line.usable < 2 else None
-    return await bench.ending.pairs(judged, case=case, asks=asks, rejects=rejects, why_none=why)
+    return await bench.pairer.pairs(judged, case=case, asks=asks, rejects=rejects, why_none=why)
 
 
 def _models(settings: GoldVsOwn) -> Mapping[str, Model]:

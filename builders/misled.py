@@ -27,7 +27,6 @@ from pairwright.builders._at_once import at_once
 from pairwright.builders._by_sides import BySides, check_writers, prepare_by_sides
 from pairwright.builders._correcting import CorrectorSettings, corrector_marks, prepare_corrector
 from pairwright.builders._derived import derived, together
-from pairwright.builders._ending import Ending
 from pairwright.builders._guarding import (
     Guarded,
     guard_codes,
@@ -37,6 +36,7 @@ from pairwright.builders._guarding import (
     settle_guarded,
 )
 from pairwright.builders._misleading import INJECT, QUESTIONER, Asked, Bench, answered
+from pairwright.builders._pairer import Pairer
 from pairwright.builders._parts import prepared
 from pairwright.builders._rewriting import Rewriter
 from pairwright.builders._roles import played
@@ -134,7 +134,7 @@ def prepare(settings: MisleadingQuestions, run: Run) -> ConstructAsking:
         write=prepare_writers(settings, run),
         truncated=settings.truncated,
         rewriter=_rewriter(settings),
-        ending=Ending(making, prepare_by_sides(settings.pairing, run.round), prepare_guards(settings)),
+        pairer=Pairer(making, prepare_by_sides(settings.pairing, run.round), prepare_guards(settings)),
     )
     bench = _Bench(settings, run, poser, single)
 
@@ -219,7 +219,7 @@ def _checked_case(bench: _Bench, row: SourceRow) -> Case:
     case = Case(
         row.record_id, bench.run.seed, Prompt(row.prompt.question, row.prompt.images), (), None, evidence
     )
-    bench.single.ending.guarding.check(case)
+    bench.single.pairer.guarding.check(case)
     if bench.single.rewriter is not None:
         bench.single.rewriter.desk.check(
             Task(row.record_id, case.seed, INJECT, row.prompt, "", "-", evidence)

@@ -17,7 +17,6 @@ from pairwright.builders._by_sides import BySides, check_writers, prepare_by_sid
 from pairwright.builders._candidates import Line, candidate_reject, gold_for, in_line, why_too_few
 from pairwright.builders._changed import Seen
 from pairwright.builders._continuing import CONTINUER, Continuing, Hand, prepare_continuing
-from pairwright.builders._ending import Ending
 from pairwright.builders._guarding import (
     GuardChoice,
     Guarded,
@@ -27,6 +26,7 @@ from pairwright.builders._guarding import (
     prepare_guards,
     settle_guarded,
 )
+from pairwright.builders._pairer import Pairer
 from pairwright.builders._roles import played
 from pairwright.builders._shown import Shown, case_of
 from pairwright.builders._text_pair import Judged, Making, refused, row_reject
@@ -64,7 +64,7 @@ class _Bench:
     run: Run
     write: Write
     hand: Hand
-    ending: Ending[Sequence[int]]
+    pairer: Pairer[Sequence[int]]
 
 
 def prepare(settings: NoImageContinuation, run: Run) -> ConstructAsking:
@@ -82,7 +82,7 @@ def prepare(settings: NoImageContinuation, run: Run) -> ConstructAsking:
         run,
         prepare_writers(settings, run),
         prepare_continuing(settings, settings.samplers, run),
-        Ending(
+        Pairer(
             Making("no_image_continuation", settings.pairing.rule, run),
             prepare_within(settings.pairing, run.round),
             prepare_guards(settings),
@@ -118,7 +118,7 @@ async def _seen(bench: _Bench, row: SourceRow) -> Seen:
     """Return the prompt as the continuer sees it; raises RowError where a row lacks what the recipe goes by."""
     if not row.prompt.images:
         raise RowError("no_image", "images", "the row has no picture that could be taken away")
-    bench.ending.guarding.check(case_of(bench.settings, row, bench.run))
+    bench.pairer.guarding.check(case_of(bench.settings, row, bench.run))
     return await bench.hand.see(row)
 
 
@@ -177,7 +177,7 @@ async def _formed(
     if why := _why_refused(line, families, [*faults.values()], failed):
         return refused(judged, why, rejects)
     case = case_of(bench.settings, row, bench.run)
-    return await bench.ending.pairs(judged, families, case=case, asks=asks, rejects=rejects)
+    return await bench.pairer.pairs(judged, families, case=case, asks=asks, rejects=rejects)
 
 
 def _why_refused(

@@ -17,7 +17,6 @@ from pairwright.builders import Asks, Built, ConstructAsking, ModelBuilder, Run
 from pairwright.builders._by_sides import BySides, check_writers, prepare_by_sides
 from pairwright.builders._candidates import candidate_reject, gold_for, in_line, why_too_few
 from pairwright.builders._checking import Checker, checked_all, prepare_checker
-from pairwright.builders._ending import Ending
 from pairwright.builders._guarding import (
     Guarded,
     guard_codes,
@@ -26,6 +25,7 @@ from pairwright.builders._guarding import (
     prepare_guards,
     settle_guarded,
 )
+from pairwright.builders._pairer import Pairer
 from pairwright.builders._text_pair import Judged, Making, refused, row_reject
 from pairwright.builders._writers import Write, Written, Wrote, prepare_writers, writer_models
 from pairwright.samplers import Model
@@ -77,12 +77,12 @@ class _Bench:
     write: Write
     checkers: Mapping[Want, Checker]
     """The verifier, by what it finds right."""
-    ending: Ending[Comparison]
+    pairer: Pairer[Comparison]
 
     @property
     def run(self) -> Run:
         """The run."""
-        return self.ending.making.run
+        return self.pairer.making.run
 
 
 def prepare(settings: Refusals, run: Run) -> ConstructAsking:
@@ -95,18 +95,18 @@ def prepare(settings: Refusals, run: Run) -> ConstructAsking:
     """
     check_writers(settings.samplers, ("any",), "whether an answer refuses decides on which side it stands")
     form = prepare_by_sides(settings.pairing, run.round)
-    ending = Ending(Making("refusal", settings.pairing.rule, run), form, prepare_guards(settings))
+    pairer = Pairer(Making("refusal", settings.pairing.rule, run), form, prepare_guards(settings))
     bench = _Bench(
         settings,
         prepare_writers(settings, run),
         {want: _checker(settings, want) for want in TAGS},
-        ending,
+        pairer,
     )
 
     async def construct(row: SourceRow, asks: Asks) -> Built:
         try:
             want = _wanted(bench, row)
-            bench.ending.guarding.check(_case(bench, row, ()))
+            bench.pairer.guarding.check(_case(bench, row, ()))
         except RowError as error:  # told before anything is paid for
             return Built(rejects=(row_reject(row, error),), candidates=(row,))
         return await _construct(bench, row, want, asks)
@@ -120,7 +120,7 @@ async def _construct(bench: _Bench, row: SourceRow, want: Want, asks: Asks) -> B
     rejects = [*wrote.rejects, *judged.line.rejects, *_unread(judged, found)]
     if lost := wrote.lost():
         return refused(judged, lost, rejects)
-    return await bench.ending.pairs(
+    return await bench.pairer.pairs(
         judged,
         case=_case(bench, row, ()),
         asks=asks,

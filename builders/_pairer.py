@@ -21,8 +21,8 @@ Among = TypeVar("Among")
 
 
 @dataclass(frozen=True, slots=True)
-class Ending(Generic[Among]):
-    """All that it takes, checked."""
+class Pairer(Generic[Among]):
+    """Forms the pairs of a row, and guards them; all that it takes was checked."""
 
     making: Making
     form: Callable[[Sequence[Candidate], Sequence[Among], Random], Formed]
