@@ -36,7 +36,7 @@ def model_pairs(pairs: "TextPairSummary") -> "Table":
     """Return whose answers stand over whose."""
     table = table_of("chosen answer by", numbers=())
     table.add_column("rejected answer by", overflow="fold")
-    table.add_column("pairs", justify="right", no_wrap=True)
+    table.add_column("text pairs", justify="right", no_wrap=True)
     for one in pairs.models:
         table.add_row(plain(one.chosen or NOBODY), plain(one.rejected or NOBODY), f"{one.pairs:,}")
     if pairs.more_models:

@@ -1,5 +1,7 @@
 """``pairwright check``."""
 
+from collections.abc import Mapping
+
 import click
 
 from pairwright.commands._options import build_arguments, tell_before
@@ -43,8 +45,7 @@ def tell_forecast(forecast: Forecast) -> None:
         f"recipe   {file.name}: builder {file.builder}, seed {file.seed}, into {forecast.recipe.folder()}"
     )
     click.echo(f"source   {forecast.source} ({file.source.path}): {rows}")
-    columns = ", ".join(f"{field} from {column!r}" for field, column in forecast.columns.items())
-    click.echo(f"columns  {columns or 'none recognised'}")
+    click.echo(f"columns  {_columns_text(forecast.columns)}")
     if forecast.unused:
         click.echo(
             f"unused   {', '.join(map(repr, forecast.unused))}: kept as extra; --set source.columns.FIELD=COLUMN"
@@ -69,6 +70,17 @@ def tell_forecast(forecast: Forecast) -> None:
         _tell_encodings(forecast)
     if not asked and not forecast.encodings:
         _tell_pairs(forecast)
+
+
+def _columns_text(columns: Mapping[str, str]) -> str:
+    """Return which field comes from which column; a run's own columns go by the names that they have.
+
+    >>> _columns_text({"question": "Q", "images": "image"}), _columns_text({})
+    ("question from 'Q', images from 'image'", 'none recognised')
+    """
+    if {"record_id", "pair_kind"} & columns.keys() and all(field == column for field, column in columns.items()):
+        return "those of a run of pairwright"
+    return ", ".join(f"{field} from {column!r}" for field, column in columns.items()) or "none recognised"
 
 
 def _tell_pairs(forecast: Forecast) -> None:
