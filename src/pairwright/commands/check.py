@@ -78,7 +78,9 @@ def _columns_text(columns: Mapping[str, str]) -> str:
     >>> _columns_text({"question": "Q", "images": "image"}), _columns_text({})
     ("question from 'Q', images from 'image'", 'none recognised')
     """
-    if {"record_id", "pair_kind"} & columns.keys() and all(field == column for field, column in columns.items()):
+    if {"record_id", "pair_kind"} & columns.keys() and all(
+        field == column for field, column in columns.items()
+    ):
         return "those of a run of pairwright"
     return ", ".join(f"{field} from {column!r}" for field, column in columns.items()) or "none recognised"
 
