@@ -9,7 +9,7 @@ from dataclasses import replace
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pairwright.pairings._lengths import length
@@ -246,6 +246,7 @@ def test_names_of_models_lose_their_folders(name, public):
 LETTERS = string.printable + "äéßñÅ€’‘“”–…中文字かなカナ한국ПриветΑω²½१٣ا😀\u0301"
 
 
+@settings(deadline=None)
 @given(st.text(st.sampled_from(LETTERS), max_size=80))
 def test_words_are_counted_as_pairing_counts_them(text):
     assert words(pa.array([text])) == [length(text)]
