@@ -45,6 +45,7 @@ from pairwright.schemas.errors import (
 from pairwright.schemas.room import unknown
 from pairwright.schemas.settings import Settings
 from pairwright.sources.settings import SourceSettings
+from pairwright.strict_yaml import read_yaml
 
 
 class OutputSettings(Settings):
@@ -248,7 +249,7 @@ def load_recipe(recipe: str | Path, overrides: Sequence[str] = ()) -> Recipe:
     """
     shown, text = _text_of(recipe)
     try:
-        parsed = _yaml(text)
+        parsed = read_yaml(text)
     except yaml.YAMLError as error:
         raise RecipeError(shown, [f"not valid YAML: {error}"]) from error
     if not isinstance(parsed, dict):
@@ -267,36 +268,12 @@ def checked(file: RecipeFile) -> Recipe:
 
 def packaged_about(name: str) -> str:
     """Return what a packaged recipe says of itself; its parts need not be installed."""
-    return RecipeFile.model_validate(_yaml(packaged()[name].read_text(encoding="utf-8"))).about
+    return RecipeFile.model_validate(read_yaml(packaged()[name].read_text(encoding="utf-8"))).about
 
 
 def packaged_names() -> list[str]:
     """Return the names of the recipes that come with the package."""
     return sorted(packaged())
-
-
-class _StrictLoader(yaml.SafeLoader):
-    """Plain YAML values; a key that is there twice is an error, where YAML libraries take the last one silently."""
-
-    def compose_mapping_node(self, anchor: dict[Any, yaml.Node]) -> yaml.MappingNode:
-        # Here keys are still those of the file; later ``<<`` puts others among them, which may be there again.
-        node = super().compose_mapping_node(anchor)
-        lines: dict[str, int] = {}
-        for key, _ in node.value:
-            if isinstance(key, yaml.ScalarNode):
-                line = key.start_mark.line + 1
-                if key.value in lines:
-                    raise yaml.YAMLError(f"line {line}: {key.value!r} is in line {lines[key.value]} already")
-                lines[key.value] = line
-        return node
-
-
-def _yaml(text: str) -> Any:
-    loader = _StrictLoader(text)
-    try:
-        return loader.get_single_data()
-    finally:
-        loader.dispose()
 
 
 def _text_of(recipe: str | Path) -> tuple[str, str]:
@@ -330,7 +307,7 @@ def changed_by(recipe: dict[str, Any], override: str, shown: str) -> str:
             )
         steps.insert(0, "parameters")
     try:
-        value = _yaml(text)
+        value = read_yaml(text)
     except yaml.YAMLError as error:
         raise RecipeError(shown, [f"--set {key}: {text!r} is not valid YAML ({error})"]) from error
     at: Any = recipe
