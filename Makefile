@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-vllm lint compat trl wheel bench clean
+.PHONY: help demo test test-vllm test-clip lint compat trl wheel bench clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | column -t -s "$$(printf '\t')"
@@ -43,6 +43,16 @@ test: $(VENV)/.dev ## Run the tests, docstring examples included
 
 test-vllm: .venv-vllm/.ready ## Run the tests against a real vLLM, on the CPU with a tiny model
 	.venv-vllm/bin/python -P -m pytest --quiet tests/vllm
+
+.venv-clip/.ready: tests/clip/requirements.txt pyproject.toml
+	[ -x .venv-clip/bin/python ] || $(PYTHON) -m venv .venv-clip
+	.venv-clip/bin/python -m pip --disable-pip-version-check --quiet install --no-deps \
+	  --requirement tests/clip/requirements.txt
+	.venv-clip/bin/python -m pip --disable-pip-version-check --quiet install --no-deps --editable .
+	@touch $@
+
+test-clip: .venv-clip/.ready ## Run the tests against a real open_clip, on the CPU with a tiny model
+	.venv-clip/bin/python -P -m pytest --quiet tests/clip
 
 lint: $(VENV)/.dev ## Check format, style and types
 	$(BIN)/ruff format --check .
