@@ -158,6 +158,15 @@ def test_it_never_leaves_the_ball(encoder: VisionEncoder, pictures: Any, budget:
     assert all(each.dtype == np.uint8 for each in attacked)
 
 
+def test_levels_are_rounded_to_the_nearest(encoder: VisionEncoder) -> None:
+    """Hardly a step: what is stored is the start, even over the ball. Cut off, it would be half a level darker."""
+    grey = np.full((64, 64, 3), 120, np.uint8)
+    [each] = attack([grey], [1], encoder, Budget(radius=4, steps=1, step=1e-6))
+    change = each.pixels.astype(int) - grey
+    assert abs(change.mean()) < 0.1
+    assert set(np.unique(change)) == set(range(-4, 5))
+
+
 @pytest.mark.parametrize(("side", "least", "most"), [(64, 0.1, 0.5), (320, 0.7, 1.05)])
 def test_jpeg_leaves_the_ball_and_undoes_what_is_fine(
     encoder: VisionEncoder, pictures: Any, side: int, least: float, most: float
