@@ -107,6 +107,9 @@ class ModelBuilder(Generic[S]):
     runs_code: Callable[[S], Mapping[str, str]] | None = None
     """Code of the user's that ``prepare`` imports and rows run, as ``module:function``, by who runs it: ``judge``,
     ``verifiers.0``. Imports nothing itself."""
+    kin: str | None = None
+    """Which of its candidates alone make pairs, where that is more than a pairing rule can see; pairs are then not formed
+    anew from the candidates of a run."""
 
 
 Encodes = Mapping[str, Encode]

@@ -302,6 +302,7 @@ def _marks(settings: CorrectedAnswers) -> Mapping[str, str]:
 
 PART = ModelBuilder(
     settings=CorrectedAnswers,
+    kin="a text that was made of an answer pairs with that answer alone",
     models=_models,
     prepare=prepare,
     summary="a corrector rewrites own answers for the better or gold answers for the worse; the better text over the other",

@@ -199,6 +199,7 @@ def _models(settings: NoImageContinuation) -> Mapping[str, Model]:
 
 PART = ModelBuilder(
     settings=NoImageContinuation,
+    kin="an answer stands over its own continuation alone",
     models=_models,
     prepare=prepare,
     summary="each answer over its own first part, continued by a model that does not see the pictures",

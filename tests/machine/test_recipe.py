@@ -7,6 +7,7 @@ import pytest
 from pairwright.builders import Builder
 from pairwright.encoding.of_recipe import construct_of
 from pairwright.recipe import load_recipe, packaged_names
+from pairwright.recipe_of_run import pairing_recipe
 from pairwright.schemas.errors import RecipeError
 
 GOOD = """
@@ -213,3 +214,10 @@ def test_identity_follows_what_decides_the_rows(tmp_path: Path) -> None:
     assert plain.identity() != plain.placed(source=None, out=None, seed=1).identity()
     assert plain.identity() != load_recipe(path, ["per_row=all"]).identity()
     assert plain.identity() != load_recipe(path, ["output.shard_rows=7"]).identity()
+
+
+@pytest.mark.parametrize("builder", ["corrected", "no_image_continuation"])
+def test_pairs_of_kin_are_not_formed_anew_by_a_rule(builder: str, tmp_path: Path) -> None:
+    run = {"builder": builder, "parameters": {}}
+    with pytest.raises(RecipeError, match=f"was built by {builder}: .*alone, which no rule knows"):
+        pairing_recipe(tmp_path, "sides", of=run)

@@ -59,13 +59,14 @@ def reference_options(command: Callable[..., Any]) -> Callable[..., Any]:
 def tell_before(recipe: "Recipe") -> None:
     """Say, before anything is done or paid, what whoever builds this should know."""
     from pairwright.responses.elsewhere import stored_elsewhere
+    from pairwright.responses.unreached import unreached
 
     for place, function in recipe.runs_code().items():
         click.echo(f"pairwright: {place} runs your code: {function}", err=True)
     models = recipe.models()
     if models:
         _tell_blind(recipe)
-        for sentence in stored_elsewhere(recipe.responses(), models):
+        for sentence in (*stored_elsewhere(recipe.responses(), models), *unreached(models)):
             click.echo(f"pairwright: {sentence}", err=True)
 
 
