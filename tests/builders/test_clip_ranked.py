@@ -239,3 +239,36 @@ def test_device_and_batches_are_no_part_of_a_run() -> None:
     other = load_recipe("clip_dpo", ["encoders.0.device=cuda:1", "encoders.0.batch_size=8"])
     assert one.identity() == other.identity()
     assert one.identity() != load_recipe("clip_dpo", ["encoders.0.params.precision=bf16"]).identity()
+
+
+def test_the_recipe_asks_in_five_wordings_and_takes_the_best_over_the_worst(row: Any, model: Any) -> None:
+    ends = {
+        "one sentence.": "A cat on a rug.",
+        "where they are.": "A dog on a rug.",
+        "plain words.": "Some animal is there.",
+    }
+    asked: list[Any] = []
+
+    def write(request: Any) -> list[str]:
+        asked.append(request)
+        text = str(request.messages[-1].parts[-1])
+        return [next((answer for end, answer in ends.items() if text.endswith(end)), "A cat lies on a rug.")]
+
+    recipe = load_recipe("clip_dpo", ["samplers.0.model=tiny"])
+    scores = {
+        "A cat on a rug.": 31.0,
+        "A dog on a rug.": 27.0,
+        "Some animal is there.": 17.0,
+        "A cat lies on a rug.": 32.5,
+    }
+    asks = {f"samplers.{number}": model(write) for number in range(5)}
+
+    async def built() -> Built:
+        return await recipe.construct_encoding()(row(), asks, {"encoders.0": Scripted(scores)})
+
+    made = asyncio.run(built())
+    (pair,) = made.pairs
+    assert (pair.chosen, pair.rejected) == ("A cat lies on a rug.", "A dog on a rug.")
+    assert sorted(one.reason for one in made.rejects) == ["low_score", "over_cap", "repeated_answer"]
+    assert len({str(one.messages[-1].parts[-1]) for one in asked}) == 5
+    assert {(one.sampling.temperature, one.sampling.max_tokens, one.n) for one in asked} == {(0.7, 77, 1)}
