@@ -111,6 +111,8 @@ def round_recipe(
     plain = json.loads(json.dumps(resolved))
     shown = str(plain.get("name"))
     before = parse(plain, shown)
+    if isinstance(before.builder, Builder):  # before keys are changed that it does not have
+        raise RecipeError(shown, list(_round_problems(before, before, number)))
     source, output = plain["source"], plain["output"]
     plain["round"] = number
     plain["about"] = f"Round {number} of self-training. {_TOLD.sub('', plain.get('about') or '')}".strip()
