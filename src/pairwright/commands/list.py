@@ -110,12 +110,16 @@ def _samplers() -> Iterator[RenderableType]:
 
 def _annotators() -> Iterator[RenderableType]:
     from pairwright.annotators import ROOM, Measurer
+    from pairwright.annotators._encoding import EncoderSettings
 
     for name in ROOM.names():
         part = ROOM.get(name)
-        yield from _entry(f"{name} ({type(part).__name__.lower()})", part.summary, part.source)
+        kind = type(part).__name__.lower().removesuffix("part")
+        yield from _entry(f"{name} ({kind})", part.summary, part.source)
         if not isinstance(part, Measurer):
             yield _settings(part.settings)
+    yield from _entry("every encoder", "What stands beside its parameters in a recipe; changes no row.", None)
+    yield _fields({name: EncoderSettings.model_fields[name] for name in ("device", "batch_size")})
 
 
 def _correctors() -> Iterator[RenderableType]:
