@@ -187,8 +187,9 @@ def test_recipe(name: str, prompts: Prompts, double: Any, tmp_path: Path) -> Non
     assert again.returncode == 0, again.stderr
     assert files(tmp_path / "quiet") == files(tmp_path / "faulty")
     stats = double.stats()
-    # What was under way at the kill may have been answered with nobody there to hear it: two of each model at most.
-    assert stats["paid"] - stats["paid_distinct"] <= 2 * len(told.models)
+    # What was under way at the kill is asked again: two calls of each model, and as many answers on their way to the disk,
+    # since the next call begins when an answer is there, and the disk of a busy machine is slow.
+    assert stats["paid"] - stats["paid_distinct"] <= 4 * len(told.models)
     counts = manifest.total(manifest.read(tmp_path / "faulty"))
     assert counts.rows == ROWS == counts.paired + counts.rejected
     assert counts.pairs.get("text", 0) == told.pairs if told.pairs is not None else counts.pairs["text"] > 0
