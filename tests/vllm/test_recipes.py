@@ -4,7 +4,7 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -95,15 +95,33 @@ JUDGED = {"silkie": "listwise", "llava_hound": "pointwise", "ct_report": "pointw
 
 @pytest.fixture(scope="session")
 def prompts(tmp_path_factory: pytest.TempPathFactory, image: Callable[..., Image]) -> Path:
-    """Prompts about pictures, each with a report, a description and a number that is the right answer."""
-    folder = tmp_path_factory.mktemp("prompts")
+    """Prompts about drawn pictures."""
+    return _written(tmp_path_factory.mktemp("prompts"), [image(number).data for number in range(ROWS)])
+
+
+@pytest.fixture(scope="session")
+def real_prompts(prompts: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Prompts about two competition diagrams and a photograph, where they lie beside the checkout; else as drawn.
+
+    For recipes of which every role is told what to say: what a random model draws goes by the picture.
+    """
+    data = Path(__file__).resolve().parents[3] / "shared" / "data"
+    if not data.is_dir():
+        return prompts
+    found = [*sorted((data / "math-v" / "images").glob("*.jpg"))[: ROWS - 1]]
+    found.append(min((data / "cc0-coco-objects" / "images").glob("*.jpg")))
+    return _written(tmp_path_factory.mktemp("real"), [path.read_bytes() for path in found])
+
+
+def _written(folder: Path, pictures: Sequence[bytes]) -> Path:
+    """Write prompts, each with a report, a description and a number that is the right answer."""
     lines = []
-    for number in range(ROWS):
-        (folder / f"{number}.png").write_bytes(image(number).data)
+    for number, picture in enumerate(pictures):
+        (folder / f"{number}.picture").write_bytes(picture)
         row = {
             "id": f"q{number}",
             "question": "How many dots?",
-            "image": f"{number}.png",
+            "image": f"{number}.picture",
             "chosen": "There are seven. Final answer: 7",
             "ground_truth": "7",
             "evidence": "A sheet with seven dots.",
@@ -188,7 +206,7 @@ def test_a_recipe_against_the_server(name: str, server: str, prompts: Path, tmp_
 
 @pytest.mark.parametrize("name", BY_ROLE)
 def test_a_recipe_whose_roles_say_different_things(
-    name: str, server: str, prompts: Path, tmp_path: Path
+    name: str, server: str, real_prompts: Path, tmp_path: Path
 ) -> None:
     roles, rejected = BY_ROLE[name]
     told = []
@@ -197,7 +215,7 @@ def test_a_recipe_whose_roles_say_different_things(
         told += [f"{place}.model=tiny-vlm", f"{place}.base_url={server}", f"{place}.max_tokens=64"]
         told += [f"{place}.options.extra_body={choice}"]
     recipe = load_recipe(name, told)
-    outcome = pairwright.build(recipe, source=prompts, out=tmp_path / "run")
+    outcome = pairwright.build(recipe, source=real_prompts, out=tmp_path / "run")
     assert outcome.counts.pairs == {"text": ROWS}
     assert pairwright.validate(tmp_path / "run") == []
     chosen = SEEN if "samplers.0" in roles else "There are seven. Final answer: 7"
@@ -210,14 +228,14 @@ def test_a_recipe_whose_roles_say_different_things(
     ("answer", "pairs"), [("It is as you say.", True), ("There is no such thing.", False)]
 )
 def test_lrv_asks_what_its_questioner_writes_under_a_schema(
-    server: str, prompts: Path, tmp_path: Path, answer: str, pairs: bool
+    server: str, real_prompts: Path, tmp_path: Path, answer: str, pairs: bool
 ) -> None:
     choice = json.dumps({"structured_outputs": {"choice": [answer]}})
     told = [f"{place}.{key}" for place in ("questioner", "samplers.0") for key in
             ("model=tiny-vlm", f"base_url={server}")]  # fmt: skip
     told += ["questioner.params.characters=40", "questioner.params.max_tokens=2000", "questions.invented=2"]
     told += ["questions.wrong_attribute=2", f"samplers.0.options.extra_body={choice}"]
-    run = pairwright.build(load_recipe("lrv", told), source=prompts, out=tmp_path / "run")
+    run = pairwright.build(load_recipe("lrv", told), source=real_prompts, out=tmp_path / "run")
     assert run.counts.rows == ROWS == run.counts.paired + run.counts.rejected
     assert all(spent.failed == spent.refused == 0 for spent in run.ledger)
     assert pairwright.validate(run.folder) == []
@@ -347,12 +365,12 @@ def _role(name: str, place: str, choices: tuple[str, ...], server: str) -> list[
 
 @pytest.mark.parametrize("name", CORRECTED)
 def test_a_recipe_that_corrects_or_compares_itself(
-    name: str, server: str, prompts: Path, tmp_path: Path
+    name: str, server: str, real_prompts: Path, tmp_path: Path
 ) -> None:
     roles, expected = CORRECTED[name]
     told = [key for place, choices in roles.items() for key in _role(name, place, choices, server)]
     recipe = load_recipe(name, told)
-    outcome = pairwright.build(recipe, source=prompts, out=tmp_path / "run")
+    outcome = pairwright.build(recipe, source=real_prompts, out=tmp_path / "run")
     counts = outcome.counts
     assert counts.rows == ROWS == counts.paired + counts.rejected
     assert pairwright.validate(tmp_path / "run") == []
@@ -361,7 +379,7 @@ def test_a_recipe_that_corrects_or_compares_itself(
     found = {(pair["chosen_text"], pair["rejected_text"]) for pair in pairs}
     assert found <= expected
     assert pairs
-    assert pairwright.build(recipe, source=prompts, out=tmp_path / "run").already_done
+    assert pairwright.build(recipe, source=real_prompts, out=tmp_path / "run").already_done
 
 
 @pytest.mark.parametrize("name", ["ha_dpo", "opa_dpo", "bpo"])
