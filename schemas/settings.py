@@ -52,5 +52,7 @@ def _problem(problem: ErrorDetails, known: list[str], where: str, owner: str) ->
         told = unknown(f"{kind} of {owner}", key, known) if known else f"{owner} has no {kind}, got {key!r}"
         return f"{where}: {told}"
     told = problem["msg"].removeprefix("Value error, ")
+    if problem["type"] not in ("value_error", NOT_TOLD):  # pydantic's own words begin with a capital
+        told = told[:1].lower() + told[1:]
     shown = "" if problem["type"] == NOT_TOLD else f", got {problem['input']!r}"
-    return f"{where}{'.' * bool(key)}{key}: {told[:1].lower()}{told[1:]}{shown}"
+    return f"{where}{'.' * bool(key)}{key}: {told}{shown}"

@@ -214,8 +214,9 @@ class _Run:
     def _enter_finished(self, *, at_most_waiting: int) -> None:
         """Make this process's finished shards part of the run, waiting for all but the last few."""
         while self._finishing and (len(self._finishing) > at_most_waiting or self._finishing[0].done()):
-            enter(self._job.folder, self._finishing[0].result())
-            self._finishing.popleft()
+            entry = self._finishing[0].result()
+            self._finishing.popleft()  # before it is entered: an interrupt behind that would have it entered twice
+            enter(self._job.folder, entry)
 
     def _count(self, tally: Tally) -> None:
         told = self.told
