@@ -107,6 +107,11 @@ def gold_of(row: SourceRow) -> Candidate:
     return Candidate(row.chosen, row.chosen_model, params='{"from": "chosen"}')
 
 
+def candidate_rejects(row: SourceRow, faults: Sequence[RowError | None]) -> list[Reject]:
+    """Return the rejects of a row's candidates; ``faults`` has for each what is wrong with it, if anything."""
+    return [candidate_reject(row, number, fault) for number, fault in enumerate(faults) if fault is not None]
+
+
 def gold_for(row: SourceRow, side: Side) -> Candidate:
     """Return the row's own answer as a candidate for one side, where no pair can do without it.
 

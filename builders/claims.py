@@ -6,7 +6,7 @@ The claims stay with the candidates. Where ``overwrite`` is set, a pair is two r
 """
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated
 
@@ -14,10 +14,9 @@ from pydantic import Field
 
 from pairwright.annotators import Case
 from pairwright.builders import Asks, Built, ConstructAsking, ModelBuilder, Run
-from pairwright.builders._candidates import candidate_reject, in_line, why_too_few
+from pairwright.builders._candidates import candidate_rejects, in_line, why_too_few
 from pairwright.builders._claiming import (
     Claimable,
-    Claimed,
     Claiming,
     claiming_marks,
     claiming_models,
@@ -142,7 +141,7 @@ async def _construct(bench: _Bench, row: SourceRow, case: Case, asks: Asks) -> B
         return refused(Judged(row, line, rest, line.comparisons), error, rejects)
     candidates = (*claimed.candidates, *rest[len(running) :])
     judged = Judged(row, line, candidates, line.comparisons, bench.claiming.judged_by)
-    rejects += _not_judged(row, claimed)
+    rejects += candidate_rejects(row, claimed.faults)
     why = claimed.why_too_few() if running else why_too_few(line, wrote.rejects)
     if bench.overwriter is None or why is not None:
         return await bench.pairer.pairs(judged, case=case, asks=asks, rejects=rejects, why_none=why)
@@ -172,12 +171,6 @@ async def _overwritten(
     return await guarded(
         bench.pairer.guarding, making, made.judged, [made.group], case=case, asks=asks, rejects=told
     )
-
-
-def _not_judged(row: SourceRow, claimed: Claimed) -> Iterator[Reject]:
-    for number, fault in enumerate(claimed.faults):
-        if fault is not None:
-            yield candidate_reject(row, number, fault)
 
 
 def _check_fit(settings: ClaimedAnswers) -> None:

@@ -15,7 +15,7 @@ from pydantic import Field
 
 from pairwright.annotators._encoding import encoder_marks
 from pairwright.builders import Asks, Built, ConstructEncoding, Encodes, EncodingBuilder, Run
-from pairwright.builders._candidates import Line, candidate_reject, in_line, why_too_few
+from pairwright.builders._candidates import Line, candidate_rejects, in_line, why_too_few
 from pairwright.builders._encoded import Encoded, Scored, encoders_by_place, names_of, scored_by, seen_by
 from pairwright.builders._fitting import check_sides
 from pairwright.builders._guarding import (
@@ -150,7 +150,7 @@ async def _construct(bench: _Bench, row: SourceRow, asks: Asks, encodes: Encodes
         [Group(agreed)],
         case=case,
         asks=asks,
-        rejects=[*wrote.rejects, *line.rejects, *_left_out(row, scored)],
+        rejects=[*wrote.rejects, *line.rejects, *candidate_rejects(row, scored.faults)],
         why_none=_why_none(line, wrote.rejects, scored),
     )
 
@@ -201,11 +201,6 @@ def _judged_by(settings: ClipRanked, names: Mapping[str, str]) -> tuple[Mapping[
     how = settings.per if settings.per == "text" else f"{settings.per}, {settings.sentences}"
     chosen = encoders_by_place(settings)
     return tuple({"name": name, "kind": chosen[place].kind, "per": how} for place, name in names.items())
-
-
-def _left_out(row: SourceRow, scored: Scored) -> list[Reject]:
-    faults = enumerate(scored.faults)
-    return [candidate_reject(row, number, fault) for number, fault in faults if fault is not None]
 
 
 def _why_none(line: Line, failed: Sequence[Reject], scored: Scored) -> RowError | None:

@@ -3,12 +3,12 @@
 Seeds are drawn from record ids, so that what was asked before is asked in the same words, and the response store has it.
 """
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from itertools import islice
 
+from pairwright.builders._told import told_of
 from pairwright.schemas.candidate import Candidate
 from pairwright.schemas.source_row import SourceRow
 from pairwright.sources import FileMark, RawRow, Source
@@ -78,8 +78,4 @@ def _is_own(candidate: Candidate) -> bool:
     >>> _is_own(Candidate("A cat.", params='{"from": "chosen"}')), _is_own(Candidate("A cat."))
     (True, False)
     """
-    try:
-        told = json.loads(candidate.params or "{}")
-    except (ValueError, RecursionError):
-        return False
-    return isinstance(told, dict) and told.get("from") == "chosen" and candidate.round is None
+    return told_of(candidate).get("from") == "chosen" and candidate.round is None
