@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from pairwright.pairings._forming import among_rounds, distinct
+from pairwright.schemas.annotation import Annotation
 from pairwright.schemas.candidate import Candidate, Comparison, Side
 from pairwright.schemas.errors import RowError
 from pairwright.schemas.reasons import Reason
@@ -31,6 +32,8 @@ class Line:
     """What the source said of two of them."""
     rejects: tuple[Reject, ...]
     """One for each answer that can be on no side, with scope ``candidate``. Forming tells of repeated ones."""
+    annotations: tuple[Annotation, ...] = ()
+    """How each person came to what they said of the source's candidates."""
 
     def followed_by_the_rest(self, judged: Sequence[Candidate]) -> tuple[Candidate, ...]:
         """Return all candidates, the first ones as they were judged, the others without a score: nobody judged them."""
@@ -82,6 +85,10 @@ def in_line(
             candidate_reject(row, place[number], fault)
             for number, fault in enumerate(faults)
             if fault is not None
+        ),
+        annotations=tuple(
+            replace(one, shown=tuple(place[len(gold) + number] for number in one.shown))
+            for one in row.annotations
         ),
     )
 

@@ -68,7 +68,12 @@ class Judged:
     def source_row(self) -> SourceRow:
         """Return the row as it goes to the config ``candidates``."""
         everyone = self.line.followed_by_the_rest(self.candidates)
-        return replace(self.row, candidates=everyone, comparisons=self.comparisons)
+        return replace(
+            self.row,
+            candidates=everyone,
+            comparisons=self.comparisons,
+            annotations=self.line.annotations,
+        )
 
 
 def built(

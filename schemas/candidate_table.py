@@ -69,6 +69,17 @@ _COMPARISONS = pa.list_(
         ]
     )
 )
+_ANNOTATIONS = pa.list_(
+    pa.struct(
+        [
+            ("annotator", pa.string()),
+            ("shown", pa.list_(pa.int32())),
+            ("seconds", pa.float64()),
+            ("at", pa.string()),
+            ("note", pa.string()),
+        ]
+    )
+)
 _FEATURES = {"info": {"features": {"images": [{"_type": "Image"}]}}}
 
 CANDIDATES_SCHEMA = pa.schema(
@@ -80,6 +91,7 @@ CANDIDATES_SCHEMA = pa.schema(
         ("history", pa.list_(pa.list_(pa.string()))),
         ("candidates", _CANDIDATES),
         ("comparisons", _COMPARISONS),
+        ("annotations", _ANNOTATIONS),
         ("chosen_text", pa.string()),
         ("rejected_text", pa.string()),
         ("ground_truth", pa.string()),
@@ -133,6 +145,8 @@ def _to_row(row: SourceRow) -> dict[str, Any]:
         "comparisons": [
             {name: getattr(one, name) for name in type(one).__slots__} for one in row.comparisons
         ],
+        "annotations": [{name: getattr(one, name) for name in type(one).__slots__} for one in row.annotations]
+        or None,
         "chosen_text": row.chosen,
         "rejected_text": row.rejected,
         "ground_truth": row.ground_truth,

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from pairwright.schemas.annotation import Annotation
 from pairwright.schemas.candidate import Candidate, Comparison
 from pairwright.schemas.image import Image
 from pairwright.schemas.judgement import Judgement
@@ -38,6 +39,8 @@ class SourceRow:
     """Answers that are neither chosen nor rejected yet."""
     comparisons: tuple[Comparison, ...] = ()
     """What was said of two candidates side by side."""
+    annotations: tuple[Annotation, ...] = ()
+    """How each person came to what they said of the candidates."""
     ground_truth: str | None = None
     evidence: str | None = None
     """Text that tells what the pictures show (a caption, a report), for judges that read instead of look."""

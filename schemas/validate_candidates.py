@@ -38,6 +38,8 @@ CANDIDATES_REQUIRED = frozenset(
 """Columns that are never null."""
 
 _NEVER_EMPTY = ("record_id", "question", "source", "group_id")
+_LATER = frozenset({"annotations"})
+"""Columns that files from before there were any do not have."""
 _SLICE = 8
 """Rows turned into Python values at a time: bounds memory whatever the pictures' size."""
 
@@ -51,6 +53,8 @@ def column_problems(schema: pa.Schema) -> Iterator[Problem]:
     types = {field.name: field.type for field in CANDIDATES_SCHEMA}
     for name, kind in types.items():
         if name not in schema.names:
+            if name in _LATER:
+                continue
             yield Problem(None, None, name, f"is missing; expected a column of type {kind}")
     for name in schema.names:
         if name not in types:
@@ -107,6 +111,8 @@ def findings(row: Row, pictures: Pictures) -> Iterator[Finding]:
         yield from _candidate(f"candidates[{number}]", candidate)
     for number, comparison in enumerate(row["comparisons"]):
         yield from _comparison(f"comparisons[{number}]", comparison, len(row["candidates"]))
+    for number, annotation in enumerate(row.get("annotations") or ()):
+        yield from _annotation(f"annotations[{number}]", annotation, len(row["candidates"]))
     yield from json_findings(row)
 
 
@@ -174,6 +180,19 @@ def _comparison(place: str, comparison: Row | None, count: int) -> Iterator[Find
     strength = comparison["strength"]
     if strength is None or not 0 <= strength < math.inf:
         yield "comparisons", f"{place}.strength is {strength}; expected a finite number of at least 0"
+
+
+def _annotation(place: str, annotation: Row | None, count: int) -> Iterator[Finding]:
+    if annotation is None or not (annotation["annotator"] or "").strip():
+        yield "annotations", f"{place} has no annotator; expected the id of who looked at the answers"
+        return
+    shown = annotation["shown"] or []
+    if any(number is None or not 0 <= number < count for number in shown) or len({*shown}) < len(shown):
+        told = f"is {shown}; expected different numbers of candidates, 0 to {count - 1}"
+        yield "annotations", f"{place}.shown {told}"
+    seconds = annotation["seconds"]
+    if seconds is not None and not 0 <= seconds < math.inf:
+        yield "annotations", f"{place}.seconds is {seconds}; expected a finite number of at least 0, or null"
 
 
 def _rows(batches: Iterable[pa.RecordBatch]) -> Iterator[Row]:

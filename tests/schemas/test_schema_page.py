@@ -14,6 +14,7 @@ import pytest
 
 from pairwright.annotators.pixels import Measures
 from pairwright.schemas.arrow import REQUIRED, SCHEMA, SCHEMA_VERSION, to_row, to_table
+from pairwright.schemas.annotation import Annotation
 from pairwright.schemas.candidate import Candidate, Comparison
 from pairwright.schemas.candidate_table import CANDIDATES_SCHEMA, to_candidate_table
 from pairwright.schemas.claim import Claim
@@ -101,6 +102,7 @@ def candidates_example() -> SourceRow:
         prompt=Prompt("<image>\nWhat color is it?", (red,)),
         candidates=(written, known),
         comparisons=(Comparison(0, 1, "first", "judge-vlm", 2.0, "Only the first one is right."),),
+        annotations=(Annotation("ann", (1, 0), 12.5, "2026-03-01T10:00:00Z", "An easy one."),),
         ground_truth="red",
         license="cc0-1.0",
         language="en",
@@ -162,9 +164,11 @@ def test_every_column_is_described_with_its_type_and_whether_it_may_be_null(page
 
 
 def test_every_member_of_candidates_and_comparisons_is_described(page):
-    members = re.findall(r"^\| `(candidates|comparisons)\[\]\.(\w+)` \| `(\w+)` \|", page, re.MULTILINE)
+    members = re.findall(
+        r"^\| `(candidates|comparisons|annotations)\[\]\.(\w+)` \| `([\w<>]+)` \|", page, re.MULTILINE
+    )
     short = dict(re.findall(r"^- `(\w+)`: `(list<.*>)`$", page, re.MULTILINE))
-    for column in ("candidates", "comparisons"):
+    for column in ("candidates", "comparisons", "annotations"):
         described = [(name, _spelled(kind, short)) for of, name, kind in members if of == column]
         struct = CANDIDATES_SCHEMA.field(column).type.value_type
         assert described == [(field.name, _bare(field.type)) for field in struct]

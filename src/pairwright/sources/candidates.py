@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any, get_args
 
+from pairwright.schemas.annotation import Annotation
 from pairwright.schemas.candidate import Candidate, Comparison, Outcome, Side
 from pairwright.schemas.claim import Claim, Finding
 from pairwright.schemas.errors import RowError
@@ -76,6 +77,14 @@ def own_comparisons(value: object, candidates: int) -> tuple[Comparison, ...]:
     return tuple(
         _comparison(one, f"comparisons[{number}]", candidates)
         for number, one in enumerate(_mappings(value, "comparisons"))
+    )
+
+
+def own_annotations(value: object, candidates: int) -> tuple[Annotation, ...]:
+    """Return the annotations that pairwright wrote beside so many candidates."""
+    return tuple(
+        _annotation(one, f"annotations[{number}]", candidates)
+        for number, one in enumerate(_mappings(value, "annotations"))
     )
 
 
@@ -162,6 +171,19 @@ def _comparison(one: Mapping[str, Any], column: str, candidates: int) -> Compari
         scorer=cells.text(one.get("scorer"), f"{column}.scorer"),
         strength=cells.number(one.get("strength"), f"{column}.strength") or 0.0,
         rationale=cells.optional_text(one.get("rationale"), f"{column}.rationale"),
+    )
+
+
+def _annotation(one: Mapping[str, Any], column: str, candidates: int) -> Annotation:
+    shown = one.get("shown") or ()
+    if not all(isinstance(number, int) and 0 <= number < candidates for number in shown):
+        raise cells.bad_value(f"{column}.shown", f"numbers from 0 to {candidates - 1}", shown)
+    return Annotation(
+        annotator=cells.text(one.get("annotator"), f"{column}.annotator"),
+        shown=tuple(shown),
+        seconds=cells.number(one.get("seconds"), f"{column}.seconds"),
+        at=cells.optional_text(one.get("at"), f"{column}.at"),
+        note=cells.optional_text(one.get("note"), f"{column}.note"),
     )
 
 

@@ -48,6 +48,10 @@ class EarlierRound:
                 for one in row.comparisons
                 if one.first in place and one.second in place
             ),
+            annotations=tuple(
+                replace(one, shown=tuple(place[number] for number in one.shown if number in place))
+                for one in row.annotations
+            ),
             chosen_model=row.chosen_model or row.candidates[own[0]].model,
         )
 

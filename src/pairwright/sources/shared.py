@@ -11,7 +11,13 @@ from pairwright.schemas.prompt import Prompt
 from pairwright.schemas.source_row import SourceRow
 from pairwright.schemas.span import Span
 from pairwright.sources import RawRow, cells
-from pairwright.sources.candidates import judgements, own_candidates, own_comparisons, own_spans
+from pairwright.sources.candidates import (
+    judgements,
+    own_annotations,
+    own_candidates,
+    own_comparisons,
+    own_spans,
+)
 from pairwright.sources.columns import Columns
 from pairwright.sources.pictures import Pictures, picture_values
 from pairwright.sources.settings import SourceSettings
@@ -58,6 +64,7 @@ def shared_row(
         rejected_spans=_spans(row, "rejected"),
         candidates=candidates,
         comparisons=own_comparisons(row.get("comparisons"), len(candidates)),
+        annotations=own_annotations(row.get("annotations"), len(candidates)),
         ground_truth=_optional(row, "ground_truth"),
         evidence=_optional(row, "evidence"),
         license=_optional(row, "license") or settings.license,
