@@ -13,6 +13,7 @@ from typing import Any, Generic, Literal, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from pairwright.schemas.attack import Attack, AttackedImage, VisionEncoder
 from pairwright.schemas.candidate import Candidate, Comparison
 from pairwright.schemas.claim import Claim
 from pairwright.schemas.image import Image
@@ -170,6 +171,9 @@ class OpenEncoder(Protocol):
     def texts(self, texts: Sequence[str]) -> EncodedTexts:
         """Return the vectors of texts."""
 
+    def vision(self) -> VisionEncoder:
+        """Return the picture tower, for gradients to flow through."""
+
 
 @dataclass(frozen=True, slots=True)
 class EncoderPart(Generic[S]):
@@ -210,6 +214,13 @@ class Encode(Protocol):
 
     async def text(self, text: str) -> Encoding:
         """Return the vector of a text."""
+
+    async def attacked(self, attack: Attack) -> AttackedImage:
+        """Return the attacked copy of a picture; the same attack always returns the same bytes.
+
+        Raises:
+            RowError: the picture cannot be decoded.
+        """
 
 
 ROOM: Room[Verifier[Any] | Judge[Any] | EncoderPart[Any] | Measurer] = Room(

@@ -18,6 +18,7 @@ import numpy as np
 import PIL.Image
 
 from pairwright.annotators import EncodedTexts, EncoderPart, Vectors
+from pairwright.schemas.attack import VisionEncoder
 from pairwright.schemas.codec import decode
 from pairwright.schemas.errors import MissingExtraError, ModelError, ParameterError
 from pairwright.schemas.image import Image
@@ -68,6 +69,10 @@ class OpenClip:
         with torch.inference_mode():
             batch = torch.stack(list(pictures)).to(device=self.device, dtype=self.dtype)
             return self._vectors(self.model.encode_image(batch))
+
+    def vision(self) -> VisionEncoder:
+        """Return the picture tower."""
+        return VisionEncoder(self.model.encode_image, self.preprocess, self.device, self.dtype)
 
     def texts(self, texts: Sequence[str]) -> EncodedTexts:
         """Return the vectors of texts, and which of them are longer than the model reads."""

@@ -41,6 +41,9 @@ class Neighbours(Protocol):
     def images(self, record_id: str, rng: Random) -> Iterator[tuple[str, Image]]:
         """Yield (record id, first image) of other rows in drawn order, leaving out rows that cannot be read."""
 
+    def every(self) -> Iterator[tuple[str, Image]]:
+        """Yield (record id, first image) of all rows of the shard in their order, leaving out rows that cannot be read."""
+
 
 Construct = Callable[[SourceRow, Neighbours], Built]
 """Turns one source row into pairs. Pure but for its seeds, and safe in any number of threads at once."""
@@ -115,8 +118,9 @@ class ModelBuilder(Generic[S]):
 Encodes = Mapping[str, Encode]
 """Ways to use the encoders of a builder, by the names that the builder gave them."""
 
-ConstructEncoding = Callable[[SourceRow, Asks, Encodes], Awaitable[Built]]
-"""Turns one source row into pairs, asking models and encoding on the way; any number of rows are under way at once."""
+ConstructEncoding = Callable[[SourceRow, Neighbours, Asks, Encodes], Awaitable[Built]]
+"""Turns one source row into pairs, asking models and encoding on the way; any number of rows are under way at once. The
+neighbours are the same object for all rows of a shard."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +137,8 @@ class EncodingBuilder(Generic[S]):
     """Checks the settings once, loads nothing. Raises ParameterError or UnknownPartError for what cannot be built."""
     summary: str
     source: str
+    uses_neighbours: Callable[[S], bool] | None = None
+    """As in :class:`Builder`; not given for never."""
     settle: Callable[[S], Settle | None] | None = None
     """What is decided over a whole shard, if anything."""
     marks: Callable[[S], Mapping[str, str]] | None = None

@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from random import Random
 
-from pairwright.builders._negative import Finish, Negative, Operation, View, make_negative
-from pairwright.perturbations import ROOM as PERTURBATIONS
+from pairwright.builders._negative import Finish, Negative, Operation, View, make_negative, unaided
 from pairwright.perturbations import Retrieval
 from pairwright.schemas.errors import ParameterError, RowError
 from pairwright.schemas.image import Image
@@ -73,7 +72,7 @@ def prepare_change(place: str, settings: Changed, seed: int) -> Callable[[str, P
         ParameterError: parameters that do not fit the perturbation, or one that takes another row's picture.
         UnknownPartError: there is no such perturbation.
     """
-    part = PERTURBATIONS.get(settings.name)
+    part = unaided(settings.name)
     if isinstance(part, Retrieval):
         raise ParameterError(
             f"{place}.images: {settings.name} takes another row's picture; name one that changes it"
@@ -110,5 +109,9 @@ class _Nobody:
     """No other rows: a change is made of the picture alone."""
 
     def images(self, record_id: str, rng: Random) -> Iterator[tuple[str, Image]]:
+        """Yield nothing."""
+        return iter(())
+
+    def every(self) -> Iterator[tuple[str, Image]]:
         """Yield nothing."""
         return iter(())

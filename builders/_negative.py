@@ -7,7 +7,8 @@ from typing import Any, Literal
 
 from pairwright.annotators.pixels import MeasureName, Measures, measure, scale
 from pairwright.builders import Neighbours
-from pairwright.perturbations import Perturbation, Retrieval
+from pairwright.perturbations import ROOM as PERTURBATIONS
+from pairwright.perturbations import Adversary, Nearest, Perturbation, Retrieval
 from pairwright.perturbations._search import Target, weakest
 from pairwright.schemas.codec import (
     Encoding,
@@ -19,7 +20,7 @@ from pairwright.schemas.codec import (
     shrink,
     swapped,
 )
-from pairwright.schemas.errors import RowError
+from pairwright.schemas.errors import ParameterError, RowError
 from pairwright.schemas.image import Header, Image, Pixels, digest
 from pairwright.schemas.knobs import Plan, strength
 
@@ -62,6 +63,19 @@ class Operation:
     weight: float = 1.0
     until: tuple[MeasureName, Target] | None = None
     """Search the weakest strength that brings this measure to its target, instead of drawing the strength."""
+
+
+def unaided(name: str) -> Perturbation[Any] | Retrieval[Any]:
+    """Return a perturbation that needs no encoder.
+
+    Raises:
+        ParameterError: it needs one.
+        UnknownPartError: there is no such perturbation.
+    """
+    part = PERTURBATIONS.get(name)
+    if isinstance(part, Adversary | Nearest):
+        raise ParameterError(f"{name} needs an encoder, which this builder has not; measured_negative has")
+    return part
 
 
 @dataclass(frozen=True, slots=True)

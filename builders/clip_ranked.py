@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from pairwright.annotators._encoding import encoder_marks
-from pairwright.builders import Asks, Built, ConstructEncoding, Encodes, EncodingBuilder, Run
+from pairwright.builders import Asks, Built, ConstructEncoding, Encodes, EncodingBuilder, Neighbours, Run
 from pairwright.builders._candidates import Line, candidate_rejects, in_line, why_too_few
 from pairwright.builders._encoded import Encoded, Scored, encoders_by_place, names_of, scored_by, seen_by
 from pairwright.builders._fitting import check_sides
@@ -101,7 +101,7 @@ def prepare(settings: ClipRanked, run: Run) -> ConstructEncoding:
     making = Making("clip_ranked", settings.pairing.rule, run)
     bench = _Bench(settings, making, names, prepare_writers(settings, run), form, prepare_guards(settings))
 
-    async def construct(row: SourceRow, asks: Asks, encodes: Encodes) -> Built:
+    async def construct(row: SourceRow, neighbours: Neighbours, asks: Asks, encodes: Encodes) -> Built:
         return await _construct(bench, row, asks, encodes)
 
     return construct

@@ -18,7 +18,16 @@ from pydantic import Field, model_validator
 
 from pairwright.annotators.pixels import SCORER, MeasureName, Measures, measure
 from pairwright.builders import Builder, Built, Construct, Neighbours, Run
-from pairwright.builders._negative import NO_OP_PSNR, Band, Finish, Negative, Operation, View, make_negative
+from pairwright.builders._negative import (
+    NO_OP_PSNR,
+    Band,
+    Finish,
+    Negative,
+    Operation,
+    View,
+    make_negative,
+    unaided,
+)
 from pairwright.perturbations import ROOM as PERTURBATIONS
 from pairwright.perturbations import Retrieval
 from pairwright.perturbations._search import Target
@@ -300,7 +309,7 @@ def _operations(choices: Sequence[Choice]) -> tuple[Operation, ...]:
     for choice in choices:
         seen[choice.name] += 1
         key = choice.name if seen[choice.name] == 1 else f"{choice.name}#{seen[choice.name]}"
-        part = PERTURBATIONS.get(choice.name)
+        part = unaided(choice.name)
         checked = plan(choice.name, part.params, choice.params)
         made.append(Operation(key, choice.name, part, checked, choice.weight, _until(choice, part.params)))
     return tuple(made)

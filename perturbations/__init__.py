@@ -1,21 +1,29 @@
 """Perturbations: image in, image out, one operation per file.
 
-A part binds ``PART`` to a :class:`Perturbation` (changes the picture itself) or a :class:`Retrieval` (chooses another
-picture). Parameters are drawn first, recorded, and passed to a pure function::
+A part binds ``PART`` to a :class:`Perturbation` (changes the picture itself), a :class:`Retrieval` (chooses another
+picture), or one of those that need an encoder: an :class:`Adversary` (misleads it) or a :class:`Nearest` (chooses another
+picture by its vectors). Parameters are drawn first, recorded, and passed to a pure function::
 
     from pairwright.perturbations import gaussian_blur
     blurred = gaussian_blur.apply(pixels, gaussian_blur.Params(radius=30.0))
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
+
+from pairwright.schemas.attack import Budget
 from pairwright.schemas.codec import Reduction
 from pairwright.schemas.image import Pixels
 from pairwright.schemas.room import Room
 
 P = TypeVar("P")
+
+Vector = NDArray[np.float32]
+Vectors = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,5 +70,32 @@ class Retrieval(Generic[P]):
     source: str
 
 
-ROOM: Room[Perturbation[Any] | Retrieval[Any]] = Room(__name__, __path__, (Perturbation, Retrieval))
+@dataclass(frozen=True, slots=True)
+class Adversary(Generic[P]):
+    """An operation that changes a picture so that an encoder sees something else; it needs the encoder."""
+
+    params: type[P]
+    budget: Callable[[P], Budget]
+    """How far and how often, from the drawn values."""
+    summary: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Nearest(Generic[P]):
+    """An operation that puts the most similar other picture in the place of this one; it needs an encoder."""
+
+    params: type[P]
+    order: Callable[[Vector, Vectors, P], Sequence[int]]
+    """Takes the vector of the picture, those of the others (number × width, rows of length 1, float32) and the
+    parameters; returns the positions of those that may do, the most similar first."""
+    near_copy: Callable[[Pixels, Pixels, P], bool]
+    """Tells whether another picture is a near copy of this one: a copy is no negative."""
+    summary: str
+    source: str
+
+
+AnyPerturbation = Perturbation[Any] | Retrieval[Any] | Adversary[Any] | Nearest[Any]
+
+ROOM: Room[AnyPerturbation] = Room(__name__, __path__, (Perturbation, Retrieval, Adversary, Nearest))
 """All perturbations, by file name."""

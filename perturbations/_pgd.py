@@ -10,7 +10,7 @@ rounding; here there is no momentum, and the start is drawn from the ball.
 
 Published attacks change the encoder's input, a square of fixed size that no file holds. Here gradients flow through the
 encoder's own preprocessing back to the pixels of the picture at its own size, and what comes out is rounded to 8 bits and
-encoded again the way every other picture is: the figures in :class:`Attacked` hold for the file that is stored, as long
+encoded again the way every other picture is: the figures in :class:`Figures` hold for the file that is stored, as long
 as it is stored without loss. JPEG of quality 95 leaves the ball; of a picture as small as the encoder's input it undoes
 two thirds of the distance at radius 2, of one five times as large little, because there the attack has no fine detail.
 """
@@ -24,61 +24,17 @@ import PIL.Image
 from numpy.typing import NDArray
 
 from pairwright.perturbations._random_fields import LEVELS, uniform
+from pairwright.schemas.attack import Budget, Figures, VisionEncoder
 from pairwright.schemas.errors import ModelError
 from pairwright.schemas.image import Pixels
 
 
 @dataclass(frozen=True, slots=True)
-class VisionEncoder:
-    """A model's picture tower with the preprocessing that belongs to it, as open_clip returns them."""
-
-    features: Callable[[Any], Any]
-    """Takes a float tensor, pictures × 3 × height × width, normalised; returns pictures × size, not scaled to length 1:
-    ``model.encode_image`` of a model in evaluation mode."""
-    transform: Any
-    """The encoder's preprocessing: a ``torchvision.transforms.Compose`` that takes a Pillow picture and ends in
-    ``Normalize``. But for those that resize, its steps must take tensors as well, as open_clip's for evaluation do."""
-    device: str = "cpu"
-    dtype: Any = None
-    """What ``features`` takes, a ``torch.dtype``; None for float32."""
-
-
-@dataclass(frozen=True, slots=True)
-class Budget:
-    """How far and how often."""
-
-    radius: int = 2
-    """Grey levels of 255 that a channel of a pixel may change by, 1 to 255."""
-    steps: int = 10
-    step: float | None = None
-    """Grey levels of 255 per step, more than 0; None takes a quarter of the radius."""
-
-    @property
-    def stride(self) -> float:
-        """Return the grey levels per step.
-
-        >>> Budget(radius=4).stride
-        1.0
-        """
-        return self.radius / 4 if self.step is None else self.step
-
-
-@dataclass(frozen=True, slots=True)
 class Attacked:
-    """An attacked picture, and what it does to the encoder.
-
-    The objective is the squared distance from the clean picture's features, or the cosine with the target's.
-    """
+    """An attacked picture, and what it does to the encoder."""
 
     pixels: Pixels
-    objective: float
-    """Of ``pixels``, through the encoder's own preprocessing. What counts."""
-    unrounded: float
-    """Before the pixels were rounded, through preprocessing without rounding."""
-    clean: float
-    """Of the clean picture: 0 for the distance."""
-    cosine: float
-    """Between the features of the attacked and of the clean picture, through the encoder's own preprocessing."""
+    figures: Figures
 
 
 def attack(
@@ -127,7 +83,7 @@ def attack(
                 "the vision encoder gives features that are not finite; take precision fp32 or bf16"
             )
     rows = zip(*(figure.tolist() for figure in figures), strict=True)
-    return [Attacked(pixels, *row) for pixels, row in zip(rounded, rows, strict=True)]
+    return [Attacked(pixels, Figures(*row)) for pixels, row in zip(rounded, rows, strict=True)]
 
 
 def _climbed(

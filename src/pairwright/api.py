@@ -279,7 +279,7 @@ def perturb(
     part = ROOM.get(name)
     if not isinstance(part, Perturbation):
         raise ParameterError(
-            f"{name} chooses among the other pictures of a source; it cannot change a single one"
+            f"{name} needs the other pictures of a source, or an encoder; it cannot change a single one"
         )
     if image.dtype != "uint8" or image.ndim != 3 or image.shape[2] != 3:
         raise ParameterError(f"image: expected uint8 height × width × 3, got {image.dtype} {image.shape}")

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import yaml
 
+from pairwright.edition import Edition
+from pairwright.licences import hub_license
 from pairwright.pages import environment
 from pairwright.runs.contents import MEASURES
 from pairwright.runs.disk import replace_whole
@@ -23,29 +25,6 @@ from pairwright.runs.wording import (
 )
 
 NAME = "README.md"
-
-_HUB_LICENSES = frozenset(
-    """afl-3.0 agpl-3.0 apache-2.0 artistic-2.0 bigcode-openrail-m bigscience-bloom-rail-1.0 bigscience-openrail-m bsd
-    bsd-2-clause bsd-3-clause bsd-3-clause-clear bsl-1.0 c-uda cc cc-by-2.0 cc-by-2.5 cc-by-3.0 cc-by-4.0 cc-by-nc-2.0
-    cc-by-nc-3.0 cc-by-nc-4.0 cc-by-nc-nd-3.0 cc-by-nc-nd-4.0 cc-by-nc-sa-2.0 cc-by-nc-sa-3.0 cc-by-nc-sa-4.0
-    cc-by-nd-4.0 cc-by-sa-3.0 cc-by-sa-4.0 cc0-1.0 cdla-permissive-1.0 cdla-permissive-2.0 cdla-sharing-1.0
-    creativeml-openrail-m deepfloyd-if-license ecl-2.0 epl-1.0 epl-2.0 etalab-2.0 eupl-1.1 gemma gfdl gpl gpl-2.0
-    gpl-3.0 isc lgpl lgpl-2.1 lgpl-3.0 lgpl-lr llama2 lppl-1.3c mit mpl-2.0 ms-pl ncsa odbl odc-by ofl-1.1 openrail
-    openrail++ osl-3.0 pddl postgresql unlicense wtfpl zlib""".split()  # noqa: SIM905  # a list would be seventy lines
-)
-"""Identifiers that the Hub knows (hub-docs, repositories-licenses); any other one makes it refuse the card."""
-
-_HUB_SPELLING = {
-    "agpl-3.0-only": "agpl-3.0",
-    "cc0": "cc0-1.0",
-    "gpl-2.0-only": "gpl-2.0",
-    "gpl-3.0-only": "gpl-3.0",
-    "lgpl-3.0-only": "lgpl-3.0",
-    "odbl-1.0": "odbl",
-    "odc-by-1.0": "odc-by",
-    "pddl-1.0": "pddl",
-}
-"""SPDX identifiers, in lower case, that the Hub spells otherwise."""
 
 _SIZES = (
     (10**3, "n<1K"),
@@ -76,8 +55,8 @@ def write_card(folder: str | Path) -> Path:
     return path
 
 
-def render(summary: Summary) -> str:
-    """Return the card: YAML metadata between two lines of dashes, then Markdown."""
+def render(summary: Summary, edition: Edition | None = None) -> str:
+    """Return the card: YAML metadata between two lines of dashes, then Markdown; with what an edition adds to it."""
     templates = environment(keep_trailing_newline=True)
     templates.filters |= {
         "plain": plain,
@@ -86,18 +65,19 @@ def render(summary: Summary) -> str:
         "public": _public,
         "host": public_host,
     }
-    metadata = yaml.safe_dump(_metadata(summary), sort_keys=False, allow_unicode=True)
+    metadata = yaml.safe_dump(_metadata(summary, edition), sort_keys=False, allow_unicode=True)
     text = templates.get_template("card.md").render(
         summary=summary,
         run=summary.run,
-        title=_title(summary),
+        title=_title(summary, edition),
+        edition=edition,
         configs={config.name: config for config in summary.configs},
         kinds=[(kind, count, KINDS.get(kind, "")) for kind, count in summary.kinds],
         outcome=outcome(summary),
         when=when_text(summary.run),
         measures=[f"{info.label}: {info.about}" for info in MEASURES.values()],
-        recipe=_public_recipe(summary.run.recipe_text),
-        license_note=_license_note(summary.licenses),
+        recipe=public_recipe(summary.run.recipe_text).replace("```", "'''"),  # it stands between fences
+        license_note=edition.licence_note if edition else _license_note(summary.licenses),
         warnings=warnings(summary),
         refused=refused_texts(summary),
         unparsed=unparsed(summary),
@@ -106,19 +86,6 @@ def render(summary: Summary) -> str:
         judging=_judging(summary),
     )
     return f"---\n{metadata}---\n\n{text}"
-
-
-def hub_license(name: str | None) -> str | None:
-    """Return the Hub's identifier of a licence, or None for one that it does not know.
-
-    >>> hub_license("CC BY 4.0"), hub_license("ODC-By-1.0"), hub_license("my own terms")
-    ('cc-by-4.0', 'odc-by', None)
-    """
-    if name is None:
-        return None
-    spelled = "-".join(name.lower().split())
-    spelled = _HUB_SPELLING.get(spelled, spelled)
-    return spelled if spelled in _HUB_LICENSES else None
 
 
 def size_category(pairs: int) -> str:
@@ -152,14 +119,14 @@ def code(text: str) -> str:
     return f"`{flat}`"
 
 
-def _metadata(summary: Summary) -> dict[str, object]:
+def _metadata(summary: Summary, edition: Edition | None) -> dict[str, object]:
     languages = [x.name for x in summary.languages if x.name and _LANGUAGE.fullmatch(x.name)]
     sources = _source_datasets(summary)
-    metadata: dict[str, object] = {**_license(summary.licenses)}
+    metadata: dict[str, object] = {**(edition.licence if edition else _license(summary.licenses))}
     if languages:
         metadata["language"] = languages
     metadata |= {
-        "pretty_name": _title(summary),
+        "pretty_name": _title(summary, edition),
         "size_categories": [size_category(summary.pairs)],
         "task_categories": ["image-text-to-text", "visual-question-answering"],
         "tags": ["preference", "dpo", "multimodal", "vision-language", "pairwright"],
@@ -211,8 +178,9 @@ def _source_datasets(summary: Summary) -> list[str]:
     return [path] if of_hub and _HUB_ID.fullmatch(path) else []
 
 
-def _title(summary: Summary) -> str:
-    return " ".join((summary.run.pretty_name or summary.folder.replace("_", " ").replace("-", " ")).split())
+def _title(summary: Summary, edition: Edition | None) -> str:
+    name = edition.repo.rpartition("/")[2] if edition else summary.folder
+    return " ".join((summary.run.pretty_name or name.replace("_", " ").replace("-", " ")).split())
 
 
 def _verified(summary: Summary) -> bool:
@@ -240,25 +208,27 @@ def _medians(perturbation: PerturbationSummary) -> list[str]:
     ]
 
 
-def _public_recipe(text: str) -> str:
+def public_recipe(text: str) -> str:
     """Return a recipe whose absolute paths are cut to their last part: a card is public, a home folder is not."""
-    shown = _without_places(yaml.safe_load(text))
-    dumped: str = yaml.safe_dump(shown, sort_keys=False, allow_unicode=True, width=100)
-    return dumped.replace("```", "'''")  # it stands between fences
+    dumped: str = yaml.safe_dump(
+        without_places(yaml.safe_load(text)), sort_keys=False, allow_unicode=True, width=100
+    )
+    return dumped
 
 
 def _told(key: str, value: object) -> object:
     """Return a value of a recipe as the public may see it; names of endpoints are nobody else's business."""
     if key in ("base_url", "endpoint") and isinstance(value, str) and not public_host(value):
         return "(not told)"
-    return _without_places(value)
+    return without_places(value)
 
 
-def _without_places(value: object) -> object:
+def without_places(value: object) -> object:
+    """Return the plain values of a recipe or a run file without folders of a machine and addresses nobody else can call."""
     if isinstance(value, dict):
         return {key: _told(key, inner) for key, inner in value.items()}
     if isinstance(value, list):
-        return [_without_places(inner) for inner in value]
+        return [without_places(inner) for inner in value]
     if isinstance(value, str) and is_address(value) and not value.startswith("file:"):
         return value if public_host(value) else "(not told)"
     if isinstance(value, str) and _PLACE.match(value):

@@ -16,12 +16,14 @@ import numpy as np
 
 from pairwright.annotators import Encoding, Vector
 from pairwright.annotators._encoding import EncoderSettings, encoder_name
-from pairwright.builders import Asks, Built, Encodes
+from pairwright.builders import Asks, Built, Encodes, Neighbours
 from pairwright.encoding.of_recipe import construct_of, encoders_of
 from pairwright.executors.own_loop import run_to_end
 from pairwright.executors.shards import rejected
 from pairwright.recipe import Recipe
 from pairwright.samplers import Model, Prices, model_id
+from pairwright.schemas.attack import Attack, AttackedImage, Figures
+from pairwright.schemas.codec import encode, read_image
 from pairwright.schemas.errors import RowError
 from pairwright.schemas.image import Image
 from pairwright.schemas.request import Answer, Ask, Request, request_key
@@ -81,10 +83,12 @@ class EncodingEstimate:
     """Distinct pictures per source row."""
     texts: float
     """Distinct texts per source row."""
+    attacks: float
+    """Pictures attacked per source row."""
 
 
 def estimate(
-    recipe: Recipe, rows: Sequence[tuple[RawRow, SourceRow | Built]]
+    recipe: Recipe, rows: Sequence[tuple[RawRow, SourceRow | Built]], neighbours: Neighbours
 ) -> tuple[list[Built], tuple[Estimate, ...], tuple[EncodingEstimate, ...]]:
     """Run a recipe's builder over rows with models and encoders that only count; return what came of the rows, and counts.
 
@@ -93,7 +97,7 @@ def estimate(
     counters = {name: _Counter(model) for name, model in recipe.models().items()}
     asks = {name: counter.ask for name, counter in counters.items()}
     encodes = {name: _CountingEncoder(name, chosen) for name, chosen in encoders_of(recipe).items()}
-    built = run_to_end(lambda: _built(recipe, rows, asks, encodes))
+    built = run_to_end(lambda: _built(recipe, rows, neighbours, asks, encodes))
     parsed = max(1, sum(not isinstance(row, Built) for _, row in rows))
     estimates = tuple(counter.estimate(name, parsed) for name, counter in counters.items())
     return built, estimates, tuple(one.estimate(parsed) for one in encodes.values())
@@ -102,6 +106,7 @@ def estimate(
 async def _built(
     recipe: Recipe,
     rows: Sequence[tuple[RawRow, SourceRow | Built]],
+    neighbours: Neighbours,
     asks: Mapping[str, Ask],
     encodes: Encodes,
 ) -> list[Built]:
@@ -109,7 +114,7 @@ async def _built(
 
     async def one(raw: RawRow, row: SourceRow | Built, asks: Asks) -> Built:
         try:
-            return row if isinstance(row, Built) else await construct(row, asks, encodes)
+            return row if isinstance(row, Built) else await construct(row, neighbours, asks, encodes)
         except RowError as error:
             return rejected(raw, error)
 
@@ -157,6 +162,7 @@ class _CountingEncoder:
         self._place, self._model = place, encoder_name(chosen, place)
         self._images: set[str] = set()
         self._texts: set[str] = set()
+        self._attacks: set[str] = set()
 
     async def image(self, image: Image) -> Vector:
         """Count a picture."""
@@ -168,9 +174,16 @@ class _CountingEncoder:
         self._texts.add(text)
         return Encoding(_direction(text))
 
+    async def attacked(self, attack: Attack) -> AttackedImage:
+        """Count an attack; return a small picture of its own for each."""
+        self._attacks.add(attack.key)
+        pixels = np.frombuffer(bytes.fromhex(attack.key)[:27], np.uint8).reshape(3, 3, 3)
+        return AttackedImage(read_image(encode(pixels, "png")), Figures(1.0, 1.0, 0.0, 0.5))
+
     def estimate(self, rows: int) -> EncodingEstimate:
         """Return the counts per row."""
-        return EncodingEstimate(self._place, self._model, len(self._images) / rows, len(self._texts) / rows)
+        seen = (self._images, self._texts, self._attacks)
+        return EncodingEstimate(self._place, self._model, *(len(one) / rows for one in seen))
 
 
 def _direction(content: str) -> Vector:

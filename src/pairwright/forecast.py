@@ -89,12 +89,13 @@ def check(
     some = list(zip(head[:_ROWS_BUILT], parsed, strict=False))
     estimates: tuple[Estimate, ...] = ()
     encodings: tuple[EncodingEstimate, ...] = ()
+    neighbours = Pool(opened, head[:_ROWS_BUILT])
     if not isinstance(ready.builder, Builder):
-        built, estimates, encodings = estimate(ready, some)
+        built, estimates, encodings = estimate(ready, some, neighbours)
         if encodings or any(one.calls for one in estimates):  # then only what could not be read is sure
             built = [row for _, row in some if isinstance(row, Built)]
     else:
-        neighbours, construct = Pool(opened, head[:_ROWS_BUILT]), ready.construct()
+        construct = ready.construct()
         built = [
             row if isinstance(row, Built) else or_reject(raw, construct, row, neighbours) for raw, row in some
         ]

@@ -124,7 +124,8 @@ class Recipe:
 
     def uses_neighbours(self) -> bool:
         """Tell whether rows will ask for others of their shard."""
-        return isinstance(self.builder, Builder) and self.builder.uses_neighbours(self.parameters)
+        asks = None if isinstance(self.builder, ModelBuilder) else self.builder.uses_neighbours
+        return asks is not None and asks(self.parameters)
 
     def construct_asking(self) -> ConstructAsking:
         """Return the function that every source row goes through, of a builder that asks models."""

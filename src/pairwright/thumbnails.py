@@ -21,13 +21,18 @@ _TRIES = ((SIDE, 84), (SIDE, 70), (SIDE, 50), (280, 50), (200, 40), (120, 30))
 class Thumbnail:
     """A small copy of a picture."""
 
-    uri: str
-    """``data:`` URI of a WebP file; empty where the picture could not be read."""
+    webp: bytes
+    """A WebP file; empty where the picture could not be read."""
     width: int
     """Pixels of the thumbnail, as is ``height``."""
     height: int
     original: str
     """Size and format of the picture itself, or why it cannot be shown."""
+
+    @property
+    def uri(self) -> str:
+        """The file as a ``data:`` URI; empty where there is none."""
+        return "data:image/webp;base64," + b64encode(self.webp).decode() if self.webp else ""
 
 
 def thumbnail(data: bytes, budget: int) -> Thumbnail:
@@ -36,7 +41,7 @@ def thumbnail(data: bytes, budget: int) -> Thumbnail:
         image = read_image(data)
         pixels = decode(image, _reduction(image))
     except RowError as error:
-        return Thumbnail("", 0, 0, f"cannot be shown: {error.message}")
+        return Thumbnail(b"", 0, 0, f"cannot be shown: {error.message}")
     header = image.header
     encoded, small = b"", pixels
     for side, quality in _TRIES:
@@ -44,8 +49,7 @@ def thumbnail(data: bytes, budget: int) -> Thumbnail:
         encoded = _webp(small, quality)
         if len(encoded) <= budget:
             break
-    uri = "data:image/webp;base64," + b64encode(encoded).decode()
-    return Thumbnail(uri, small.shape[1], small.shape[0], f"{header.width}×{header.height} {header.format}")
+    return Thumbnail(encoded, small.shape[1], small.shape[0], f"{header.width}×{header.height} {header.format}")
 
 
 def _reduction(image: Image) -> Reduction:

@@ -2,18 +2,23 @@
 
 import asyncio
 import json
+import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from random import Random
 from typing import Any
 
+import numpy as np
 import pytest
 import skimage.data
 
+from pairwright.annotators import Encoding, Vector
 from pairwright.builders import ROOM, Built, ModelBuilder, Run
 from pairwright.recipe import Recipe
 from pairwright.schemas.arrow import to_table
+from pairwright.schemas.attack import Attack, AttackedImage, Figures
 from pairwright.schemas.candidate_table import to_candidate_table
-from pairwright.schemas.codec import encode, read_image
+from pairwright.schemas.codec import decode, encode, read_image
 from pairwright.schemas.image import Image
 from pairwright.schemas.prompt import Prompt
 from pairwright.schemas.request import Answer, Request
@@ -41,6 +46,57 @@ class Model:
         said = self.write(request) if callable(self.write) else self.write[: request.n]
         assert len(said) == request.n
         return tuple(one if isinstance(one, Answer) else Answer(one, "stop") for one in said)
+
+
+class Scripted:
+    """An encoder that gives each text the score it is told, any other text 10, and any picture the same direction.
+
+    A picture for which `turned` has an angle in degrees lies that far from the others; an attack gives it a picture whose
+    grey levels are 255 less, 90 degrees away.
+    """
+
+    def __init__(self, scores: Mapping[str, float], cut: tuple[str, ...] = ()) -> None:
+        self.scores, self.cut = scores, cut
+        self.texts: list[str] = []
+        self.images: list[str] = []
+        self.turned: dict[str, float] = {}
+
+    async def image(self, image: Image) -> Vector:
+        self.images.append(image.sha256)
+        angle = math.radians(self.turned.get(image.sha256, 0.0))
+        return np.array([math.cos(angle), math.sin(angle)], np.float32)
+
+    async def text(self, text: str) -> Encoding:
+        self.texts.append(text)
+        cosine = self.scores.get(text, 10.0) / 100
+        return Encoding(np.array([cosine, math.sqrt(1 - cosine**2)], np.float32), text in self.cut)
+
+    async def attacked(self, attack: Attack) -> AttackedImage:
+        image = read_image(encode(255 - decode(attack.image), "png"), license=attack.image.license)
+        self.turned[image.sha256] = 90.0
+        return AttackedImage(image, Figures(2.0, 2.0, 0.0, 0.0))
+
+
+class Alone:
+    """Neighbours of a row that has none."""
+
+    def images(self, record_id: str, rng: Random) -> Iterator[tuple[str, Image]]:
+        return iter(())
+
+    def every(self) -> Iterator[tuple[str, Image]]:
+        return iter(())
+
+
+@pytest.fixture
+def scripted() -> type[Scripted]:
+    """The class of encoders that are told what to say."""
+    return Scripted
+
+
+@pytest.fixture
+def alone() -> Alone:
+    """Neighbours of a row that has none."""
+    return Alone()
 
 
 def shown(request: Request) -> dict[str, str]:

@@ -2,15 +2,14 @@
 
 import asyncio
 import json
-import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 import pytest
 
-from pairwright.annotators import Encoding, Vector
-from pairwright.builders import ROOM, Built, EncodingBuilder, Run
+from pairwright.annotators import Encode, Vector
+from pairwright.builders import ROOM, Built, EncodingBuilder, Neighbours, Run
 from pairwright.recipe import load_recipe
 from pairwright.schemas.candidate import Candidate
 from pairwright.schemas.errors import ParameterError, RowError
@@ -23,28 +22,12 @@ SECOND = {"params": {"model": "ViT-B-32", "pretrained": "second"}}
 TWO = {"encoders": [FIRST, SECOND]}
 
 
-class Scripted:
-    """An encoder that gives each text the score it is told, and any other text 10; a picture is the first axis."""
-
-    def __init__(self, scores: Mapping[str, float], cut: tuple[str, ...] = ()) -> None:
-        self.scores, self.cut = scores, cut
-        self.texts: list[str] = []
-
-    async def image(self, image: Image) -> Vector:
-        return np.array([1, 0], np.float32)
-
-    async def text(self, text: str) -> Encoding:
-        self.texts.append(text)
-        cosine = self.scores.get(text, 10.0) / 100
-        return Encoding(np.array([cosine, math.sqrt(1 - cosine**2)], np.float32), text in self.cut)
-
-
 @pytest.fixture
-def ranked(row: Callable[..., SourceRow]) -> Callable[..., Built]:
+def ranked(row: Callable[..., SourceRow], alone: Neighbours) -> Callable[..., Built]:
     """Return a way to rank answers by encoders."""
 
     def run(
-        answers: list[str], *encoders: Scripted, fields: Mapping[str, Any] = {}, **parameters: Any
+        answers: list[str], *encoders: Encode, fields: Mapping[str, Any] = {}, **parameters: Any
     ) -> Built:
         part = ROOM.get("clip_ranked")
         assert isinstance(part, EncodingBuilder)
@@ -54,7 +37,7 @@ def ranked(row: Callable[..., SourceRow]) -> Callable[..., Built]:
         source = row(**{"candidates": tuple(Candidate(text) for text in answers), **fields})
 
         async def built() -> Built:
-            return await construct(source, {}, encodes)
+            return await construct(source, alone, {}, encodes)
 
         return asyncio.run(built())
 
@@ -65,8 +48,8 @@ def told(built: Built) -> list[tuple[str, str | None, str]]:
     return [(one.reason, one.field, one.scope) for one in built.rejects]
 
 
-def test_the_best_stands_over_the_worst(ranked: Any) -> None:
-    built = ranked(["a cat", "a dog", "a rug"], Scripted({"a cat": 31.004, "a dog": 28.5, "a rug": 22.25}))
+def test_the_best_stands_over_the_worst(ranked: Any, scripted: Any) -> None:
+    built = ranked(["a cat", "a dog", "a rug"], scripted({"a cat": 31.004, "a dog": 28.5, "a rug": 22.25}))
     (pair,) = built.pairs
     assert (pair.chosen, pair.rejected, pair.score_chosen, pair.score_rejected) == (
         "a cat",
@@ -84,15 +67,15 @@ def test_the_best_stands_over_the_worst(ranked: Any) -> None:
     assert [one.score for one in built.candidates[0].candidates] == [31.0, 28.5, 22.25]
 
 
-def test_a_gap_below_two_is_no_contrast(ranked: Any) -> None:
-    built = ranked(["a cat", "a dog"], Scripted({"a cat": 30.0, "a dog": 28.1}))
+def test_a_gap_below_two_is_no_contrast(ranked: Any, scripted: Any) -> None:
+    built = ranked(["a cat", "a dog"], scripted({"a cat": 30.0, "a dog": 28.1}))
     assert not built.pairs
     assert told(built) == [("no_contrast", "pairing.margin", "row")]
 
 
-def test_what_is_longer_than_the_encoder_reads_is_left_out(ranked: Any) -> None:
+def test_what_is_longer_than_the_encoder_reads_is_left_out(ranked: Any, scripted: Any) -> None:
     scores = {"a cat": 30.0, "a long story": 40.0, "a rug": 20.0}
-    built = ranked(list(scores), Scripted(scores, cut=("a long story",)))
+    built = ranked(list(scores), scripted(scores, cut=("a long story",)))
     assert [(pair.chosen, pair.rejected) for pair in built.pairs] == [("a cat", "a rug")]
     (reject,) = built.rejects
     assert (reject.reason, reject.scope) == ("over_context", "candidate")
@@ -100,37 +83,37 @@ def test_what_is_longer_than_the_encoder_reads_is_left_out(ranked: Any) -> None:
     kept = built.candidates[0].candidates[1]
     assert (kept.score, kept.judgements[0].value) == (None, 40.0)
     assert kept.judgements[0].rationale == "cut: longer than the encoder reads"
-    built = ranked(list(scores), Scripted(scores, cut=("a long story",)), over_context="keep")
+    built = ranked(list(scores), scripted(scores, cut=("a long story",)), over_context="keep")
     assert [(pair.chosen, pair.rejected) for pair in built.pairs] == [("a long story", "a rug")]
     assert "cut: longer than the encoder reads" in [one.rationale for one in built.pairs[0].scores]
 
 
-def test_low_scores_are_left_out_and_tell_why_there_is_no_pair(ranked: Any) -> None:
+def test_low_scores_are_left_out_and_tell_why_there_is_no_pair(ranked: Any, scripted: Any) -> None:
     scores = {"a cat": 30.0, "a dog": 22.0, "a rug": 12.0}
-    built = ranked(list(scores), Scripted(scores), min_score=20)
+    built = ranked(list(scores), scripted(scores), min_score=20)
     assert [(pair.chosen, pair.rejected) for pair in built.pairs] == [("a cat", "a dog")]
     assert told(built) == [("low_score", "min_score", "candidate")]
-    built = ranked(list(scores), Scripted(scores), min_score=25)
+    built = ranked(list(scores), scripted(scores), min_score=25)
     assert told(built)[-1] == ("low_score", "min_score", "row")
     assert built.rejects[-1].message == "1 of 3 answers have a score that counts; 22 is below 25"
 
 
-def test_sentences_are_scored_by_themselves(ranked: Any) -> None:
+def test_sentences_are_scored_by_themselves(ranked: Any, scripted: Any) -> None:
     scores = {"A cat sits.": 30.0, "It is red.": 10.0, "A cat lies.": 28.0, "It is warm.": 21.0}
     answers = ["A cat sits. It is red. Ah.", "A cat lies. It is warm."]
-    built = ranked(answers, encoder := Scripted(scores), per="sentence")
+    built = ranked(answers, encoder := scripted(scores), per="sentence")
     assert sorted(set(encoder.texts)) == sorted(scores)
     (pair,) = built.pairs
     assert (pair.chosen, pair.score_chosen, pair.score_rejected) == (answers[1], 24.5, 20.0)
     assert pair.scores[0].rationale == "sentences: 28, 21"
-    built = ranked(answers, Scripted(scores), per="sentence", sentences="min")
+    built = ranked(answers, scripted(scores), per="sentence", sentences="min")
     assert (built.pairs[0].score_chosen, built.pairs[0].score_rejected) == (21.0, 10.0)
 
 
-def test_encoders_must_agree(ranked: Any) -> None:
+def test_encoders_must_agree(ranked: Any, scripted: Any) -> None:
     first = {"a cat": 40.0, "a dog": 30.0, "a rug": 10.0}
     second = {"a cat": 20.0, "a dog": 26.0, "a rug": 21.0}
-    built = ranked(list(first), Scripted(first), Scripted(second), pairing={"per_prompt": None})
+    built = ranked(list(first), scripted(first), scripted(second), pairing={"per_prompt": None})
     assert [(pair.chosen, pair.rejected) for pair in built.pairs] == [("a dog", "a rug")]
     assert {one.reason for one in built.rejects} == {"encoders_disagree"}
     assert built.rejects[0].message == "answers 0 over 2: 1 of 2 encoders agree"
@@ -140,19 +123,19 @@ def test_encoders_must_agree(ranked: Any) -> None:
     assert orders == [("ViT-B-32/first", 1.0), ("ViT-B-32/second", 1.0)]
     # cat-dog, cat-rug: apart; dog-rug: alike.
     assert json.loads(pair.provenance or "")["agreement"] == {"agreed": 1, "compared": 3}
-    built = ranked(list(first), Scripted(first), Scripted(second), agree=1)
+    built = ranked(list(first), scripted(first), scripted(second), agree=1)
     assert [(pair.chosen, pair.rejected) for pair in built.pairs] == [("a cat", "a rug")]
     orders = [(one.scorer, one.value) for one in built.pairs[0].scores if one.target == "pair"]
     assert orders == [("ViT-B-32/first", 1.0), ("ViT-B-32/second", -1.0)]
 
 
-def test_where_no_pair_is_agreed_on_the_row_says_so(ranked: Any) -> None:
-    built = ranked(["a", "b"], Scripted({"a": 40.0, "b": 30.0}), Scripted({"a": 20.0, "b": 21.0}))
+def test_where_no_pair_is_agreed_on_the_row_says_so(ranked: Any, scripted: Any) -> None:
+    built = ranked(["a", "b"], scripted({"a": 40.0, "b": 30.0}), scripted({"a": 20.0, "b": 21.0}))
     assert told(built) == [("encoders_disagree", "pairing.margin", "row")]
 
 
-def test_the_question_may_be_scored_with_the_answer(ranked: Any) -> None:
-    encoder = Scripted({"What is here? Answer: two": 30.0})
+def test_the_question_may_be_scored_with_the_answer(ranked: Any, scripted: Any) -> None:
+    encoder = scripted({"What is here? Answer: two": 30.0})
     ranked(
         ["two", "three"],
         encoder,
@@ -179,15 +162,17 @@ def picture() -> Image:
         ({"prompt": question("Is this a nice picture?")}, ("generic_question", "question", "row")),
     ],
 )
-def test_rows_that_cannot_be_scored_cost_nothing(ranked: Any, fields: Any, reason: Any) -> None:
-    encoder = Scripted({})
+def test_rows_that_cannot_be_scored_cost_nothing(
+    ranked: Any, scripted: Any, fields: Any, reason: Any
+) -> None:
+    encoder = scripted({})
     built = ranked(["a", "b"], encoder, fields=fields, generic_questions=["nice picture"])
     assert told(built) == [reason]
     assert encoder.texts == []
 
 
-def test_a_picture_that_cannot_be_decoded_is_a_reject(ranked: Any) -> None:
-    class Blind(Scripted):
+def test_a_picture_that_cannot_be_decoded_is_a_reject(ranked: Any, scripted: Any) -> None:
+    class Blind(scripted):  # type: ignore[misc]
         async def image(self, image: Image) -> Vector:
             raise RowError("image_truncated", "image", "cut short")
 
@@ -241,7 +226,9 @@ def test_device_and_batches_are_no_part_of_a_run() -> None:
     assert one.identity() != load_recipe("clip_dpo", ["encoders.0.params.precision=bf16"]).identity()
 
 
-def test_the_recipe_asks_in_five_wordings_and_takes_the_best_over_the_worst(row: Any, model: Any) -> None:
+def test_the_recipe_asks_in_five_wordings_and_takes_the_best_over_the_worst(
+    row: Any, model: Any, scripted: Any, alone: Any
+) -> None:
     ends = {
         "one sentence.": "A cat on a rug.",
         "where they are.": "A dog on a rug.",
@@ -264,7 +251,7 @@ def test_the_recipe_asks_in_five_wordings_and_takes_the_best_over_the_worst(row:
     asks = {f"samplers.{number}": model(write) for number in range(5)}
 
     async def built() -> Built:
-        return await recipe.construct_encoding()(row(), asks, {"encoders.0": Scripted(scores)})
+        return await recipe.construct_encoding()(row(), alone, asks, {"encoders.0": scripted(scores)})
 
     made = asyncio.run(built())
     (pair,) = made.pairs

@@ -32,6 +32,9 @@ class Others:
         for number in rng.sample(range(len(self.kept)), len(self.kept)):
             yield f"other:{number}", self.kept[number]
 
+    def every(self) -> Iterator[tuple[str, Image]]:
+        return ((f"other:{number}", image) for number, image in enumerate(self.kept))
+
 
 def _image(pixels: Pixels, encoding: str = "jpeg") -> Image:
     return read_image(encode(pixels, encoding), license="cc0-1.0")  # type: ignore[arg-type]

@@ -33,5 +33,10 @@ def drawing() -> ModuleType:
 
 @pytest.fixture(scope="session")
 def tiny_clip(drawing: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Name under which open_clip loads the tiny model: `local-dir:` and its folder. Trained once in a session."""
+    """Name under which open_clip loads the tiny model: `local-dir:` and its folder.
+
+    Trained once in a session; `TINY_CLIP` names the folder of one that was trained before, to save that minute.
+    """
+    if ready := os.environ.get("TINY_CLIP"):
+        return f"local-dir:{ready}"
     return f"local-dir:{drawing.make(tmp_path_factory.mktemp('model') / 'tiny')}"

@@ -11,8 +11,9 @@ import PIL.Image
 import pytest
 import torch
 
-from pairwright.perturbations._pgd import Attacked, Budget, VisionEncoder, _viewed, attack
+from pairwright.perturbations._pgd import Attacked, _viewed, attack
 from pairwright.perturbations._random_fields import LEVELS, uniform
+from pairwright.schemas.attack import Budget, VisionEncoder
 from pairwright.schemas.codec import decode, encode, read_image
 from pairwright.schemas.errors import ModelError
 from pairwright.schemas.image import Pixels
@@ -94,8 +95,8 @@ def test_it_is_as_strong_as_a_plain_implementation(
     noise = radius * (2 * (np.stack(fields) + 0.5) / LEVELS - 1)
     expected = reference(model, np.stack(clean), noise, radius, radius / 4, height, width)
     attacked = attack(clean, seeds, encoder, Budget(radius=radius))
-    assert np.allclose([each.unrounded for each in attacked], expected, rtol=0.03)
-    assert np.allclose([each.objective for each in attacked], expected, rtol=0.05)
+    assert np.allclose([each.figures.unrounded for each in attacked], expected, rtol=0.03)
+    assert np.allclose([each.figures.objective for each in attacked], expected, rtol=0.05)
 
 
 @pytest.mark.parametrize("radius", [2, 4])
@@ -108,9 +109,9 @@ def test_it_moves_features_much_farther_than_noise(
     rng = np.random.default_rng(1)
     noise = [np.clip(x + rng.choice([-radius, radius], x.shape), 0, 255).astype(np.uint8) for x in clean]
     attacked = attack(clean, range(8), encoder, Budget(radius=radius))
-    moved = np.array([each.objective for each in attacked])
+    moved = np.array([each.figures.objective for each in attacked])
     assert np.median(moved / distances(noise, clean, encoder)) > factor
-    assert np.mean([each.cosine for each in attacked]) < 0.8
+    assert np.mean([each.figures.cosine for each in attacked]) < 0.8
 
 
 def test_the_model_takes_attacked_pictures_for_others(
@@ -137,10 +138,12 @@ def test_what_is_told_is_true_of_the_stored_file(encoder: VisionEncoder, picture
     clean = pictures(4, 97, 140)
     attacked = attack(clean, range(4), encoder, Budget())
     files = [decode(read_image(encode(each.pixels, "png"))) for each in attacked]
-    assert np.allclose([each.objective for each in attacked], distances(files, clean, encoder), rtol=1e-4)
+    assert np.allclose(
+        [each.figures.objective for each in attacked], distances(files, clean, encoder), rtol=1e-4
+    )
     cosines = torch.cosine_similarity(features(files, encoder), features(clean, encoder))
-    assert np.allclose([each.cosine for each in attacked], cosines, atol=1e-5)
-    assert [each.clean for each in attacked] == [0.0] * 4
+    assert np.allclose([each.figures.cosine for each in attacked], cosines, atol=1e-5)
+    assert [each.figures.clean for each in attacked] == [0.0] * 4
     assert all(each.pixels.flags.c_contiguous for each in attacked)
 
 
@@ -175,7 +178,7 @@ def test_jpeg_leaves_the_ball_and_undoes_what_is_fine(
     clean = pictures(8, side, side)
     attacked = attack(clean, range(8), encoder, Budget())
     files = [decode(read_image(encode(each.pixels, "jpeg", 95))) for each in attacked]
-    left = distances(files, clean, encoder).mean() / np.mean([each.objective for each in attacked])
+    left = distances(files, clean, encoder).mean() / np.mean([each.figures.objective for each in attacked])
     assert least < left < most
     assert farthest(files, clean) > 4
 
@@ -187,7 +190,7 @@ def test_any_picture_can_be_attacked_and_sizes_can_be_mixed(encoder: VisionEncod
     attacked = attack(clean, range(len(sizes)), encoder, Budget(radius=4))
     assert [each.pixels.shape[:2] for each in attacked] == sizes
     assert farthest([each.pixels for each in attacked], clean) <= 4
-    assert all(each.objective > 0 for each in attacked)
+    assert all(each.figures.objective > 0 for each in attacked)
 
 
 @pytest.mark.parametrize("level", [0, 128, 255])
@@ -196,7 +199,7 @@ def test_grey_pictures(encoder: VisionEncoder, level: int) -> None:
     ramp = np.repeat(np.linspace(0, 255, 80 * 60).astype(np.uint8).reshape(60, 80, 1), 3, axis=2)
     attacked = attack([flat, ramp], [1, 2], encoder, Budget())
     assert farthest([each.pixels for each in attacked], [flat, ramp]) == 2
-    assert all(each.objective > 0.1 for each in attacked)
+    assert all(each.figures.objective > 0.1 for each in attacked)
 
 
 def test_what_the_encoder_crops_away_stays_as_it_is(encoder: VisionEncoder, pictures: Any) -> None:
@@ -214,7 +217,11 @@ def test_a_seed_decides(encoder: VisionEncoder, pictures: Any) -> None:
     other = attack(clean, [8, 9, 10], encoder, Budget())
     for x, y, z in zip(one, again, other, strict=True):
         assert (x.pixels == y.pixels).all()
-        assert (x.objective, x.unrounded, x.cosine) == (y.objective, y.unrounded, y.cosine)
+        assert (x.figures.objective, x.figures.unrounded, x.figures.cosine) == (
+            y.figures.objective,
+            y.figures.unrounded,
+            y.figures.cosine,
+        )
         assert (x.pixels != z.pixels).any()
 
 
@@ -225,7 +232,7 @@ def test_a_batch_equals_one_by_one_but_for_the_last_bits(encoder: VisionEncoder,
     alone = [attack([picture], [seed], encoder, Budget())[0] for seed, picture in enumerate(clean)]
     for x, y in zip(together, alone, strict=True):
         assert (x.pixels != y.pixels).mean() < 0.02
-        assert x.objective == pytest.approx(y.objective, rel=0.05)
+        assert x.figures.objective == pytest.approx(y.figures.objective, rel=0.05)
 
 
 @pytest.mark.parametrize("radius", [2, 4])
@@ -244,8 +251,8 @@ def test_towards_a_text_and_towards_a_picture(
             torch.cosine_similarity(features(shown, encoder), torch.tensor(target)).numpy()
             for shown in (clean, [each.pixels for each in attacked])
         )
-        assert np.allclose([each.clean for each in attacked], before, atol=1e-5)
-        assert np.allclose([each.objective for each in attacked], after, atol=1e-5)
+        assert np.allclose([each.figures.clean for each in attacked], before, atol=1e-5)
+        assert np.allclose([each.figures.objective for each in attacked], after, atol=1e-5)
         assert (after - before).min() > 0.1 * radius
         assert farthest([each.pixels for each in attacked], clean) == radius
 
@@ -291,7 +298,7 @@ def test_half_precision(tiny_clip: str, encoder: VisionEncoder, pictures: Any) -
     clean = pictures(4, 90, 70)
     attacked: list[Attacked] = attack(clean, range(4), halved, Budget())
     in_full = distances([each.pixels for each in attacked], clean, encoder)
-    exact = np.mean([each.objective for each in attack(clean, range(4), encoder, Budget())])
+    exact = np.mean([each.figures.objective for each in attack(clean, range(4), encoder, Budget())])
     assert in_full.mean() > 0.7 * exact
 
 

@@ -102,7 +102,8 @@ def _tell_encodings(forecast: Forecast) -> None:
     rows, known = forecast.rows or 1000, "" if forecast.rows else " of 1,000 rows"
     for one in forecast.encodings:
         images, texts = round(rows * one.images), round(rows * one.texts)
-        click.echo(f"encoder  {one.name} ({one.model}): {images:,} images and {texts:,} texts{known}")
+        attacks = f", {round(rows * one.attacks):,} attacks" if one.attacks else ""
+        click.echo(f"encoder  {one.name} ({one.model}): {images:,} images and {texts:,} texts{attacks}{known}")
 
 
 def _tell_spending(forecast: Forecast) -> None:

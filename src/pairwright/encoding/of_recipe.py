@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pairwright.annotators._encoding import EncoderSettings, check_encoders, packages_of
-from pairwright.builders import Asks, Built, ConstructEncoding, Encodes, EncodingBuilder
+from pairwright.builders import Asks, Built, ConstructEncoding, Encodes, EncodingBuilder, Neighbours
 from pairwright.encoding.store import NAME
 from pairwright.recipe import Recipe
 from pairwright.schemas.errors import ParameterError, RecipeError
@@ -48,7 +48,7 @@ def construct_of(recipe: Recipe) -> ConstructEncoding:
         return recipe.construct_encoding()
     asking = recipe.construct_asking()
 
-    async def construct(row: SourceRow, asks: Asks, encodes: Encodes) -> Built:
+    async def construct(row: SourceRow, neighbours: Neighbours, asks: Asks, encodes: Encodes) -> Built:
         return await asking(row, asks)
 
     return construct

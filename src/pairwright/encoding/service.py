@@ -2,7 +2,7 @@
 
 Pictures are decoded and shrunk in as many threads as there are cores, and encoded in one, batch by batch. A batch is always
 filled up to its full size: a machine adds in another order for another size, and vectors must not depend on who else
-asked at the same moment.
+asked at the same moment. Attacks go the same way.
 """
 
 import asyncio
@@ -17,13 +17,17 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
+
 from pairwright.annotators import Encode, Encoding, OpenEncoder, Vector
 from pairwright.annotators._encoding import EncoderSettings, encoder, encoder_key, encoder_name
 from pairwright.encoding.batches import Batches
-from pairwright.encoding.store import Entry, Kind, VectorStore, key_of, open_vectors
+from pairwright.encoding.store import AttackedFile, Entry, Kind, VectorStore, key_of, open_vectors
 from pairwright.responses.opening import Lazily
+from pairwright.schemas.attack import Attack, AttackedImage, Budget
+from pairwright.schemas.codec import decode, encode, read_image
 from pairwright.schemas.errors import ModelError, PairwrightError
-from pairwright.schemas.image import Image
+from pairwright.schemas.image import Image, Pixels
 
 T = TypeVar("T")
 
@@ -41,8 +45,10 @@ class Encoded:
     """Pictures encoded, in all goes of the run."""
     texts: int
     """Texts encoded, in all goes of the run."""
+    attacked: int
+    """Pictures attacked, in all goes of the run."""
     stored: int
-    """Pictures and texts that were asked for again in this go, and taken from the store."""
+    """Pictures, texts and attacks that were asked for again in this go, and taken from the store."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,34 +129,51 @@ class _Task:
     item: Any
 
 
+@dataclass(frozen=True, slots=True)
+class _Aim:
+    """An attack on a picture that was read."""
+
+    key: bytes
+    pixels: Pixels
+    attack: Attack
+
+
 class _Service:
     """One encoder: what it encoded, and what is under way."""
 
     def __init__(self, chosen: EncoderSettings, place: str, name: str, identity: str, shop: _Shop) -> None:
         self._name, self._identity, self._shop = name, identity, shop
         self._number = shop.vectors.number_of(identity, name)
-        self._done = Counter(shop.vectors.encoded(self._number))
+        self._done = Counter(shop.vectors.counts(self._number))
         self._stored, self._size = 0, chosen.batch_size
         self._loaded = Lazily(partial(_loaded, chosen, place, shop.encoding))
         self._open: OpenEncoder | None = None
         self._images: Batches[_Task, Encoding] = Batches(self._encode_images, self._size, shop.encoding)
         self._texts: Batches[_Task, Encoding] = Batches(self._encode_texts, self._size, shop.encoding)
+        self._attacks: dict[tuple[Budget, bool], Batches[_Aim, AttackedFile]] = {}
         self._read_ahead = asyncio.Semaphore(_READ_AHEAD * self._size)
-        self._flights: dict[bytes, asyncio.Task[Encoding]] = {}
+        self._flights: dict[bytes, asyncio.Task[Any]] = {}
 
     async def image(self, image: Image) -> Vector:
         """Return the vector of a picture. Raises RowError where it cannot be decoded."""
         key = key_of(self._identity, "image", image.sha256)
-        return (await self._get(key, lambda: self._new_image(key, image))).vector
+        return (await self._get(key, self._shop.vectors.get, lambda: self._new_image(key, image))).vector
 
     async def text(self, text: str) -> Encoding:
         """Return the vector of a text."""
         key = key_of(self._identity, "text", text)
-        return await self._get(key, lambda: self._new_text(key, text))
+        return await self._get(key, self._shop.vectors.get, lambda: self._new_text(key, text))
+
+    async def attacked(self, attack: Attack) -> AttackedImage:
+        """Return the attacked copy of a picture. Raises RowError where it cannot be decoded."""
+        key = key_of(self._identity, "attack", attack.key)
+        file = await self._get(key, self._shop.vectors.attacked, lambda: self._new_attack(key, attack))
+        return AttackedImage(read_image(file.data, license=attack.image.license), file.figures)
 
     def done(self) -> Encoded:
         """Return what was done so far."""
-        return Encoded(self._name, self._done["image"], self._done["text"], self._stored)
+        done = self._done
+        return Encoded(self._name, done["image"], done["text"], done["attack"], self._stored)
 
     async def close(self) -> None:
         """End what is under way."""
@@ -159,12 +182,17 @@ class _Service:
         await asyncio.gather(*self._flights.values(), return_exceptions=True)
         await self._images.close()
         await self._texts.close()
+        for attacks in self._attacks.values():
+            await attacks.close()
         await self._loaded.close()
 
-    async def _get(self, key: bytes, begin: Callable[[], Awaitable[Encoding]]) -> Encoding:
-        flight = self._flights.get(key)
+    async def _get(
+        self, key: bytes, look: Callable[[bytes], T | None], begin: Callable[[], Awaitable[T]]
+    ) -> T:
+        """Return what is stored under a key, or under way; else begin it."""
+        flight: asyncio.Task[T] | None = self._flights.get(key)
         if flight is None:
-            stored = self._shop.vectors.get(key)
+            stored = look(key)
             if stored is not None:
                 self._stored += 1
                 return stored
@@ -175,7 +203,7 @@ class _Service:
             self._stored += 1
         return await asyncio.shield(flight)  # others may wait for it when the asker is gone
 
-    def _land(self, key: bytes, flight: "asyncio.Task[Encoding]") -> None:
+    def _land(self, key: bytes, flight: "asyncio.Task[Any]") -> None:
         del self._flights[key]
         if not flight.cancelled():
             flight.exception()  # seen, also where the asker is gone
@@ -191,19 +219,55 @@ class _Service:
         self._open = await self._loaded.get()
         return await self._texts.do(_Task(key, text))
 
+    async def _new_attack(self, key: bytes, attack: Attack) -> AttackedFile:
+        self._open = await self._loaded.get()
+        async with self._read_ahead:
+            loop = asyncio.get_running_loop()
+            pixels = await loop.run_in_executor(self._shop.reading, decode, attack.image)
+            return await self._attacks_like(attack).do(_Aim(key, pixels, attack))
+
+    def _attacks_like(self, attack: Attack) -> Batches[_Aim, AttackedFile]:
+        """Return where attacks are done that go as far and in the same direction."""
+        alike = (attack.budget, attack.target is not None)
+        if alike not in self._attacks:
+            self._attacks[alike] = Batches(self._attack, self._size, self._shop.encoding)
+        return self._attacks[alike]
+
+    def _attack(self, batch: Sequence[_Aim]) -> Sequence[AttackedFile]:
+        from pairwright.perturbations._pgd import attack
+
+        aims = self._full(batch)
+        budget, targets = aims[0].attack.budget, [one.attack.target for one in aims]
+        target = None if targets[0] is None else np.array(targets, np.float32)
+        found = self._tried(
+            lambda model: attack(
+                [one.pixels for one in aims],
+                [one.attack.seed for one in aims],
+                model.vision(),
+                budget,
+                target=target,
+            )
+        )
+        files = {
+            aim.key: AttackedFile(encode(one.pixels, "png"), one.figures)
+            for aim, one in zip(batch, found, strict=False)
+        }
+        stored = self._shop.vectors.put_attacked(self._number, files)
+        self._done["attack"] += len(files)
+        return stored
+
     def _encode_images(self, batch: Sequence[_Task]) -> Sequence[Encoding]:
-        vectors = self._tried(lambda model: model.images(self._full(batch)))
+        vectors = self._tried(lambda model: model.images(self._full([one.item for one in batch])))
         return self._put("image", batch, [Encoding(one) for one in vectors[: len(batch)]])
 
     def _encode_texts(self, batch: Sequence[_Task]) -> Sequence[Encoding]:
-        found = self._tried(lambda model: model.texts(self._full(batch)))
+        found = self._tried(lambda model: model.texts(self._full([one.item for one in batch])))
         pairs = zip(found.vectors, found.cut, strict=True)
         return self._put("text", batch, [Encoding(vector, cut) for vector, cut in pairs][: len(batch)])
 
-    def _full(self, batch: Sequence[_Task]) -> list[Any]:
-        """Return what is to be encoded, filled up with its last one to the full size."""
-        items = [one.item for one in batch]
-        return items + [items[-1]] * (self._size - len(items))
+    def _full(self, items: Sequence[T]) -> list[T]:
+        """Return what is to be done at once, filled up with its last one to the full size."""
+        return [*items, *[items[-1]] * (self._size - len(items))]
 
     def _tried(self, encode: Callable[[OpenEncoder], T]) -> T:
         if self._open is None:
@@ -224,7 +288,7 @@ class _Service:
         return stored
 
 
-async def _started(begin: Callable[[], Awaitable[Encoding]]) -> Encoding:
+async def _started(begin: Callable[[], Awaitable[T]]) -> T:
     return await begin()
 
 

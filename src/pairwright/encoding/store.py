@@ -2,24 +2,28 @@
 
 ``encodings.sqlite`` has a row for each picture and text: ``key``, the hash of encoder and content; ``encoder``, a number of
 the table ``encoders``; ``kind``, ``image`` or ``text``; ``vector``, float32 in the machine's byte order; ``cut``, whether a
-text is longer than the encoder reads; ``run``, which had it encoded. Any number of processes on one machine may share it;
+text is longer than the encoder reads; ``run``, which had it encoded. Pictures that were attacked stand in ``attacked`` with
+their figures: their bytes need not be the same on every machine, and a run that goes on must have the same. Any number of processes on one machine may share it;
 where two encode the same thing at the same time, both use what was stored first. Nothing in it was paid for: it may be
 deleted.
 """
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 
 from pairwright.annotators import Encoding
 from pairwright.responses.layout import telling
+from pairwright.schemas.attack import Figures
 from pairwright.schemas.errors import RunError
+
+T = TypeVar("T")
 
 NAME = "encodings.sqlite"
 
@@ -31,11 +35,15 @@ _APPLICATION = int.from_bytes(b"pwen")
 _BUSY_S = 60.0
 
 _TABLES = """
-CREATE TABLE encoders (id INTEGER PRIMARY KEY, identity TEXT NOT NULL UNIQUE, name TEXT NOT NULL);
-CREATE TABLE vectors (
+CREATE TABLE IF NOT EXISTS encoders (id INTEGER PRIMARY KEY, identity TEXT NOT NULL UNIQUE, name TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS vectors (
     key BLOB PRIMARY KEY, encoder INTEGER NOT NULL, kind TEXT NOT NULL, vector BLOB NOT NULL, cut INTEGER NOT NULL,
     run TEXT NOT NULL);
-CREATE INDEX vectors_of_run ON vectors (run, encoder, kind);
+CREATE INDEX IF NOT EXISTS vectors_of_run ON vectors (run, encoder, kind);
+CREATE TABLE IF NOT EXISTS attacked (
+    key BLOB PRIMARY KEY, encoder INTEGER NOT NULL, image BLOB NOT NULL, objective REAL NOT NULL, unrounded REAL NOT NULL,
+    clean REAL NOT NULL, cosine REAL NOT NULL, run TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS attacked_of_run ON attacked (run, encoder);
 """
 
 
@@ -48,8 +56,17 @@ class Entry:
     encoded: Encoding
 
 
-def key_of(identity: str, kind: Kind, content: str) -> bytes:
-    """Return the key of a picture, by its SHA-256, or of a text."""
+@dataclass(frozen=True, slots=True)
+class AttackedFile:
+    """A picture that was attacked, as it is stored."""
+
+    data: bytes
+    """PNG."""
+    figures: Figures
+
+
+def key_of(identity: str, kind: Kind | Literal["attack"], content: str) -> bytes:
+    """Return the key of a picture, by its SHA-256, of a text, or of an attack, by its own key."""
     return sha256(f"{identity}\0{kind}\0{content}".encode("utf-8", "surrogatepass")).digest()
 
 
@@ -86,16 +103,40 @@ class VectorStore:
         with telling(self._path), self._connection:
             self._connection.execute("BEGIN IMMEDIATE")
             self._connection.executemany("INSERT OR IGNORE INTO vectors VALUES (?, ?, ?, ?, ?, ?)", rows)
-        stored = [self.get(one.key) for one in entries]
-        if any(one is None for one in stored):
-            raise RunError(f"{self._path} lost vectors that it had: was it changed by hand?")
-        return [one for one in stored if one is not None]
+        return self._all_of([self.get(one.key) for one in entries])
 
-    def encoded(self, encoder: int) -> dict[str, int]:
-        """Return how many of each kind this run had encoded, in all its goes."""
-        sql = "SELECT kind, count(*) FROM vectors WHERE run = ? AND encoder = ? GROUP BY kind"
+    def attacked(self, key: bytes) -> AttackedFile | None:
+        """Return the attacked picture that is stored under a key."""
+        sql = "SELECT image, objective, unrounded, clean, cosine FROM attacked WHERE key = ?"
         with telling(self._path):
-            return dict(self._connection.execute(sql, (self._run, encoder)).fetchall())
+            found = self._connection.execute(sql, (key,)).fetchone()
+        return None if found is None else AttackedFile(found[0], Figures(*found[1:]))
+
+    def put_attacked(self, encoder: int, files: Mapping[bytes, AttackedFile]) -> list[AttackedFile]:
+        """Store attacked pictures in one go; return what is stored now, which another process may have been first with."""
+        rows = [(key, encoder, one.data, *astuple(one.figures), self._run) for key, one in files.items()]
+        with telling(self._path), self._connection:
+            self._connection.execute("BEGIN IMMEDIATE")
+            self._connection.executemany(
+                "INSERT OR IGNORE INTO attacked VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows
+            )
+        return self._all_of([self.attacked(key) for key in files])
+
+    def counts(self, encoder: int) -> dict[str, int]:
+        """Return how many of each kind this run had encoded or attacked, in all its goes."""
+        encoded = "SELECT kind, count(*) FROM vectors WHERE run = ? AND encoder = ? GROUP BY kind"
+        attacked = "SELECT 'attack', count(*) FROM attacked WHERE run = ? AND encoder = ?"
+        with telling(self._path):
+            found = [
+                self._connection.execute(sql, (self._run, encoder)).fetchall() for sql in (encoded, attacked)
+            ]
+        return dict(row for rows in found for row in rows)
+
+    def _all_of(self, stored: Sequence[T | None]) -> list[T]:
+        """Return what was stored; raises RunError where some of it is gone."""
+        if any(one is None for one in stored):
+            raise RunError(f"{self._path} lost what it had: was it changed by hand?")
+        return [one for one in stored if one is not None]
 
 
 @contextmanager
@@ -124,10 +165,10 @@ def _set_up(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute("BEGIN IMMEDIATE")
     try:
         if not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-            for statement in filter(str.strip, _TABLES.split(";")):
-                connection.execute(statement)
             connection.execute(f"PRAGMA application_id = {_APPLICATION}")
+        if connection.execute("PRAGMA application_id").fetchone()[0] != _APPLICATION:
+            raise RunError(f"{path} is no file of vectors but some other SQLite file: move it away")
+        for statement in filter(str.strip, _TABLES.split(";")):
+            connection.execute(statement)
     finally:
         connection.execute("COMMIT")
-    if connection.execute("PRAGMA application_id").fetchone()[0] != _APPLICATION:
-        raise RunError(f"{path} is no file of vectors but some other SQLite file: move it away")

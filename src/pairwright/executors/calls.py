@@ -13,13 +13,13 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from pairwright.annotators._encoding import EncoderSettings
-from pairwright.builders import Built
+from pairwright.builders import Built, Neighbours
 from pairwright.encoding.of_recipe import construct_of, encoders_of, vectors_of
 from pairwright.encoding.service import Encoders, open_encoders
 from pairwright.executors import Job, Watch
 from pairwright.executors.local import pending, progress_of, row_count
 from pairwright.executors.own_loop import run_to_end
-from pairwright.executors.shards import ShardRows, or_reject, rejected, tally
+from pairwright.executors.shards import Pool, ShardRows, held, or_reject, rejected, tally
 from pairwright.responses.asking import Models, open_models
 from pairwright.runs import folder as run_folder
 from pairwright.runs import manifest
@@ -85,6 +85,7 @@ class _Row:
     place: int
     raw: RawRow
     parsed: SourceRow | Built
+    neighbours: Neighbours
 
 
 class _Run:
@@ -94,7 +95,7 @@ class _Run:
         self._job, self._source, self._watch = job, source, watch
         self._construct, self._settle = construct_of(job.recipe), job.recipe.settle()
         self._models, self._encoders = job.recipe.models(), encoders_of(job.recipe)
-        self._size = job.recipe.file.output.shard_rows
+        self._size, self._held = job.recipe.file.output.shard_rows, job.recipe.uses_neighbours()
         done = {entry.shard: entry for entry in manifest.read(job.folder)}
         total = row_count(job, source)
         self._pending = pending(done, total, self._size)
@@ -137,15 +138,24 @@ class _Run:
         rows = ShardRows(self._source, self._job.limit)
         for number in self._pending:
             shard = _Shard(number)
-            rows.go_to(number * self._size)
-            ahead = next(rows.next(1), None)
+            coming, neighbours = self._rows_of(rows, number)
+            ahead = next(coming, None)
             while ahead is not None:
-                raw, ahead = ahead, next(rows.next(1), None) if len(shard.results) + 1 < self._size else None
+                raw, ahead = ahead, next(coming, None)
                 shard.results.append(None)
                 shard.read = ahead is None
-                yield _Row(shard, len(shard.results) - 1, raw, or_reject(raw, self._source.parse, raw))
+                parsed = or_reject(raw, self._source.parse, raw)
+                yield _Row(shard, len(shard.results) - 1, raw, parsed, neighbours)
             if len(shard.results) < self._size:
                 return
+
+    def _rows_of(self, rows: ShardRows, number: int) -> tuple[Iterator[RawRow], Neighbours]:
+        """Return the rows of a shard, read one by one where none asks for its neighbours."""
+        if self._held:
+            found = held(rows, number, self._size)
+            return iter(found), Pool(self._source, found)
+        rows.go_to(number * self._size)
+        return rows.next(self._size), Pool(self._source, ())
 
     async def _build(self, row: _Row, tools: "_Tools") -> None:
         try:
@@ -171,7 +181,7 @@ class _Run:
     async def _built(self, row: _Row, tools: "_Tools") -> Built:
         if isinstance(row.parsed, Built):
             return row.parsed
-        coming = self._construct(row.parsed, tools.models.asks, tools.encoders.encodes)
+        coming = self._construct(row.parsed, row.neighbours, tools.models.asks, tools.encoders.encodes)
         return await _or_reject(row.raw, coming)
 
     def _write(self, shard: _Shard) -> None:

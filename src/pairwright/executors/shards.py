@@ -2,7 +2,7 @@
 
 import ctypes
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 from random import Random
@@ -31,7 +31,7 @@ _KEPT_BYTES = 32 * 1024 * 1024
 """Buffers up to this size are kept: pictures of 11 megapixels. It is also the most that glibc takes."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)  # told from others by identity
 class Pool:
     """The rows of one shard as neighbours of each other."""
 
@@ -40,8 +40,16 @@ class Pool:
 
     def images(self, record_id: str, rng: Random) -> Iterator[tuple[str, Image]]:
         """Yield (record id, first image) of the other rows in drawn order, leaving out rows that cannot be read."""
-        for raw in _in_drawn_order(self.rows, rng):
-            if raw.record_id == record_id or raw.problem:
+        others = (raw for raw in _in_drawn_order(self.rows, rng) if raw.record_id != record_id)
+        return self._first_images(others)
+
+    def every(self) -> Iterator[tuple[str, Image]]:
+        """Yield (record id, first image) of all rows in their order, leaving out rows that cannot be read."""
+        return self._first_images(self.rows)
+
+    def _first_images(self, rows: Iterable[RawRow]) -> Iterator[tuple[str, Image]]:
+        for raw in rows:
+            if raw.problem:
                 continue
             try:
                 images = self.source.parse(raw).prompt.images
@@ -81,6 +89,19 @@ class ShardRows:
         """Make rows that were taken the next ones again."""
         self._rows = chain(rows, self._rows)
         self._position = (self._position or 0) - len(rows)
+
+
+def held(rows: ShardRows, number: int, size: int) -> list[RawRow]:
+    """Return all rows of a shard whose rows see each other; none behind the end.
+
+    A last shard of a handful of rows would have no other pictures to choose from: it joins the one before.
+    """
+    rows.go_to(number * size)
+    own, ahead = list(rows.next(size)), list(rows.next(size // 2))
+    rows.put_back(ahead)
+    if len(ahead) < size // 2:
+        own += ahead
+    return [] if number and len(own) < size // 2 else own
 
 
 class ShardBuilder:
@@ -130,18 +151,11 @@ class ShardBuilder:
 
     def _shard(self, number: int) -> tuple[Iterator[RawRow], Neighbours]:
         """Return the rows of a shard, none behind the end, and what its rows see of each other."""
+        if self._held:
+            rows = held(self._rows, number, self._size)
+            return iter(rows), Pool(self._source, rows)
         self._rows.go_to(number * self._size)
-        if not self._held:
-            return self._rows.next(self._size), Pool(self._source, ())
-        rows, ahead = list(self._rows.next(self._size)), list(self._rows.next(self._size // 2))
-        short = self._size // 2
-        self._rows.put_back(ahead)
-        # A last shard of a handful of rows would have no other pictures to choose from: it joins the one before.
-        if len(ahead) < short:
-            rows += ahead
-        if number and len(rows) < short:
-            rows = []
-        return iter(rows), Pool(self._source, rows)
+        return self._rows.next(self._size), Pool(self._source, ())
 
 
 def tally(built: Sequence[Built]) -> Tally:

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pairwright.card import hub_license, plain, size_category, write_card
+from pairwright.card import plain, size_category, write_card
+from pairwright.licences import hub_license
 from pairwright.schemas.candidate import Candidate
 from pairwright.schemas.errors import RunError
 from pairwright.schemas.judgement import Judgement
