@@ -6,6 +6,7 @@ PairwrightError
 ├── RunError         an output folder in a state that forbids the run
 ├── ModelError       a model that cannot be used at all: wrong key, unknown name, dead engine
 ├── BudgetError      the run has spent what it may
+├── PublishError     a run that cannot be published, or a Hub that does not take it
 ├── WorkerError      a worker process failed or died (in ``pairwright.executors.local``)
 ├── UnknownPartError no part of that name in a room
 ├── ParameterError   a parameter that does not exist, or a value outside its range
@@ -48,6 +49,10 @@ class ModelError(PairwrightError):
 
 class BudgetError(PairwrightError):
     """The run has spent what its budget allows; a raised budget continues it."""
+
+
+class PublishError(PairwrightError):
+    """A run that cannot be published as it is, or a Hub that refuses it, or cannot be reached; nothing half is visible there."""
 
 
 class UnknownPartError(PairwrightError):

@@ -49,7 +49,9 @@ def thumbnail(data: bytes, budget: int) -> Thumbnail:
         encoded = _webp(small, quality)
         if len(encoded) <= budget:
             break
-    return Thumbnail(encoded, small.shape[1], small.shape[0], f"{header.width}×{header.height} {header.format}")
+    return Thumbnail(
+        encoded, small.shape[1], small.shape[0], f"{header.width}×{header.height} {header.format}"
+    )
 
 
 def _reduction(image: Image) -> Reduction:
