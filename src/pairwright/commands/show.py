@@ -106,6 +106,7 @@ def _facts(summary: "Summary") -> "Table":
     from rich.table import Table
 
     from pairwright.runs.wording import (
+        encoded_text,
         judge_text,
         lengths_text,
         margin_text,
@@ -141,6 +142,8 @@ def _facts(summary: "Summary") -> "Table":
         facts["style alone"] = style_text(summary.style)
     if summary.rounds:
         facts["on-policy"] = on_policy_text(summary.rounds)
+    if summary.run.encoded:
+        facts["encoders"] = encoded_text(summary.run.encoded)
     for name, value in facts.items():
         table.add_row(name, plain(value))
     return table

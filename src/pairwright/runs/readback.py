@@ -11,6 +11,7 @@ from typing import Any
 
 import yaml
 
+from pairwright.encoding.service import Encoded
 from pairwright.responses.ledger import Spent, from_json
 from pairwright.runs import manifest
 from pairwright.runs.endpoints import bare_endpoint, without_secrets
@@ -56,6 +57,8 @@ class RunInfo:
     """Rows taken at most, where the run was told so."""
     ledger: tuple[Spent, ...]
     """What each model took; endpoints without passwords and keys."""
+    encoded: tuple[Encoded, ...]
+    """What each encoder did."""
     right_at: float
     """From which value of a verifier on the recipe takes an answer for right."""
     versions: tuple[tuple[str, str], ...]
@@ -162,11 +165,17 @@ def _run_info(told: Mapping[str, Any]) -> RunInfo:
         ledger=tuple(
             replace(x, endpoint=bare_endpoint(x.endpoint)) for x in from_json(told.get("ledger") or ())
         ),
+        encoded=tuple(_encoded(one) for one in told.get("encoded") or ()),
         right_at=_right_at(recipe.get("parameters")),
         versions=tuple(sorted((str(k), str(v)) for k, v in (told.get("versions") or {}).items())),
         started=str(told.get("started") or ""),
         finished=told.get("finished"),
     )
+
+
+def _encoded(told: Mapping[str, Any]) -> Encoded:
+    counts = (int(told.get(key, 0)) for key in ("images", "texts", "attacked", "stored"))
+    return Encoded(str(told["encoder"]), *counts)
 
 
 def _right_at(parameters: object) -> float:

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from pairwright.annotators.pixels import MeasureName
 from pairwright.guards.style import Style
+from pairwright.encoding.service import Encoded
 from pairwright.responses.ledger import Spent
 from pairwright.runs.candidates import Compared, Rated
 from pairwright.runs.contents import MEASURES
@@ -325,6 +326,19 @@ def _length_warnings(pairs: TextPairSummary | None) -> tuple[str, ...]:
         "pairing.length_ratio of the recipe bound it."
     )
     return (told,)
+
+
+def encoded_text(encoded: Sequence[Encoded]) -> str:
+    """Return what encoders did, in one line; empty where there are none.
+
+    >>> encoded_text([Encoded("ViT-B-32/openai", 1200, 6000, 0, 40)])
+    'ViT-B-32/openai encoded 1,200 pictures and 6,000 texts'
+    """
+    told = []
+    for one in encoded:
+        line = f"{one.encoder} encoded {one.images:,} pictures and {one.texts:,} texts"
+        told.append(f"{line}, attacked {one.attacked:,} pictures" if one.attacked else line)
+    return "; ".join(told)
 
 
 def unparsed(summary: Summary) -> int:
