@@ -24,6 +24,16 @@ async def at_once(asked: Iterable[Callable[[], Awaitable[T]]]) -> list[T | RowEr
     return [task.result() for task in tasks]
 
 
+async def all_at_once(asked: Iterable[Callable[[], Awaitable[T]]]) -> list[T]:
+    """Do as :func:`at_once` where one failure fails all: the first RowError is raised, when all have come back."""
+    results: list[T] = []
+    for one in await at_once(asked):
+        if isinstance(one, RowError):
+            raise one
+        results.append(one)
+    return results
+
+
 async def _kept(asked: Callable[[], Awaitable[T]]) -> T | RowError:
     try:
         return await asked()

@@ -39,8 +39,8 @@ _SHORTEST = 4
 """Characters of a sentence that is scored; CSR leaves out shorter ones."""
 
 
-class Encoded(Settings):
-    """Parameters of a builder whose answers are scored by encoders."""
+class Fitting(Settings):
+    """Parameters of a builder whose answers are compared with pictures by encoders."""
 
     encoders: Annotated[tuple[EncoderSettings, ...], Field(min_length=1)] = (EncoderSettings(),)
     """Who scores: one encoder or several. An answer's score is the mean of theirs, 100 × cosine of picture and text."""
@@ -50,17 +50,22 @@ class Encoded(Settings):
     """What the scores of the sentences become: their mean, or the lowest of them."""
     scored: str = _ANSWER
     """The text that is scored, with ``{answer}`` once and ``{question}`` at most once: a short answer says little by itself."""
+
+    @model_validator(mode="after")
+    def _can_be_scored(self) -> "Fitting":
+        if self.scored.count(_ANSWER) != 1 or self.scored.count(_QUESTION) > 1:
+            raise ValueError(f"scored must hold {_ANSWER} exactly once, and {_QUESTION} at most once")
+        return self
+
+
+class Encoded(Fitting):
+    """Parameters of a builder whose answers are scored by encoders."""
+
     over_context: Literal["drop", "keep"] = "drop"
     """What becomes of an answer that is longer than an encoder reads (77 tokens of most): left out, or scored by its
     beginning."""
     min_score: FiniteFloat | None = None
     """Answers of a lower score are left out."""
-
-    @model_validator(mode="after")
-    def _can_be_scored(self) -> "Encoded":
-        if self.scored.count(_ANSWER) != 1 or self.scored.count(_QUESTION) > 1:
-            raise ValueError(f"scored must hold {_ANSWER} exactly once, and {_QUESTION} at most once")
-        return self
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,12 +104,12 @@ class Scored:
         return agreeing(self.columns, better, worse)
 
 
-def encoders_by_place(settings: Encoded) -> dict[str, EncoderSettings]:
+def encoders_by_place(settings: Fitting) -> dict[str, EncoderSettings]:
     """Return the encoders by where they stand in the parameters."""
     return {f"encoders.{number}": one for number, one in enumerate(settings.encoders)}
 
 
-def names_of(settings: Encoded) -> dict[str, str]:
+def names_of(settings: Fitting) -> dict[str, str]:
     """Return the name of each encoder's model, by where it stands.
 
     Raises:
@@ -147,10 +152,10 @@ async def scored_by(
     encodes: Encodes,
 ) -> Scored:
     """Return answers with their scores; the answers are encoded all at the same time."""
-    texts = [_scored_text(settings.scored, row.prompt.question, one.text) for one in candidates]
+    texts = [scored_text(settings.scored, row.prompt.question, one.text) for one in candidates]
     by_encoder: list[list[Similarity]] = []
     for place, encode in encodes.items():
-        found = await at_once(partial(_fit, settings, encode, seen.by_encoder[place], text) for text in texts)
+        found = await at_once(partial(fit, settings, encode, seen.by_encoder[place], text) for text in texts)
         by_encoder.append([_whole(one) for one in found])
     said = [list(column) for column in zip(*by_encoder, strict=True)]
     faults = tuple(_fault(settings, names, one) for one in said)
@@ -164,13 +169,18 @@ async def scored_by(
     )
 
 
-def _scored_text(template: str, question: str, answer: str) -> str:
+def scored_text(template: str, question: str, answer: str) -> str:
+    """Return the text that is scored: the template with question and answer in their places.
+
+    >>> scored_text("{question} {answer}", "<image> What is it?", "A cat.")
+    'What is it? A cat.'
+    """
     asked = " ".join(question.replace(MARKER, " ").split())
     before, _, after = template.partition(_ANSWER)
     return before.replace(_QUESTION, asked) + answer + after.replace(_QUESTION, asked)
 
 
-async def _fit(settings: Encoded, encode: Encode, images: Sequence[Vector], text: str) -> Similarity:
+async def fit(settings: Fitting, encode: Encode, images: Sequence[Vector], text: str) -> Similarity:
     """Return how well a text fits pictures; of several pictures the mean counts."""
     if settings.per == "text":
         encoded = await encode.text(text)
