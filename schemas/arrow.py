@@ -138,8 +138,8 @@ def to_row(pair: Pair) -> dict[str, Any]:
         "id": pair.id,
         "images": stored_images(prompt.images),
         "prompt": messages(prompt.system, prompt.history, prompt.question),
-        "chosen": [_message("assistant", pair.chosen)],
-        "rejected": [_message("assistant", pair.rejected)],
+        "chosen": answer_messages(pair.chosen),
+        "rejected": answer_messages(pair.rejected),
         "rejected_images": None if negatives is None else stored_images(negatives),
         "question": prompt.question,
         "chosen_text": pair.chosen,
@@ -178,6 +178,15 @@ def messages(system: str | None, history: Sequence[Sequence[str]], question: str
     for user, assistant in history:
         made += [_message("user", user), _message("assistant", assistant)]
     return [*made, _message("user", question)]
+
+
+def answer_messages(text: str) -> list[dict[str, Any]]:
+    """Return an answer as messages.
+
+    >>> answer_messages("A cat.")
+    [{'role': 'assistant', 'content': [{'type': 'text', 'text': 'A cat.'}]}]
+    """
+    return [_message("assistant", text)]
 
 
 def _message(role: str, text: str) -> dict[str, Any]:
