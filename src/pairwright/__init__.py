@@ -13,6 +13,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from pairwright.api import build, next_round, pair, perturb, retry, validate
+    from pairwright.exporters._export import export
     from pairwright.forecast import check
     from pairwright.recipe import Recipe, load_recipe
     from pairwright.report import write_report
@@ -24,6 +25,7 @@ _HOMES = {
     "Recipe": "pairwright.recipe",
     "build": "pairwright.api",
     "check": "pairwright.forecast",
+    "export": "pairwright.exporters._export",
     "load_recipe": "pairwright.recipe",
     "next_round": "pairwright.api",
     "pair": "pairwright.api",
@@ -40,6 +42,7 @@ __all__ = [
     "__version__",
     "build",
     "check",
+    "export",
     "load_recipe",
     "next_round",
     "pair",

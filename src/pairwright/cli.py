@@ -17,6 +17,7 @@ VERBS = {
     "list": "List recipes, builders, samplers, annotators and all other parts.",
     "show": "Show what a run made: counts, measures, rejects.",
     "report": "Write a page with the pairs side by side.",
+    "export": "Write the pairs of a run as a trainer reads them.",
     "validate": "Check Parquet files against the shared schema.",
 }
 """Verbs in the order in which they are used; kept here so that ``--help`` imports none of them."""

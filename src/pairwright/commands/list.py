@@ -21,6 +21,8 @@ WHAT = (
     "pairings",
     "guards",
     "perturbations",
+    "layouts",
+    "exporters",
     "measures",
     "reasons",
 )
@@ -30,7 +32,7 @@ WHAT = (
 @click.argument("what", required=False, type=click.Choice(WHAT))
 def command(what: str | None) -> None:
     """List what there is: recipes, builders, samplers, annotators (judges and verifiers), correctors, pairing
-    rules, guards, perturbations, measures, reject reasons. Without WHAT, all names.
+    rules, guards, perturbations, layouts of sets to import, exporters, measures, reject reasons. Without WHAT, all names.
 
     \b
     pairwright list perturbations
@@ -44,6 +46,8 @@ def command(what: str | None) -> None:
         "pairings": _pairings,
         "guards": _guards,
         "perturbations": _perturbations,
+        "exporters": _exporters,
+        "layouts": _layouts,
         "measures": _measures,
         "reasons": _reasons,
     }
@@ -57,7 +61,9 @@ def _names() -> Iterator[RenderableType]:
     from pairwright.annotators.pixels import RANGES
     from pairwright.builders import ROOM as BUILDERS
     from pairwright.correctors import ROOM as CORRECTORS
+    from pairwright.exporters import ROOM as EXPORTERS
     from pairwright.guards import ROOM as GUARDS
+    from pairwright.layouts import ROOM as LAYOUTS
     from pairwright.pairings import ROOM as PAIRINGS
     from pairwright.perturbations import ROOM as PERTURBATIONS
     from pairwright.recipe import packaged_names
@@ -72,6 +78,8 @@ def _names() -> Iterator[RenderableType]:
         "pairings": PAIRINGS.names(),
         "guards": GUARDS.names(),
         "perturbations": PERTURBATIONS.names(),
+        "exporters": EXPORTERS.names(),
+        "layouts": LAYOUTS.names(),
         "measures": list(RANGES),
     }
     for kind, names in everything.items():
@@ -93,6 +101,14 @@ def _builders() -> Iterator[RenderableType]:
         part = ROOM.get(name)
         yield from _entry(name, part.summary, part.source)
         yield _settings(part.settings)
+
+
+def _layouts() -> Iterator[RenderableType]:
+    from pairwright.layouts import ROOM
+
+    for name in ROOM.names():
+        part = ROOM.get(name)
+        yield from _entry(name, part.summary, part.source)
 
 
 def _samplers() -> Iterator[RenderableType]:
@@ -179,6 +195,18 @@ def _perturbations() -> Iterator[RenderableType]:
         ]
         if rows:
             yield _indented(rows)
+
+
+def _exporters() -> Iterator[RenderableType]:
+    from pairwright.exporters import ROOM
+
+    for name in ROOM.names():
+        part = ROOM.get(name)
+        yield from _entry(name.replace("_", "-"), part.summary, part.source)
+        for reason, does in part.refusals.items():
+            yield Padding(Text(f"refuses {reason}: {does}"), (0, 0, 0, 4))
+        if part.settings.model_fields:
+            yield _settings(part.settings)
 
 
 def _measures() -> Iterator[RenderableType]:

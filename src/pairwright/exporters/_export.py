@@ -1,0 +1,220 @@
+"""One export: look, write into a folder of another name, give it its own when it is whole."""
+
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from pairwright import __version__
+from pairwright.exporters import (
+    ROOM,
+    AsTheyStand,
+    Layout,
+    Lines,
+    Page,
+    PairRow,
+    Split,
+    Table,
+    Tar,
+    Written,
+)
+from pairwright.exporters._files import LineFiles, PictureFolder, TarFiles
+from pairwright.exporters._parquet import ParquetFiles, TableFiles
+from pairwright.exporters._plan import LEFT_OUT, Plan, plan
+from pairwright.exporters._reading import WHOLE, PairFiles, pair_files, whole_rows
+from pairwright.exporters._splits import Apart, wishes
+from pairwright.runs.disk import replace_whole, temporary, writing
+from pairwright.runs.folder import locked
+from pairwright.schemas.arrow import METADATA, SCHEMA
+from pairwright.schemas.errors import RunError
+from pairwright.schemas.settings import parsed
+
+RECORD = "export.json"
+"""File that says what an export is; it is there once the export is whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """What :func:`export` did."""
+
+    to: str
+    folder: Path
+    splits: tuple[Split, ...]
+    left_out: Mapping[str, int]
+    """Pairs that were left out on request, by reason."""
+    repeats: int
+    """Rows that were not written because an earlier one is like them."""
+    pages: tuple[Page, ...]
+    """What loads it, the page to read first in front."""
+
+
+def export(
+    folder: str | Path,
+    to: str,
+    *,
+    out: str | Path,
+    splits: Sequence[str] = (),
+    apart: Apart = "all",
+    seed: int = 0,
+    leave_out: Sequence[str] = (),
+    options: Mapping[str, Any] | None = None,
+    unfinished: bool = False,
+) -> Exported:
+    """Write the pairs of a run for a trainer.
+
+    Args:
+        folder: folder of the run, or of files in its layout.
+        to: an exporter, for example ``trl`` or ``ms-swift``.
+        out: folder of the export; it must not exist, or be empty.
+        splits: beside ``train``, as ``test=0.05`` (a share of the pairs) or ``test=200`` (pairs). No picture and no
+            prompt stands in two of them.
+        apart: ``pictures`` lets texts of prompts stand in several splits, where all pairs share a few.
+        seed: of the draw of splits.
+        leave_out: reasons of the exporter for which pairs may be left out; without them a pair that it cannot take
+            is an error.
+        options: settings of the exporter.
+        unfinished: export what there is of a run that is not finished.
+
+    Raises:
+        RunError: the folder holds no pairs, or some that the trainer cannot take; ``out`` is not empty or cannot be
+            written.
+        UnknownPartError: no exporter of that name.
+        ParameterError: a setting, split or reason that cannot be.
+    """
+    name = to.replace("-", "_")
+    exporter = ROOM.get(name)
+    settings = parsed(exporter.settings, dict(options or {}), where="--set", owner=to)
+    files = pair_files(Path(folder), unfinished=unfinished)
+    place = Path(out).absolute()
+    require_free(place)
+    made = plan(
+        files, to, exporter, settings, asked=wishes(splits), apart=apart, seed=seed, leave_out=leave_out
+    )
+    with begun(place) as draft:
+        written, repeats = _write(draft, place, files, exporter.layout(settings, made.extent), made)
+        pages = tuple(exporter.loading(settings, written))
+        for page in pages:
+            write_page(draft, page)
+        record = {
+            "exporter": name,
+            "settings": settings.model_dump(mode="json"),
+            "pairwright": __version__,
+            "splits": [asdict(split) for split in written.splits],
+            "seed": seed,
+            "apart": apart,
+            "left_out": dict(made.left_out),
+            "repeats": repeats,
+        }
+        write_page(draft, Page(RECORD, json.dumps(record, indent=2) + "\n"))
+    return Exported(to, place, written.splits, made.left_out, repeats, pages)
+
+
+def require_free(place: Path) -> None:
+    """Raise RunError where something is at the place of an export already."""
+    if (place / RECORD).is_file():
+        raise RunError(f"{place} holds an export already; choose another --out, or remove it")
+    if place.exists() and (not place.is_dir() or any(place.iterdir())):
+        raise RunError(f"{place} is there and not empty; choose another --out")
+
+
+@contextmanager
+def begun(place: Path) -> Iterator[Path]:
+    """Yield a folder beside ``place`` that takes its name when the block succeeds and is removed when it fails.
+
+    What a killed export left there is removed first; an export that is at work there is an error.
+    """
+    draft = temporary(place)
+    with locked(draft), writing(place):
+        for left in draft.iterdir():
+            if left.name != ".lock":
+                shutil.rmtree(left) if left.is_dir() else left.unlink()
+        try:
+            yield draft
+            (draft / ".lock").unlink()
+            os.sync()  # thousands of pictures at once, instead of each by itself
+            os.replace(draft, place)
+        except BaseException:
+            shutil.rmtree(draft, ignore_errors=True)
+            raise
+
+
+def write_page(folder: Path, page: Page) -> None:
+    """Write a text file of an export."""
+    (folder / page.name).parent.mkdir(parents=True, exist_ok=True)
+    replace_whole(folder / page.name, page.text.encode())
+
+
+def _write(draft: Path, place: Path, files: PairFiles, layout: Layout, made: Plan) -> tuple[Written, int]:
+    if isinstance(layout, AsTheyStand):
+        splits, repeats = _passed_through(draft, files, layout, made), 0
+    else:
+        splits, repeats = _converted(draft, files, layout, made)
+    return Written(place, splits, made.extent), repeats
+
+
+def _passed_through(draft: Path, files: PairFiles, layout: AsTheyStand, made: Plan) -> tuple[Split, ...]:
+    schema = _schema(layout)
+    sinks = [ParquetFiles(draft, name, schema) for name in made.names]
+    at = 0
+    for batch in files.batches(layout.columns):
+        table = pa.Table.from_batches([batch]).select(layout.columns).replace_schema_metadata(schema.metadata)
+        wanted = made.split_of[at : at + table.num_rows]
+        at += table.num_rows
+        for number in sorted(set(wanted) - {LEFT_OUT}):
+            rows = [place for place, split in enumerate(wanted) if split == number]
+            sinks[number].add(table if len(rows) == table.num_rows else table.take(pa.array(rows)))
+    closed = [(sink, sink.close()) for sink in sinks]
+    return tuple(
+        Split(name, sink.rows, sink.rows, found)
+        for name, (sink, found) in zip(made.names, closed, strict=True)
+    )
+
+
+def _schema(layout: AsTheyStand) -> pa.Schema:
+    schema = pa.schema([SCHEMA.field(name) for name in layout.columns])
+    if not layout.image_features:
+        return schema
+    features = json.loads(METADATA["huggingface"])["info"]["features"]
+    kept = {name: feature for name, feature in features.items() if name in layout.columns}
+    return schema.with_metadata({"huggingface": json.dumps({"info": {"features": kept}})}) if kept else schema
+
+
+def _converted(
+    draft: Path, files: PairFiles, layout: Table | Lines | Tar, made: Plan
+) -> tuple[tuple[Split, ...], int]:
+    pictures = PictureFolder(draft)
+    sinks = [_sink(draft, name, layout, pictures) for name in made.names]
+    pairs = [0] * len(sinks)
+    further = () if isinstance(layout, Table) else layout.columns
+    at = 0
+    for batch in files.batches((*WHOLE, *further)):
+        by_split: dict[int, list[PairRow]] = {}
+        for row in whole_rows(batch, further):
+            by_split.setdefault(made.split_of[at], []).append(row)
+            at += 1
+        by_split.pop(LEFT_OUT, None)
+        for number, rows in by_split.items():
+            sinks[number].add(rows)
+            pairs[number] += len(rows)
+    closed = [(sink, sink.close()) for sink in sinks]
+    splits = tuple(
+        Split(name, count, sink.rows, found)
+        for name, count, (sink, found) in zip(made.names, pairs, closed, strict=True)
+    )
+    return splits, sum(sink.repeats for sink in sinks)
+
+
+def _sink(
+    draft: Path, name: str, layout: Table | Lines | Tar, pictures: PictureFolder
+) -> TableFiles | LineFiles | TarFiles:
+    if isinstance(layout, Table):
+        return TableFiles(draft, name, layout)
+    return (
+        TarFiles(draft, name, layout) if isinstance(layout, Tar) else LineFiles(draft, name, layout, pictures)
+    )

@@ -1,0 +1,163 @@
+"""Reading the pairs of a run, or of any folder in its layout, a few rows at a time."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pairwright.exporters import PairRow, Picture
+from pairwright.runs import manifest
+from pairwright.runs.folder import damaged_files
+from pairwright.runs.readback import read_run
+from pairwright.runs.run_file import NAME as RUN_FILE
+from pairwright.schemas.arrow import SCHEMA
+from pairwright.schemas.errors import RunError
+from pairwright.schemas.image import EXTENSIONS, digest
+from pairwright.schemas.pair import FOLDERS
+
+_BATCH = 100
+"""Rows at a time: a row group of ours."""
+
+_TEXTS = (
+    "id",
+    "pair_kind",
+    "question",
+    "system",
+    "history",
+    "chosen_text",
+    "rejected_text",
+    "source",
+    "group_id",
+    "ground_truth",
+    "score_chosen",
+    "score_rejected",
+)
+_META = ("images_meta", "rejected_images_meta")
+_PIXELS = ("images", "rejected_images")
+CHECKED = (*_TEXTS, *(f"{name}.list.element.{member}" for name in _META for member in ("sha256", "format")))
+"""Leaf columns that a check needs: everything but the pictures."""
+WHOLE = (*CHECKED, *(f"{name}.list.element.bytes" for name in _PIXELS))
+"""Leaf columns that a layout needs which writes pictures itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class PairFiles:
+    """The files of pairs of a folder, text pairs first."""
+
+    folder: Path
+    names: tuple[str, ...]
+    """Relative to the folder."""
+    rows: int
+
+    def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """Yield the rows in order, some at a time.
+
+        Raises:
+            RunError: a file cannot be read, or has not the columns of the shared schema.
+        """
+        for name in self.names:
+            path = self.folder / name
+            try:
+                with pq.ParquetFile(path) as opened:
+                    _require(path, opened.schema_arrow, columns)
+                    yield from opened.iter_batches(_BATCH, columns=list(columns))
+            except (OSError, pa.ArrowException) as error:
+                raise RunError(f"{path} cannot be read as Parquet ({error})") from error
+
+
+def pair_files(folder: Path, *, unfinished: bool) -> PairFiles:
+    """Return the files of pairs that a folder holds: those of its manifest, or all where it has none.
+
+    Raises:
+        RunError: it holds no pairs, the run is not finished and ``unfinished`` is not set, or a file is damaged.
+    """
+    if (folder / RUN_FILE).is_file():
+        if read_run(folder).status != "finished" and not unfinished:
+            raise RunError(
+                f"the run in {folder} is not finished; build it to its end, or export what there is with --unfinished"
+            )
+        if damaged := damaged_files(folder):
+            raise RunError(
+                f"{folder / damaged[0].name} is gone or was cut short; build again to have it made anew"
+            )
+        shards = manifest.read(folder)
+        found = {file.name: file.rows for shard in shards for file in shard.files}
+    else:
+        paths = sorted(path for name in set(FOLDERS.values()) for path in (folder / name).glob("*.parquet"))
+        found = {path.relative_to(folder).as_posix(): pq.read_metadata(path).num_rows for path in paths}
+    order = list(dict.fromkeys(FOLDERS.values()))
+    named = [name for config in order for name in sorted(found) if name.startswith(f"{config}/")]
+    rows = sum(found[name] for name in named)
+    if not rows:
+        raise RunError(f"{folder} holds no pairs: nothing in {' or '.join(f'{name}/' for name in order)}")
+    return PairFiles(folder, tuple(named), rows)
+
+
+def checked_rows(batch: pa.RecordBatch) -> list[PairRow]:
+    """Return the rows of a batch of the columns :data:`CHECKED`, without their pictures' bytes."""
+    return [pair_row(told, (), {}) for told in batch.to_pylist()]
+
+
+def whole_rows(batch: pa.RecordBatch, further: Sequence[str]) -> list[PairRow]:
+    """Return the rows of a batch of the columns :data:`WHOLE` and some further ones."""
+    return [
+        pair_row(told, [told["images"], told["rejected_images"]], {name: told[name] for name in further})
+        for told in batch.to_pylist()
+    ]
+
+
+def pair_row(
+    told: Mapping[str, Any], pixels: Sequence[Sequence[Mapping[str, Any]] | None], further: Mapping[str, Any]
+) -> PairRow:
+    """Return a row of the shared schema as exporters see it; ``pixels`` are its image columns, or nothing."""
+    images, negatives = pixels or (None, None)
+    metas = told["rejected_images_meta"]
+    return PairRow(
+        id=told["id"],
+        kind=told["pair_kind"],
+        question=told["question"],
+        system=told["system"],
+        history=tuple((user, assistant) for user, assistant in told["history"] or ()),
+        chosen=told["chosen_text"],
+        rejected=told["rejected_text"],
+        images=_pictures(told["id"], told["images_meta"], images),
+        rejected_images=None if metas is None else _pictures(told["id"], metas, negatives),
+        source=told["source"],
+        group_id=told["group_id"],
+        ground_truth=told["ground_truth"],
+        score_chosen=told["score_chosen"],
+        score_rejected=told["score_rejected"],
+        further=further,
+    )
+
+
+def _pictures(
+    pair: str, metas: Sequence[Mapping[str, Any]], pixels: Sequence[Mapping[str, Any]] | None
+) -> tuple[Picture, ...]:
+    if pixels is not None and len(pixels) != len(metas):
+        raise RunError(f"pair {pair}: {len(pixels)} pictures, but images_meta tells of {len(metas)}")
+    if unknown := [meta["format"] for meta in metas if meta["format"] not in EXTENSIONS]:
+        raise RunError(f"pair {pair}: images_meta names the format {unknown[0]!r}, which is none")
+    if pixels is None:
+        return tuple(Picture(meta["sha256"], meta["format"]) for meta in metas)
+    return tuple(_picture(pair, meta, pixel["bytes"]) for meta, pixel in zip(metas, pixels, strict=True))
+
+
+def _picture(pair: str, meta: Mapping[str, Any], data: bytes) -> Picture:
+    if digest(data) != meta["sha256"]:  # files will be named by it
+        raise RunError(
+            f"pair {pair}: a picture is not the one that images_meta tells of (SHA-256 {meta['sha256']!r}); "
+            "see pairwright validate"
+        )
+    return Picture(meta["sha256"], meta["format"], data)
+
+
+def _require(path: Path, schema: pa.Schema, columns: Sequence[str]) -> None:
+    for name in dict.fromkeys(column.partition(".")[0] for column in columns):
+        if name not in schema.names or schema.field(name).type != SCHEMA.field(name).type:
+            raise RunError(
+                f"{path} has no column {name} of the shared schema's type; see pairwright validate"
+            )
