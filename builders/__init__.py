@@ -44,6 +44,9 @@ class Neighbours(Protocol):
     def every(self) -> Iterator[tuple[str, Image]]:
         """Yield (record id, first image) of all rows of the shard in their order, leaving out rows that cannot be read."""
 
+    def image_of(self, record_id: str) -> Image | None:
+        """Return the first image of a row of the shard, read anew; None where there is none that can be read."""
+
 
 Construct = Callable[[SourceRow, Neighbours], Built]
 """Turns one source row into pairs. Pure but for its seeds, and safe in any number of threads at once."""

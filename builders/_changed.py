@@ -115,3 +115,7 @@ class _Nobody:
     def every(self) -> Iterator[tuple[str, Image]]:
         """Yield nothing."""
         return iter(())
+
+    def image_of(self, record_id: str) -> Image | None:
+        """Return None."""
+        return None

@@ -86,6 +86,9 @@ class Alone:
     def every(self) -> Iterator[tuple[str, Image]]:
         return iter(())
 
+    def image_of(self, record_id: str) -> Image | None:
+        return None
+
 
 @pytest.fixture
 def scripted() -> type[Scripted]:

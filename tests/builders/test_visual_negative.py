@@ -35,6 +35,9 @@ class Others:
     def every(self) -> Iterator[tuple[str, Image]]:
         return ((f"other:{number}", image) for number, image in enumerate(self.kept))
 
+    def image_of(self, record_id: str) -> Image | None:
+        return dict(self.every()).get(record_id)
+
 
 def _image(pixels: Pixels, encoding: str = "jpeg") -> Image:
     return read_image(encode(pixels, encoding), license="cc0-1.0")  # type: ignore[arg-type]

@@ -47,6 +47,11 @@ class Pool:
         """Yield (record id, first image) of all rows in their order, leaving out rows that cannot be read."""
         return self._first_images(self.rows)
 
+    def image_of(self, record_id: str) -> Image | None:
+        """Return the first image of a row of the shard, read anew; None where there is none that can be read."""
+        rows = (raw for raw in self.rows if raw.record_id == record_id)
+        return next((image for _, image in self._first_images(rows)), None)
+
     def _first_images(self, rows: Iterable[RawRow]) -> Iterator[tuple[str, Image]]:
         for raw in rows:
             if raw.problem:
