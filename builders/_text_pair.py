@@ -182,10 +182,11 @@ def drop_pairs(one: Built, told: Sequence[str | None], reason: Reason, field: st
 
 
 def _record_id(one: Built) -> str:
-    """Return the record id of a row that gave pairs of candidates, and so has them."""
-    if not one.candidates:
-        raise AssertionError("pairs of candidates without the candidates")
-    return one.candidates[0].record_id
+    """Return the record id of a row that gave pairs; of ready pairs no candidates are written."""
+    if one.candidates:
+        return one.candidates[0].record_id
+    told: str = json.loads(one.pairs[0].provenance or "{}")["record_id"]
+    return told
 
 
 def _lengths(pair: Pair) -> str:
@@ -216,7 +217,7 @@ def _scores(judged: Judged, chosen: Chosen) -> Iterator[Judgement]:
 
 def _measures(negatives: Sequence[Negative]) -> Iterator[Judgement]:
     for number, negative in enumerate(negatives):
-        yield from negative.measures.judgements(f"rejected_images[{number}]")
+        yield from negative.judgements(f"rejected_images[{number}]")
 
 
 def _strength(verdict: Comparison, chosen: int) -> float | None:

@@ -60,6 +60,7 @@ Reason = Literal[
     "low_score",
     "generic_question",
     "encoders_disagree",
+    "no_agreement",
 ]
 """A code that is counted in the manifest and shown in tables."""
 
@@ -120,6 +121,7 @@ EXPLANATIONS: dict[Reason, str] = {
     "over_context": "the answer, or a sentence of it, is longer than the encoder reads, so its end would count for nothing",
     "low_score": "the answer's score is below the recipe's min_score: it hardly fits the picture",
     "generic_question": "the question is one of those that the recipe calls generic",
+    "no_agreement": "people disagree: neither answer has the votes that the recipe wants; somebody has to decide",
     "encoders_disagree": "too few of the encoders put the chosen answer over the rejected one",
 }
 """What each code means, in one line; shown by ``pairwright show`` and in reports."""

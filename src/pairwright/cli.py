@@ -12,6 +12,7 @@ VERBS = {
     "build": "Build a data set from a recipe, or continue one.",
     "check": "Say what a build would do; change nothing.",
     "retry": "Try again what failed in a run and may succeed now.",
+    "import": "Bring in a set that others labelled.",
     "pair": "Form pairs anew from the candidates of a run, by another rule.",
     "round": "Have a new model answer the prompts of a run, beside the answers they have.",
     "list": "List recipes, builders, samplers, annotators and all other parts.",
@@ -21,6 +22,9 @@ VERBS = {
     "validate": "Check Parquet files against the shared schema.",
 }
 """Verbs in the order in which they are used; kept here so that ``--help`` imports none of them."""
+
+_MODULES = {"import": "pairwright.commands.import_"}
+"""Modules of verbs that Python has for its own."""
 
 
 class Verbs(click.Group):
@@ -34,7 +38,7 @@ class Verbs(click.Group):
         """Import a verb's module; None for an unknown verb, to which click answers with the nearest one."""
         if cmd_name not in VERBS:
             return None
-        command: click.Command = import_module(f"pairwright.commands.{cmd_name}").command
+        command: click.Command = import_module(_MODULES.get(cmd_name, f"pairwright.commands.{cmd_name}")).command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

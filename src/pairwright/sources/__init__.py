@@ -27,6 +27,10 @@ class RawRow:
     """Why the row could not even be read, for example a line of broken JSON."""
     folder: str = ""
     """Folder of the row's file, relative to the source: what the row's image paths start from."""
+    whole: Mapping[str, Any] | None = None
+    """The row of the file, where it held several prompts and ``fields`` has one of them."""
+    part: int | None = None
+    """The number of that prompt, from 0."""
 
 
 @dataclass(frozen=True, slots=True)

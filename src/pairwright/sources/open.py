@@ -3,18 +3,23 @@
 import difflib
 import re
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 
+from pairwright.layouts import ROOM as LAYOUTS
+from pairwright.layouts._recognising import AUTO, recognised
 from pairwright.schemas.candidate_table import FOLDER as CANDIDATES
 from pairwright.schemas.errors import SourceError
 from pairwright.schemas.pair import FOLDERS
 from pairwright.schemas.room import unknown
 from pairwright.sources import Source
+from pairwright.sources.columns import said
 from pairwright.sources.dataset import SavedSource, StreamedSource, is_saved
 from pairwright.sources.earlier_round import SUBSET as EARLIER_ROUND
 from pairwright.sources.earlier_round import EarlierRound
 from pairwright.sources.folder import FolderSource, is_picture, walk
 from pairwright.sources.grouped import GroupedSource
+from pairwright.sources.in_layout import PLAIN, LayoutSource
 from pairwright.sources.pictures import Pictures
 from pairwright.sources.rows import Reading
 from pairwright.sources.settings import SourceSettings
@@ -22,6 +27,8 @@ from pairwright.sources.table import FORMATS, TableSource
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 _WILDCARDS = re.compile(r"[*?\[]")
+_LOOKED_AT = 8
+"""Rows by which a layout is recognised."""
 _METADATA = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
 
 
@@ -32,12 +39,38 @@ def open_source(settings: SourceSettings) -> Source:
         SourceError: nothing fits the path; the message says what was looked for and what to do.
         MissingExtraError: ``datasets`` is needed and not installed.
     """
+    if settings.layout is not None:
+        return _in_layout(settings, settings.layout)
     if settings.group_by is None:
         return _by_path(settings)
     # In a group the column of answers holds candidates: what is left of a row has no such column.
     columns = settings.columns.model_copy(update={"chosen": None})
     source = _by_path(settings.model_copy(update={"columns": columns}))
     return GroupedSource(source, settings.group_by, settings.columns.chosen)
+
+
+def layout_of(settings: SourceSettings) -> str:
+    """Return the name of the layout that a source's first rows are in.
+
+    Raises:
+        SourceError: nothing fits the path, or no layout is recognised.
+    """
+    source = _by_path(settings.model_copy(update={"layout": None}))
+    seen = islice((raw.fields for raw in source.rows() if raw.problem is None), _LOOKED_AT)
+    return recognised(list(seen), settings.path or source.name)
+
+
+def _in_layout(settings: SourceSettings, layout: str) -> Source:
+    """Return a source whose rows are in a published layout."""
+    if settings.group_by is not None:
+        raise SourceError(
+            "source.layout reads rows as they are published, and does not go with source.group_by"
+        )
+    if layout != PLAIN and said(settings.columns):
+        raise SourceError(f"source.layout: {layout} has columns of its own; source.columns goes with {PLAIN}")
+    if layout == AUTO:
+        return _in_layout(settings, layout_of(settings))
+    return LayoutSource(_by_path(settings.model_copy(update={"layout": layout})), layout)
 
 
 def _by_path(settings: SourceSettings) -> Source:
@@ -164,7 +197,8 @@ def _reading(settings: SourceSettings, name: str, folder: Path | None) -> Readin
         max_bytes=int(settings.max_file_mb * 1e6),
         min_side=settings.min_side,
     )
-    return Reading(settings.name or name, settings, pictures)
+    layout = None if settings.layout is None else LAYOUTS.get(settings.layout)
+    return Reading(settings.name or name, settings, pictures, layout)
 
 
 def _named(folder: Path) -> str:

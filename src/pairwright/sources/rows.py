@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from pairwright.layouts import Layout, Read
 from pairwright.schemas.errors import RowError
 from pairwright.schemas.image import Image
 from pairwright.schemas.prompt import MARKER, Prompt
@@ -11,6 +12,7 @@ from pairwright.schemas.source_row import SourceRow
 from pairwright.sources import RawRow, cells
 from pairwright.sources.candidates import listed_candidates
 from pairwright.sources.columns import Columns, recognise, said
+from pairwright.sources.packing import packed
 from pairwright.sources.pictures import Pictures, picture_values
 from pairwright.sources.settings import SourceSettings
 from pairwright.sources.shared import shared_row
@@ -32,6 +34,8 @@ class Reading:
     """Data set name for rows that name none themselves."""
     settings: SourceSettings
     pictures: Pictures
+    layout: Layout | None = None
+    """How the rows are written, where ``source.layout`` names it."""
 
     def columns(self, names: Sequence[str]) -> Columns:
         """Return what is taken for what in rows with these column names."""
@@ -75,16 +79,57 @@ def parse_row(raw: RawRow, reading: Reading) -> SourceRow:
     """
     if raw.problem is not None:
         raise raw.problem
+    if reading.layout is not None:
+        return _layout_row(raw, reading, reading.layout)
     fields = _unwrapped(raw.fields)
     columns = reading.columns(tuple(fields))
-    if columns.missing:
-        field, column = columns.missing[0]
-        raise RowError(
-            "missing_column", column, f"the recipe names it for {field}, and the row has no such column"
-        )
+    _check_missing(columns)
     if columns.shared:
         return shared_row(raw, columns, reading.pictures, reading.name, reading.settings)
     return _general_row(raw, Cells(fields, columns.taken), columns, reading)
+
+
+def _layout_row(raw: RawRow, reading: Reading, layout: Layout) -> SourceRow:
+    """Return a row of a layout: what the layout does not read for itself is read as in any other row."""
+    read = _read_by(layout, raw.fields, reading)
+    row = _general_row(
+        raw, Cells(read.fields, read.taken), Columns(read.taken, (), (), shared=False), reading
+    )
+    texts = [row.chosen or "", row.rejected or "", *(one.text for one in read.candidates)]
+    name = f"{reading.settings.layout}{'' if raw.part is None else f'#{raw.part}'}"
+    return replace(
+        row,
+        scores=read.scores,
+        candidates=(*row.candidates, *read.candidates),
+        comparisons=read.comparisons,
+        annotations=read.annotations,
+        tags=tuple(dict.fromkeys((*row.tags, *read.tags))),
+        extra=packed(
+            raw.whole or raw.fields,
+            name,
+            (*row.prompt.images, *(row.rejected_images or ())),
+            [text for text in texts if text == text.strip()],
+        ),
+    )
+
+
+def _read_by(layout: Layout, fields: Mapping[str, Any], reading: Reading) -> Read:
+    """Return what a row says; columns that the recipe names are those of a plain table."""
+    if said(reading.settings.columns):
+        columns = reading.columns(tuple(fields))
+        _check_missing(columns)
+        return Read(fields, columns.taken)
+    read = layout.read(fields)
+    if reading.settings.name is None:
+        return read
+    return replace(read, taken={field: name for field, name in read.taken.items() if field != "source"})
+
+
+def _check_missing(columns: Columns) -> None:
+    for field, column in columns.missing[:1]:
+        raise RowError(
+            "missing_column", column, f"the recipe names it for {field}, and the row has no such column"
+        )
 
 
 def _general_row(raw: RawRow, row: Cells, columns: Columns, reading: Reading) -> SourceRow:

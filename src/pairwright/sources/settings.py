@@ -70,6 +70,9 @@ class SourceSettings(Settings):
     """A file, a folder, a glob such as ``data/*.parquet``, a folder that pairwright wrote, or an id ``org/name``."""
     name: str | None = None
     """Data set name written to every row; without it a column of that meaning, or else the file's or folder's name."""
+    layout: str | None = None
+    """Published layout that the rows are in; ``pairwright list layouts`` shows them, ``auto`` recognises it. Columns are then
+    read as the layout has them, with all that people and judges said; every other column is kept in ``extra``."""
     columns: ColumnMap = ColumnMap()
     """Which column is what, where the names do not say it."""
     image_root: str | None = None
