@@ -217,7 +217,8 @@ _SHOWN = re.compile(
 
 
 def _instance_for(request: Request, schema: Mapping[str, Any], key: str) -> Any:
-    """Return the plainest value of a request's schema: together its ``text``s are as long as the answer it shows.
+    """Return the plainest value of a request's schema: together its ``text``s are as long as the answer it shows, and what is
+    ``quoted`` are its words, one after the other.
 
     All other texts hold ``key``, so that those of two requests differ.
     """
@@ -225,7 +226,7 @@ def _instance_for(request: Request, schema: Mapping[str, Any], key: str) -> Any:
     shown = max((found[2] for part in parts for found in _SHOWN.finditer(part)), key=len, default="")
     count, words = max(1, _texts(schema)), [key, *reversed(shown.split())]
     chunks = (" ".join(words[len(words) * n // count : len(words) * (n + 1) // count]) for n in range(count))
-    return _instance(schema, chunks, key)
+    return _instance(schema, {"text": chunks, "quoted": iter(shown.split())}, key)
 
 
 def _texts(schema: Mapping[str, Any]) -> int:
@@ -235,17 +236,17 @@ def _texts(schema: Mapping[str, Any]) -> int:
 
 
 def _instance(
-    schema: Mapping[str, Any], texts: Iterator[str], where: str = "", dealt: slice = slice(None)
+    schema: Mapping[str, Any], told: Mapping[str, Iterator[str]], where: str = "", dealt: slice = slice(None)
 ) -> Any:
     """Return the plainest value of a JSON schema as judges and correctors use them.
 
-    Texts say where they stand, so that no two are the same: what repeats another text is often asked nothing more. A list
+    Properties of some names take what is ``told`` for them. Other texts say where they stand, so that no two are the same: what repeats another text is often asked nothing more. A list
     has as many entries as it must have, or a typical number where it may have none; values to choose from are
     dealt to the lists of a list like cards, ``dealt`` to this one.
 
-    >>> _instance({"type": "object", "properties": {"rating": {"enum": [1, 2]}, "why": {"type": "string"}}}, iter(()))
+    >>> _instance({"type": "object", "properties": {"rating": {"enum": [1, 2]}, "why": {"type": "string"}}}, {})
     {'rating': 1, 'why': 'why'}
-    >>> _instance({"type": "array", "items": {"type": "string"}, "maxItems": 2}, iter(()), "claim")
+    >>> _instance({"type": "array", "items": {"type": "string"}, "maxItems": 2}, {}, "claim")
     ['claim 1', 'claim 2']
     """
     if "enum" in schema:
@@ -253,9 +254,9 @@ def _instance(
     match schema.get("type"):
         case "object":
             return {
-                name: next(texts, "-")
-                if name == "text"
-                else _instance(inner, texts, f"{where} {name}".strip())
+                name: next(told[name], "-")
+                if name in told
+                else _instance(inner, told, f"{where} {name}".strip())
                 for name, inner in schema.get("properties", {}).items()
             }
         case "array":
@@ -266,7 +267,7 @@ def _instance(
             if "enum" in items:
                 return items["enum"][dealt][:count]
             return [
-                _instance(items, texts, f"{where} {number}".strip(), slice(number - 1, None, count))
+                _instance(items, told, f"{where} {number}".strip(), slice(number - 1, None, count))
                 for number in range(1, count + 1)
             ]
         case "integer" | "number":
