@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from pairwright.annotators.pixels import MeasureName, Measures, measure, scale
 from pairwright.builders import Neighbours
+from pairwright.builders._reached import Reached
 from pairwright.perturbations import ROOM as PERTURBATIONS
 from pairwright.perturbations import Adversary, Nearest, Perturbation, Retrieval
 from pairwright.perturbations._search import Target, weakest
@@ -22,6 +23,7 @@ from pairwright.schemas.codec import (
 )
 from pairwright.schemas.errors import ParameterError, RowError
 from pairwright.schemas.image import Header, Image, Pixels, digest
+from pairwright.schemas.judgement import Judgement
 from pairwright.schemas.knobs import Plan, strength
 
 NO_OP_PSNR = 50.0
@@ -100,6 +102,26 @@ class Negative:
     units: Mapping[str, str]
     other: str | None = None
     """Record id of the row whose picture was taken, for a retrieval."""
+    reached: Reached | None = None
+    """How far an attack came."""
+
+    def told(self) -> dict[str, object]:
+        """Return how it was made, as provenance has it."""
+        told: dict[str, object] = {
+            "perturbation": self.perturbation,
+            "params": dict(self.params),
+            "units": dict(self.units),
+        }
+        if self.other:
+            told["other"] = self.other
+        return told | (self.reached.told() if self.reached else {})
+
+    def judgements(self, target: str) -> tuple[Judgement, ...]:
+        """Return all measures as judgements on ``target``, for example ``rejected_images[0]``."""
+        return (
+            *self.measures.judgements(target),
+            *(self.reached.judgements(target) if self.reached else ()),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,9 +188,9 @@ def make_negative(
     data = encode_bgr(changed, encoding, finish.quality)
     made = Header(_FORMATS[encoding], "RGB", changed.shape[1], changed.shape[0])
     values = asdict(params)
-    edit = _edit(operation, values)
+    edit = edit_of(operation.name, operation.plan, values)
     image = Image(data, digest(data), made, license=view.image.license, edit=edit)
-    return Negative(image, measures, operation.name, values, _units(operation))
+    return Negative(image, measures, operation.name, values, units_of(operation.plan))
 
 
 def _rendered(view: View, part: Perturbation[Any], params: Any) -> Rendered:
@@ -243,7 +265,7 @@ def _retrieved(
     other_id, image, pixels = seen[chosen]
     measures = _accepted(operation, measure(original, pixels), finish)
     edited = image.with_edit(f"{operation.name} from {other_id}")
-    return Negative(edited, measures, operation.name, asdict(params), _units(operation), other_id)
+    return Negative(edited, measures, operation.name, asdict(params), units_of(operation.plan), other_id)
 
 
 def _accepted(operation: Operation, measures: Measures, finish: Finish) -> Measures:
@@ -261,18 +283,19 @@ def _auto(header: Header) -> Encoding:
     return "jpeg" if header.format in _LOSSY else "png"
 
 
-def _units(operation: Operation) -> dict[str, str]:
-    return {name: knob.unit for name, knob in operation.plan.knobs.items()}
+def units_of(plan: Plan[Any]) -> dict[str, str]:
+    """Return the unit of each parameter."""
+    return {name: knob.unit for name, knob in plan.knobs.items()}
 
 
-def _edit(operation: Operation, values: Mapping[str, float | int]) -> str:
+def edit_of(name: str, plan: Plan[Any], values: Mapping[str, float | int]) -> str:
     """Return what was done in one line: name and values with units, without seeds."""
     said = [
-        f"{name}={values[name]:.3g} {knob.unit}".rstrip()
-        for name, knob in operation.plan.knobs.items()
+        f"{key}={values[key]:.3g} {knob.unit}".rstrip()
+        for key, knob in plan.knobs.items()
         if knob.unit != "seed"
     ]
-    return f"{operation.name} {', '.join(said)}".rstrip()
+    return f"{name} {', '.join(said)}".rstrip()
 
 
 def _up_to_8(factor: int) -> Reduction:

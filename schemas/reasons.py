@@ -60,6 +60,7 @@ Reason = Literal[
     "low_score",
     "generic_question",
     "encoders_disagree",
+    "attack_failed",
     "no_agreement",
 ]
 """A code that is counted in the manifest and shown in tables."""
@@ -123,6 +124,7 @@ EXPLANATIONS: dict[Reason, str] = {
     "generic_question": "the question is one of those that the recipe calls generic",
     "no_agreement": "people disagree: neither answer has the votes that the recipe wants; somebody has to decide",
     "encoders_disagree": "too few of the encoders put the chosen answer over the rejected one",
+    "attack_failed": "the attack on the picture did not mislead the encoder as far as the recipe wants, or not towards its target",
 }
 """What each code means, in one line; shown by ``pairwright show`` and in reports."""
 
