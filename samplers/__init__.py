@@ -122,7 +122,8 @@ class Sampler(Protocol):
     async def sample(self, request: Request) -> Reply:
         """Answer a request; any number may be under way at once.
 
-        The reply may hold fewer answers than ``request.n``, at least one: the first ones, where the others failed. They
+        One with ``scored`` is asked only of a sampler whose part has ``check_scoring``: its answer is the text that was
+        given, with the log-probabilities of its tokens. The reply may hold fewer answers than ``request.n``, at least one: the first ones, where the others failed. They
         are stored, and the others are asked for again by a request of their own.
 
         Raises:
@@ -194,6 +195,9 @@ class SamplerPart(Generic[S]):
     """Requests under way that keep the model busy; ``calls.concurrency`` if not given."""
     check_place: Callable[[Model], None] | None = None
     """Raises ModelError for a model without an address, or without the key it needs; asks nobody."""
+    check_scoring: Callable[[Model], None] | None = None
+    """Raises ParameterError for a model of which is known that it cannot tell how likely a given answer is
+    (``Request.scored``); asks nobody. Not given where none can."""
 
 
 ROOM: Room[SamplerPart[Any]] = Room(__name__, __path__, (SamplerPart,))
@@ -223,6 +227,29 @@ def checked(model: Model) -> Settings:
         raise ParameterError(f"base_url: {model.sampler} runs in this process and has no address")
     options: Settings = parsed(part.options, model.options, where="options", owner=model.sampler)
     return options
+
+
+def check_scoring(model: Model) -> None:
+    """Check that a model can tell how likely a given answer is, as far as that is known without asking it.
+
+    Raises:
+        UnknownPartError: there is no such sampler.
+        ParameterError: it cannot; the message says who can.
+    """
+    try:
+        part = ROOM.get(model.sampler)
+    except UnknownPartError as error:
+        raise UnknownPartError(f"sampler: {error}") from error
+    if part.check_scoring is None:
+        able = ", ".join(name for name in ROOM.names() if ROOM.get(name).check_scoring)
+        raise ParameterError(
+            f"sampler: {model.sampler} cannot tell how likely a given answer is; take {able}"
+        )
+    if model.calls.batch:
+        raise ParameterError(
+            "calls.batch: how likely a given answer is, is asked call by call; leave batch out"
+        )
+    part.check_scoring(model)
 
 
 def width(model: Model) -> int:

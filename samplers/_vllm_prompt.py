@@ -7,6 +7,7 @@ from typing import Any
 
 import PIL.Image
 
+from pairwright.samplers._scored import answer_tokens, with_answer
 from pairwright.schemas.errors import RowError
 from pairwright.schemas.image import Image
 from pairwright.schemas.request import Answer, Finish, Request, Token
@@ -42,7 +43,7 @@ def identity(image: Image, max_side: int | None) -> str:
 def conversation(
     request: Request, pictures: Mapping[str, PIL.Image.Image], max_side: int | None
 ) -> list[Any]:
-    """Return the messages of a request with their pictures, in the order given."""
+    """Return the messages of a request with their pictures, in the order given, and the answer that is to be scored."""
 
     def part(one: str | Image) -> dict[str, Any]:
         if isinstance(one, str):
@@ -52,7 +53,7 @@ def conversation(
 
     return [
         {"role": message.role, "content": [part(one) for one in message.parts]}
-        for message in request.messages
+        for message in (request.messages if request.scored is None else with_answer(request))
     ]
 
 
@@ -83,7 +84,7 @@ def sampling_params(request: Request) -> Any:
     from vllm import SamplingParams
     from vllm.sampling_params import RequestOutputKind, StructuredOutputsParams
 
-    drawn = request.sampling
+    drawn, scored = request.sampling, request.scored is not None
     try:
         return SamplingParams(
             n=1 if drawn.temperature == 0 else request.n,  # greedy samples are all the same
@@ -93,7 +94,8 @@ def sampling_params(request: Request) -> Any:
             max_tokens=drawn.max_tokens,
             stop=list(drawn.stop),
             seed=None if drawn.seed is None else drawn.seed + request.first,
-            logprobs=drawn.logprobs,
+            logprobs=None if scored else drawn.logprobs,
+            prompt_logprobs=0 if scored else None,
             output_kind=RequestOutputKind.FINAL_ONLY,
             structured_outputs=(
                 StructuredOutputsParams(json=json.loads(request.schema)) if request.schema else None
@@ -104,7 +106,17 @@ def sampling_params(request: Request) -> Any:
 
 
 def answers(output: Any, request: Request) -> tuple[Answer, ...]:
-    """Return the answers in a finished output, sample ``first`` first."""
+    """Return the answers in a finished output, sample ``first`` first.
+
+    Raises:
+        RowError: ``call_refused``, the prompt does not end with the answer that is to be scored.
+    """
+    if request.scored is not None:
+        own = (
+            next(iter(place.values())) for place in output.prompt_logprobs if place
+        )  # nothing of the first
+        tokens = [Token(one.decoded_token or "", one.logprob) for one in own]
+        return (Answer(request.scored, "stop", answer_tokens(tokens, request.scored)),)
     wanted = request.sampling.logprobs
     made = tuple(
         Answer(one.text, _FINISHES[str(one.finish_reason)], None if wanted is None else _tokens(one, wanted))

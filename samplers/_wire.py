@@ -8,9 +8,11 @@ import json
 from base64 import b64encode
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
 
+from pairwright.samplers._scored import answer_tokens, with_answer
+from pairwright.schemas.errors import ModelError
 from pairwright.schemas.image import Image
 from pairwright.schemas.request import Answer, Finish, Message, Reply, Request, Token
 
@@ -112,9 +114,10 @@ def body_of(model: str, request: Request, dialect: Dialect, uris: DataUris) -> d
     [{'role': 'user', 'content': 'Hi'}]
     """
     drawn = request.sampling
+    messages = request.messages if request.scored is None else with_answer(request)
     body: dict[str, Json] = {
         "model": model,
-        "messages": [_message(message, dialect, uris) for message in request.messages],
+        "messages": [_message(message, dialect, uris) for message in messages],
         "temperature": drawn.temperature,
         "top_p": drawn.top_p,
         dialect.max_tokens_field: drawn.max_tokens,
@@ -126,9 +129,11 @@ def body_of(model: str, request: Request, dialect: Dialect, uris: DataUris) -> d
         body["stop"] = list(drawn.stop)
     if drawn.seed is not None:
         body["seed"] = drawn.seed + request.first
-    if drawn.logprobs is not None:
+    if request.scored is not None:
+        body["prompt_logprobs"] = 0  # vLLM's own field: those of the prompt's tokens, without alternatives
+    elif drawn.logprobs is not None:
         body |= {"logprobs": True, "top_logprobs": drawn.logprobs}
-    if request.messages[-1].role == "assistant":
+    if messages[-1].role == "assistant":
         body |= {"continue_final_message": True, "add_generation_prompt": False}
     if request.schema is not None and dialect.structured_output != "none":
         body["response_format"] = _format(request.schema, dialect)
@@ -167,6 +172,35 @@ def reply_of(body: Json, *, attempts: int = 1, seconds: float = 0.0) -> Reply:
     )
 
 
+def scored_reply_of(body: Json, answer: str) -> Reply:
+    """Return a given answer with the log-probabilities of its tokens, out of those of a prompt that ends with it.
+
+    Raises:
+        NonsenseError: there is no usable answer.
+        ModelError: the server tells no log-probabilities of prompts: it is not vLLM's.
+        RowError: ``call_refused``, the prompt does not end with the answer.
+    """
+    reply = reply_of(body)
+    told = body.get("prompt_logprobs")
+    if told is None:
+        raise ModelError(
+            f"{reply.model or 'the model'} gave no prompt_logprobs: only vLLM's own server tells how likely a given "
+            "answer is; ask one, or take the sampler vllm or transformers"
+        )
+    try:
+        tokens = [_prompt_token(entry) for entry in told if entry]  # of the first token nothing is known
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        usage = Usage(reply.prompt_tokens, reply.completion_tokens, reply.cached_tokens)
+        raise NonsenseError(f"prompt_logprobs: {error}: {excerpt(json.dumps(told[-3:]))}", usage) from error
+    return replace(reply, answers=(Answer(answer, "stop", answer_tokens(tokens, answer)),))
+
+
+def _prompt_token(entry: Json) -> Token:
+    """Return the prompt's own token: the first that is told at its place, by id."""
+    own = next(iter(entry.values()))
+    return Token(str(own["decoded_token"] or ""), float(own["logprob"]))
+
+
 def expected_tokens(request: Request) -> float:
     """Return about how many tokens a request takes, prompt and answers together; more rather than fewer.
 
@@ -174,7 +208,7 @@ def expected_tokens(request: Request) -> float:
     2059.0
     """
     parts = [part for message in request.messages for part in message.parts]
-    texts = sum(len(part) for part in parts if isinstance(part, str))
+    texts = sum(len(part) for part in parts if isinstance(part, str)) + len(request.scored or "")
     images = sum(isinstance(part, Image) for part in parts)
     prompt = texts / _CHARACTERS_OF_A_TOKEN + images * _TOKENS_OF_AN_IMAGE
     return prompt + request.sampling.max_tokens * request.n

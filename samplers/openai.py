@@ -27,6 +27,7 @@ from pairwright.samplers._wire import (
     excerpt,
     expected_tokens,
     reply_of,
+    scored_reply_of,
 )
 from pairwright.schemas.errors import ParameterError
 from pairwright.schemas.request import Message, Reply, Request, Sampling
@@ -119,7 +120,7 @@ class OpenAIServer:
         body = body_of(self._model, request, self._dialect, self._uris)
 
         async def attempt() -> Reply:
-            return await self._attempt(body, request.n)
+            return await self._attempt(body, request.n, request.scored)
 
         done = await self._limits.call(attempt, tokens=expected_tokens(request), used=_used)
         lost, reply = done.lost, done.value
@@ -136,13 +137,14 @@ class OpenAIServer:
         """Ask for a few tokens, to know whether the server answers anything at all."""
         await self._attempt(body_of(self._model, _GREETING, self._dialect, self._uris), 1)
 
-    async def _attempt(self, body: dict[str, Any], n: int) -> Reply:
+    async def _attempt(self, body: dict[str, Any], n: int, scored: str | None = None) -> Reply:
         limits = self._limits
         response = await self._link.post(
             "/chat/completions", body, heard=limits.learn, answered=limits.answered
         )
         try:
-            reply = reply_of(json.loads(response.content))
+            told = json.loads(response.content)
+            reply = reply_of(told) if scored is None else scored_reply_of(told, scored)
         except NonsenseError as error:
             raise TryError(self._link.place.scrubbed(str(error)), "answered", lost=error.usage) from None
         except ValueError:
@@ -175,6 +177,15 @@ def check_place(model: Model) -> None:
     place_of(model)
 
 
+def check_scoring(model: Model) -> None:
+    """Raise ParameterError for OpenAI itself, which tells log-probabilities of what it writes alone."""
+    if model.model and is_openai(model.base_url):
+        raise ParameterError(
+            "base_url: api.openai.com does not tell how likely a given answer is; name a server of vLLM, or take "
+            "sampler: vllm or transformers"
+        )
+
+
 @asynccontextmanager
 async def opened(model: Model, options: Options) -> AsyncIterator[Sampler]:
     """Open a model. Raises ModelError without an address or key, MissingExtraError without the package openai."""
@@ -202,4 +213,5 @@ PART = SamplerPart(
     source="OpenAI API reference, chat completions and batches; vLLM's OpenAI-compatible server",
     batches=opened_batches,
     check_place=check_place,
+    check_scoring=check_scoring,
 )

@@ -18,6 +18,7 @@ from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -68,7 +69,8 @@ class Transformers:
         if request.schema is not None:
             told = "sampler transformers cannot hold a model to a JSON schema"
             raise ModelError(f"{told}; use sampler vllm or openai, or ask without one")
-        return await asyncio.get_running_loop().run_in_executor(self.worker, self._answer, request)
+        answer = self._answer if request.scored is None else self._scored
+        return await asyncio.get_running_loop().run_in_executor(self.worker, answer, request)
 
     async def answer_logprobs(self, messages: Sequence[Message], text: str) -> tuple[Token, ...]:
         """Return the tokens of an answer with their log-probabilities under a prompt, at temperature 1.
@@ -79,7 +81,9 @@ class Transformers:
         Raises:
             RowError: as :meth:`sample` does.
         """
-        return await asyncio.get_running_loop().run_in_executor(self.worker, self._score, messages, text)
+        scored = partial(self._score, messages, text)
+        tokens, _ = await asyncio.get_running_loop().run_in_executor(self.worker, scored)
+        return tokens
 
     def encode(self, messages: Sequence[Message], copies: int = 1) -> dict[str, Any]:
         """Return a prompt as the model's inputs: tensors on its device, the same row ``copies`` times.
@@ -155,6 +159,17 @@ class Transformers:
             seconds=time.monotonic() - begun,
         )
 
+    def _scored(self, request: Request) -> Reply:
+        answer, begun = request.scored or "", time.monotonic()
+        tokens, prompt = self._score(request.messages, answer)
+        return Reply(
+            answers=(Answer(answer, "stop", tokens),),
+            model=self.name,
+            prompt_tokens=prompt + len(tokens),
+            completion_tokens=0,
+            seconds=time.monotonic() - begun,
+        )
+
     def _check_length(self, prompt: int, wanted: int) -> None:
         room = getattr(self.model.config.get_text_config(), "max_position_embeddings", None)
         if room is not None and prompt + wanted > room:
@@ -172,7 +187,8 @@ class Transformers:
             )
         )
 
-    def _score(self, messages: Sequence[Message], text: str) -> tuple[Token, ...]:
+    def _score(self, messages: Sequence[Message], text: str) -> tuple[tuple[Token, ...], int]:
+        """Return the tokens of an answer, and how many the prompt has."""
         import torch
 
         inputs = self.encode(messages)
@@ -180,6 +196,7 @@ class Transformers:
         answer = self.tokenizer(text, add_special_tokens=False, return_tensors="pt")["input_ids"].to(
             prompt.device
         )
+        self._check_length(prompt.shape[1], answer.shape[1])
         aligned = {"input_ids": answer, "attention_mask": torch.ones_like(answer)}
         for name, value in inputs.items():
             if value.shape == prompt.shape:  # one number per token: the answer's are 0, which means text
@@ -188,10 +205,9 @@ class Transformers:
         with torch.inference_mode():
             logits = self.model(**inputs).logits[0, prompt.shape[1] - 1 : -1]
         chosen = logits.float().log_softmax(-1).gather(1, answer[0][:, None])[:, 0]
-        return tuple(
-            Token(self.tokenizer.decode([token]), logprob)
-            for token, logprob in zip(answer[0].tolist(), chosen.tolist(), strict=True)
-        )
+        tokens = zip(answer[0].tolist(), chosen.tolist(), strict=True)
+        told = tuple(Token(self.tokenizer.decode([token]), logprob) for token, logprob in tokens)
+        return told, int(prompt.shape[1])
 
 
 @asynccontextmanager
@@ -253,6 +269,7 @@ PART = SamplerPart(
     options=Options,
     open=opened,
     remote=False,
+    check_scoring=lambda model: None,
     summary="transformers in this process: small models, and white-box access to them",
     source="Hugging Face transformers, tried with 5.19; sampling by Gumbel-max (arXiv 1411.0030)",
 )

@@ -171,7 +171,7 @@ class Vllm:
         from vllm.renderers.params import ChatParams
 
         pictures = decoding.result()
-        continued = request.messages[-1].role == "assistant"
+        continued = request.messages[-1].role == "assistant" or request.scored is not None
         template = {"add_generation_prompt": not continued, "continue_final_message": continued}
         renderer = self.engine.client.renderer
         _, (prompt,) = renderer.render_chat(
@@ -281,6 +281,7 @@ PART = SamplerPart(
     options=Options,
     open=opened,
     width=_width,
+    check_scoring=lambda model: None,
     remote=False,
     summary="vLLM in this process: one engine per model, n samples from one request",
     source="vLLM (arXiv 2309.06180), tried with 0.32",

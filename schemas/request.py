@@ -57,6 +57,9 @@ class Request:
     """Number of the first sample: other than 0 when the earlier ones are stored already."""
     schema: str | None = None
     """JSON schema, as text, that the answer must follow."""
+    scored: str | None = None
+    """An answer that is given: nothing is written, and it comes back with the log-probability of each of its tokens after
+    the messages, without that of its end. Made by :func:`scoring`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +154,22 @@ def canonical(model: ModelId, request: Request) -> str:
         "sampling": {name: getattr(drawn, name) for name in Sampling.__slots__},
         "schema": None if request.schema is None else json.loads(request.schema),
     }
+    if request.scored is not None:  # in no other request, so that the keys of those stay what they were
+        content["scored"] = request.scored
     return json.dumps(content, sort_keys=True, ensure_ascii=False)
+
+
+def scoring(prompt: Prompt, answer: str) -> Request:
+    """Return the question how likely a given answer to a prompt is.
+
+    Nothing is drawn, so there is no seed: equal questions of different rows are asked once. One token is written, because
+    servers take no less.
+
+    >>> request = scoring(Prompt("What is it?"), "A cat.")
+    >>> request.scored, request.sampling.max_tokens
+    ('A cat.', 1)
+    """
+    return Request(messages_of(prompt), Sampling(temperature=0.0, max_tokens=1, logprobs=0), scored=answer)
 
 
 def sampling_seed(seed: int, record_id: str, part: str) -> int:

@@ -26,7 +26,7 @@ from pairwright.schemas.attack import Attack, AttackedImage, Figures
 from pairwright.schemas.codec import encode, read_image
 from pairwright.schemas.errors import RowError
 from pairwright.schemas.image import Image
-from pairwright.schemas.request import Answer, Ask, Request, request_key
+from pairwright.schemas.request import Answer, Ask, Request, Token, request_key
 from pairwright.schemas.source_row import SourceRow
 from pairwright.sources import RawRow
 
@@ -138,6 +138,8 @@ class _Counter:
             self._calls += 1
             self._prompt += prompt_tokens(request)
             self._completion += request.n * request.sampling.max_tokens
+        if request.scored is not None:
+            return (Answer(request.scored, "stop", (Token(request.scored, -1 - int(key[:4], 16) / 2**16),)),)
         if request.schema is not None:
             return request.n * (
                 Answer(json.dumps(_instance_for(request, json.loads(request.schema), key[:8])), "stop"),
@@ -286,7 +288,7 @@ def prompt_tokens(request: Request) -> int:
     6
     """
     parts = [part for message in request.messages for part in message.parts]
-    texts = sum(len(part) for part in parts if isinstance(part, str))
+    texts = sum(len(part) for part in parts if isinstance(part, str)) + len(request.scored or "")
     images = sum(_image_tokens(part) for part in parts if isinstance(part, Image))
     return math.ceil(texts / CHARACTERS_PER_TOKEN) + images
 

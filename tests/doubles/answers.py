@@ -75,7 +75,7 @@ def reply_to(body: Mapping[str, Any], rules: Sequence[Mapping[str, Any]], *, tak
         "total_tokens": prompt + completion,
         "prompt_tokens_details": {"cached_tokens": prompt // 2},
     }
-    return {
+    made = {
         "id": f"chatcmpl-{digest(body)[:12]}",
         "object": "chat.completion",
         "created": 0,
@@ -83,6 +83,7 @@ def reply_to(body: Mapping[str, Any], rules: Sequence[Mapping[str, Any]], *, tak
         "choices": choices,
         "usage": usage,
     }
+    return made | ({"prompt_logprobs": _prompt_logprobs(body)} if "prompt_logprobs" in body else {})
 
 
 def digest(body: Mapping[str, Any]) -> str:
@@ -219,6 +220,19 @@ def _logprobs(tokens: Sequence[str], body: Mapping[str, Any], draw: random.Rando
         top = [_entry(other, value - rank * 0.5) for rank, other in enumerate(others)]
         made.append({**_entry(token, value), "top_logprobs": top})
     return made
+
+
+def _prompt_logprobs(body: Mapping[str, Any]) -> list[dict[str, Any] | None]:
+    """As vLLM's server has them: nothing of the first token, then the token of each place by its id.
+
+    With a picture each word is likelier, the more so the longer it is.
+    """
+    words = re.findall(r"\s*\S+", text_of(body))
+    draw = random.Random(_content_hash(body, "", 0))
+    seen = 0.1 if images_of(body) else 0.0
+    told = [(-2 - draw.random() + seen * len(word.strip()), word) for word in words]
+    places = [{"logprob": value, "rank": 1, "decoded_token": word} for value, word in told]
+    return [None, *({str(number): place} for number, place in enumerate(places))]
 
 
 def _entry(token: str, logprob: float) -> dict[str, Any]:
