@@ -39,11 +39,16 @@ _SHORTEST = 4
 """Characters of a sentence that is scored; CSR leaves out shorter ones."""
 
 
-class Fitting(Settings):
-    """Parameters of a builder whose answers are compared with pictures by encoders."""
+class Encoders(Settings):
+    """Parameters of a builder whose pictures and texts are encoded."""
 
     encoders: Annotated[tuple[EncoderSettings, ...], Field(min_length=1)] = (EncoderSettings(),)
     """Who scores: one encoder or several. An answer's score is the mean of theirs, 100 × cosine of picture and text."""
+
+
+class Fitting(Encoders):
+    """Parameters of a builder whose answers are compared with pictures by encoders."""
+
     per: Literal["text", "sentence"] = "text"
     """What is scored: the answer as a whole, or each of its sentences, so that no long answer is cut."""
     sentences: Literal["mean", "min"] = "mean"
@@ -104,12 +109,12 @@ class Scored:
         return agreeing(self.columns, better, worse)
 
 
-def encoders_by_place(settings: Fitting) -> dict[str, EncoderSettings]:
+def encoders_by_place(settings: Encoders) -> dict[str, EncoderSettings]:
     """Return the encoders by where they stand in the parameters."""
     return {f"encoders.{number}": one for number, one in enumerate(settings.encoders)}
 
 
-def names_of(settings: Fitting) -> dict[str, str]:
+def names_of(settings: Encoders) -> dict[str, str]:
     """Return the name of each encoder's model, by where it stands.
 
     Raises:

@@ -25,6 +25,7 @@ from pairwright.schemas.request import (
     ModelId,
     Request,
     Sampling,
+    Token,
     messages_of,
     request_key,
     sampling_seed,
@@ -121,6 +122,9 @@ class Wrote:
     """One for each request that failed, with scope ``candidate``."""
     negatives: Mapping[str, tuple[Negative, ...]] = field(default_factory=dict)
     """By key of the request: the changed pictures that its candidates were written from, where they were changed."""
+    tokens: Mapping[tuple[str, int], tuple[Token, ...]] = field(default_factory=dict)
+    """By key of the request and number of the sample: tokens of the answers, where log-probabilities were asked for and
+    told. A prefill is not among them."""
 
     def lost(self) -> RowError | None:
         """Return the first failure of a call that may succeed later: with its answers, the row would give other pairs."""
@@ -143,6 +147,43 @@ class _Pen:
     see: Callable[[SourceRow], Awaitable[Seen]]
 
 
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What a writer is asked about a row, before it is: one request."""
+
+    pen: _Pen
+    request: Request
+    seen: Seen
+    template: str
+    """By which the prompt is asked."""
+
+    def key(self, request: Request) -> str:
+        """Return the store's key of this request, or of another one to the same model."""
+        return request_key(self.pen.identity(), request)
+
+    def said(self) -> dict[str, object]:
+        """Return how answers are written, for provenance: all that was set or drawn, and the images if not the prompt's."""
+        return dict(_said(self.pen, self.request.sampling, self.seen, self.template))
+
+
+Plan = Callable[[SourceRow], Awaitable[tuple[tuple[Task, ...], tuple[Reject, ...]]]]
+"""Returns what is to be asked about a row, and a reject for each writer that cannot be shown its prompt. Asks nobody."""
+
+
+def prepare_tasks(settings: Written, run: Run) -> Plan:
+    """Check the writers once, for a builder that asks by itself. Raises as :func:`prepare_writers` does."""
+    pens = _pens(settings, run)
+
+    async def plan(row: SourceRow) -> tuple[tuple[Task, ...], tuple[Reject, ...]]:
+        at_work = _picked(pens, settings.pick, run.seed, row.record_id)
+        found = await at_once(partial(_tasks, pen, row, run) for pen in at_work)
+        refused = [(pen, one) for pen, one in zip(at_work, found, strict=True) if isinstance(one, RowError)]
+        tasks = tuple(task for one in found if not isinstance(one, RowError) for task in one)
+        return tasks, tuple(_reject(row, pen, one) for pen, one in refused)
+
+    return plan
+
+
 def prepare_writers(settings: Written, run: Run) -> Write:
     """Check the writers once.
 
@@ -151,8 +192,7 @@ def prepare_writers(settings: Written, run: Run) -> Write:
             a model that is not named.
         UnknownPartError: a perturbation that does not exist.
     """
-    _check_pick(settings)
-    pens = [_pen(place, writer, run) for place, writer in _by_place(settings).items()]
+    pens = _pens(settings, run)
 
     async def write(row: SourceRow, asks: Asks) -> Wrote:
         at_work = _picked(pens, settings.pick, run.seed, row.record_id)
@@ -160,6 +200,7 @@ def prepare_writers(settings: Written, run: Run) -> Write:
         candidates: list[Candidate] = []
         rejects: list[Reject] = []
         negatives: dict[str, tuple[Negative, ...]] = {}
+        tokens: dict[tuple[str, int], tuple[Token, ...]] = {}
         for pen, one in zip(at_work, wrote, strict=True):
             if isinstance(one, RowError):
                 rejects.append(_reject(row, pen, one))
@@ -167,7 +208,8 @@ def prepare_writers(settings: Written, run: Run) -> Write:
                 candidates += one.candidates
                 rejects += one.rejects
                 negatives |= one.negatives
-        return Wrote(tuple(candidates), tuple(rejects), negatives)
+                tokens |= one.tokens
+        return Wrote(tuple(candidates), tuple(rejects), negatives, tokens)
 
     return write
 
@@ -190,6 +232,11 @@ def _check_pick(settings: Written) -> None:
     for side in get_args(Side):
         if getattr(settings.pick, side) is not None and side not in sides:
             raise ParameterError(f"pick.{side}: no sampler has side: {side}")
+
+
+def _pens(settings: Written, run: Run) -> list[_Pen]:
+    _check_pick(settings)
+    return [_pen(place, writer, run) for place, writer in _by_place(settings).items()]
 
 
 def _pen(place: str, writer: Writer, run: Run) -> _Pen:
@@ -230,27 +277,40 @@ def _asked(pen: _Pen, seed: int, record_id: str) -> str:
     return templates[int(drawn * len(templates))]
 
 
+async def _tasks(pen: _Pen, row: SourceRow, run: Run) -> list[Task]:
+    """Return what a writer is asked; raises RowError where it cannot be shown the prompt."""
+    seen = await pen.see(row)
+    template = _asked(pen, run.seed, row.record_id)
+    asked = replace(seen.prompt, question=template.replace(_QUESTION, seen.prompt.question))
+    return [
+        Task(pen, _request(pen, one, asked, _seed(pen, one, row, run.seed)), seen, template)
+        for one in pen.writer.temperatures
+    ]
+
+
 async def _written(pen: _Pen, row: SourceRow, asks: Asks, run: Run) -> Wrote:
     """Return what one writer gives; raises RowError where it cannot be shown the prompt."""
-    seen = await pen.see(row)
-    ask = _asked(pen, run.seed, row.record_id)
-    asked = replace(seen.prompt, question=ask.replace(_QUESTION, seen.prompt.question))
-    temperatures = pen.writer.temperatures
-    requests = [_request(pen, one, asked, _seed(pen, one, row, run.seed)) for one in temperatures]
-    replies = await at_once(partial(asks[pen.place], request) for request in requests)
+    tasks = await _tasks(pen, row, run)
+    replies = await at_once(partial(asks[pen.place], task.request) for task in tasks)
     candidates: list[Candidate] = []
     rejects: list[Reject] = []
-    for request, reply in zip(requests, replies, strict=True):
+    negatives: dict[str, tuple[Negative, ...]] = {}
+    tokens: dict[tuple[str, int], tuple[Token, ...]] = {}
+    for task, reply in zip(tasks, replies, strict=True):
         if isinstance(reply, RowError):
-            what = "1 answer" if request.n == 1 else f"{request.n} answers"
-            told = f"{what} at temperature {request.sampling.temperature:g}: {reply.message}"
-            rejects.append(_reject(row, pen, RowError(reply.reason, reply.field, told)))
-        else:
-            candidates += _candidates(
-                pen, request, reply, params=_params(pen, request, seen, ask), number=run.round
-            )
-    keys = {one.request: seen.negatives for one in candidates if one.request and seen.negatives}
-    return Wrote(tuple(candidates), tuple(rejects), keys)
+            rejects.append(_reject(row, pen, _of_all(task.request, reply)))
+            continue
+        key = task.key(task.request)
+        candidates += _candidates(task, key, reply, number=run.round)
+        tokens |= {(key, sample): one.tokens for sample, one in enumerate(reply) if one.tokens}
+        negatives |= {key: task.seen.negatives} if task.seen.negatives else {}
+    return Wrote(tuple(candidates), tuple(rejects), negatives, tokens)
+
+
+def _of_all(request: Request, error: RowError) -> RowError:
+    what = "1 answer" if request.n == 1 else f"{request.n} answers"
+    told = f"{what} at temperature {request.sampling.temperature:g}: {error.message}"
+    return RowError(error.reason, error.field, told)
 
 
 def _reject(row: SourceRow, pen: _Pen, error: RowError) -> Reject:
@@ -277,19 +337,11 @@ def _request(pen: _Pen, temperature: float, prompt: Prompt, seed: int) -> Reques
     return Request((*messages_of(asked), *begun), sampling, n=writer.n if temperature else 1)
 
 
-def _candidates(
-    pen: _Pen, request: Request, answers: Sequence[Answer], *, params: str, number: int
-) -> Iterator[Candidate]:
-    writer, key = pen.writer, request_key(pen.identity(), request)
-    for sample, answer in enumerate(answers, request.first):
+def _candidates(task: Task, key: str, answers: Sequence[Answer], *, number: int) -> Iterator[Candidate]:
+    writer, params = task.pen.writer, json.dumps(task.said(), ensure_ascii=False)
+    for sample, answer in enumerate(answers, task.request.first):
         text = (writer.prefill or "") + answer.text
         yield Candidate(text, writer.model, writer.side, answer.finish, key, sample, params, round=number)
-
-
-def _params(pen: _Pen, request: Request, seen: Seen, ask: str) -> str:
-    """Return as JSON text how a request's answers were written: all that was set or drawn, and the images if not the
-    prompt's."""
-    return json.dumps(dict(_said(pen, request.sampling, seen, ask)), ensure_ascii=False)
 
 
 def _said(pen: _Pen, sampling: Sampling, seen: Seen, ask: str) -> Iterator[tuple[str, object]]:
