@@ -148,6 +148,8 @@ class EncodingBuilder(Generic[S]):
     """As in :class:`ModelBuilder`; files of the encoders' models among them."""
     runs_code: Callable[[S], Mapping[str, str]] | None = None
     """As in :class:`ModelBuilder`."""
+    kin: str | None = None
+    """As in :class:`ModelBuilder`."""
 
 
 AnyBuilder = Builder[Any] | ModelBuilder[Any] | EncodingBuilder[Any]

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pairwright.builders import ROOM as BUILDERS
-from pairwright.builders import Builder, ModelBuilder
+from pairwright.builders import Builder
 from pairwright.builders._jury import JudgeSettings
 from pairwright.pairings._forming import PairingSettings
 from pairwright.recipe import OF_CALLS, Recipe, RecipeFile, changed_by, parse
@@ -80,7 +80,7 @@ def pairing_recipe(
 def _check_kin(of: Mapping[str, Any], run: Path, shown: str) -> None:
     """Raise RecipeError where pairs of a run cannot be formed anew by a rule."""
     builder = BUILDERS.get(of["builder"])
-    if isinstance(builder, ModelBuilder) and builder.kin is not None:
+    if not isinstance(builder, Builder) and builder.kin is not None:
         told = (
             f"{run} was built by {of['builder']}: {builder.kin}, which no rule knows. Change `pairing` in its recipe and "
             f"build into another folder; with --set output.responses={run / 'responses.sqlite'} nothing is asked twice"
