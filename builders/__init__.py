@@ -33,6 +33,8 @@ class Built:
     candidates: tuple[SourceRow, ...] = ()
     """What is written to the config ``candidates``: the row with all candidates and what was said of them. Behind it, with
     ``#1``, ``#2`` and so on at the record id, prompts that the construction made of the row."""
+    record_id: str | None = None
+    """Of the row, where the construction keeps no candidates and may still refuse its pairs when the shard is settled."""
 
 
 class Neighbours(Protocol):
@@ -147,6 +149,8 @@ class EncodingBuilder(Generic[S]):
     marks: Callable[[S], Mapping[str, str]] | None = None
     """As in :class:`ModelBuilder`; files of the encoders' models among them."""
     runs_code: Callable[[S], Mapping[str, str]] | None = None
+    """As in :class:`ModelBuilder`."""
+    kin: str | None = None
     """As in :class:`ModelBuilder`."""
     kin: str | None = None
     """As in :class:`ModelBuilder`."""

@@ -21,6 +21,8 @@ class SourceRow:
     source_id: str
     """The row's own id there; the record id where it has none. Need not be unique: VQA sets repeat image ids."""
     prompt: Prompt
+    pair_id: str | None = None
+    """Id of the pair that the row is, where the source is a data set that pairwright wrote."""
     chosen: str | None = None
     """The good answer: a caption, a gold answer, or the chosen side of an existing pair."""
     rejected: str | None = None

@@ -30,8 +30,8 @@ def shared_row(
 ) -> SourceRow:
     """Return a row of the shared schema as a source row.
 
-    Of pairs the flat columns are read; ``prompt``, ``chosen`` and ``rejected`` say the same as messages, and ``id``,
-    ``group_id`` and ``pair_kind`` are made anew for what a builder makes of the row.
+    Of pairs the flat columns are read; ``prompt``, ``chosen`` and ``rejected`` say the same as messages, and ``group_id`` and
+    ``pair_kind`` are made anew for what a builder makes of the row, as is ``id`` where that is another pair.
     """
     row = raw.fields
     images = _with_meta(row, "images", pictures, raw.folder)
@@ -52,6 +52,7 @@ def shared_row(
         source=settings.name or _optional(row, "source") or name,
         source_id=_optional(row, "source_id") or raw.record_id,
         prompt=prompt,
+        pair_id=None if chosen is None else _optional(row, "id"),
         chosen=chosen,
         rejected=rejected,
         rejected_images=negatives,
