@@ -25,7 +25,7 @@ from pairwright.schemas.codec import encode, read_image
 from pairwright.schemas.image import Image
 
 PAIRS_PER_IMAGE = 6
-WANTED_RATIO = 0.85
+WANTED_RATIO = 0.9
 """Of the bare forward's pictures per second."""
 
 
