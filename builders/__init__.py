@@ -152,8 +152,6 @@ class EncodingBuilder(Generic[S]):
     """As in :class:`ModelBuilder`."""
     kin: str | None = None
     """As in :class:`ModelBuilder`."""
-    kin: str | None = None
-    """As in :class:`ModelBuilder`."""
 
 
 AnyBuilder = Builder[Any] | ModelBuilder[Any] | EncodingBuilder[Any]
