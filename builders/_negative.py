@@ -114,7 +114,7 @@ class Negative:
         }
         if self.other:
             told["other"] = self.other
-        return told | (self.reached.told() if self.reached else {})
+        return told | ({"reached": self.reached.told()} if self.reached else {})
 
     def judgements(self, target: str) -> tuple[Judgement, ...]:
         """Return all measures as judgements on ``target``, for example ``rejected_images[0]``."""
