@@ -2,20 +2,21 @@
 
 import json
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import accumulate
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from pairwright.annotators.pixels import Measures, measure
 from pairwright.builders import Built, Run
 from pairwright.builders._negative import NO_OP_PSNR, Negative, View
 from pairwright.perturbations._search import Target
-from pairwright.schemas.codec import shrink
+from pairwright.schemas.codec import Encoding, shrink
 from pairwright.schemas.errors import ParameterError, RowError
 from pairwright.schemas.image import Image
 from pairwright.schemas.judgement import Judgement
@@ -33,6 +34,19 @@ OWN = "rejected_images"
 
 _BROKEN: frozenset[Reason] = frozenset({"image_truncated", "image_unreadable", "image_format"})
 """Reasons that speak of the row's own picture, not of what was made of it."""
+
+
+class ImageNegatives(Settings):
+    """Parameters of every builder of image negatives."""
+
+    per_row: Literal["one", "all"] = "one"
+    """``one`` operation per row, drawn by weight, or ``all`` of them, each a pair of its own."""
+    keep_pairs: bool = True
+    """Also write the pair that the source row itself holds, where it holds one."""
+    encoding: Encoding | Literal["auto"] = "auto"
+    """File format of changed pictures. ``auto``: JPEG where the original is lossy, PNG where it is not."""
+    quality: Annotated[int, Field(ge=1, le=100)] = 95
+    """JPEG quality of changed pictures."""
 
 
 class Bounds(Settings):
@@ -102,6 +116,20 @@ def target_of(
     if name in rises and bounds.min is None:
         raise ParameterError(f"{where}.{name}: it rises as {part} gets stronger, so give min")
     return name, Target(at_most=bounds.max, at_least=bounds.min)
+
+
+def numbered(names: Iterable[str]) -> list[str]:
+    """Return what seeds are drawn for: each name, with ``#2`` and so on where it stands again.
+
+    >>> numbered(["blank", "jpeg", "blank"])
+    ['blank', 'jpeg', 'blank#2']
+    """
+    seen: Counter[str] = Counter()
+    keys = []
+    for name in names:
+        seen[name] += 1
+        keys.append(name if seen[name] == 1 else f"{name}#{seen[name]}")
+    return keys
 
 
 def drawn(weights: Sequence[float], position: float) -> int:
@@ -253,16 +281,7 @@ def _provenance(row: SourceRow, making: ImageMaking, negatives: Sequence[Negativ
     if making.encoders:
         told["encoders"] = making.encoders
     if negatives:
-        told["negatives"] = [_told(negative) for negative in negatives]
+        told["negatives"] = [negative.told() for negative in negatives]
     if row.provenance:
         told["of_source"] = row.provenance
     return json.dumps(told, ensure_ascii=False)
-
-
-def _told(negative: Negative) -> dict[str, object]:
-    told: dict[str, object] = {
-        "perturbation": negative.perturbation,
-        "params": dict(negative.params),
-        "units": dict(negative.units),
-    }
-    return told | ({"other": negative.other} if negative.other else {})

@@ -5,9 +5,8 @@ and not for the changed one. Steps: choose the operation, draw its parameters, c
 measure each negative, refuse what is no negative, write the pair.
 """
 
-from collections import Counter
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 
@@ -18,9 +17,11 @@ from pairwright.builders._image_pairs import (
     Attempts,
     Bounds,
     ImageMaking,
+    ImageNegatives,
     check_row,
     drawn,
     image_pair,
+    numbered,
     own_measures,
     own_pair,
     pixel_scores,
@@ -29,7 +30,6 @@ from pairwright.builders._image_pairs import (
 from pairwright.builders._negative import Band, Finish, Negative, Operation, View, make_negative, unaided
 from pairwright.perturbations import ROOM as PERTURBATIONS
 from pairwright.perturbations import Retrieval
-from pairwright.schemas.codec import Encoding
 from pairwright.schemas.judgement import Judgement
 from pairwright.schemas.knobs import plan
 from pairwright.schemas.seeds import generator
@@ -56,21 +56,13 @@ class Choice(Settings):
     """Instead of drawing the strength, search per picture the weakest one that brings this measure to its bound."""
 
 
-class VisualNegative(Settings):
+class VisualNegative(ImageNegatives):
     """Parameters of the builder."""
 
     perturbations: Annotated[tuple[Choice, ...], Field(min_length=1)]
     """Operations to draw from."""
-    per_row: Literal["one", "all"] = "one"
-    """``one`` operation per row, drawn by weight, or ``all`` of them, each a pair of its own."""
-    keep_pairs: bool = True
-    """Also write the pair that the source row itself holds, where it holds one."""
     accept: dict[MeasureName, Bounds] = {}
     """Bounds on the measures of every negative; outside them it is a reject."""
-    encoding: Encoding | Literal["auto"] = "auto"
-    """File format of changed pictures. ``auto``: JPEG where the original is lossy, PNG where it is not."""
-    quality: Annotated[int, Field(ge=1, le=100)] = 95
-    """JPEG quality of changed pictures."""
 
 
 def prepare(settings: VisualNegative, run: Run) -> Construct:
@@ -150,11 +142,8 @@ def _negatives(
 
 
 def _operations(choices: Sequence[Choice]) -> tuple[Operation, ...]:
-    seen: Counter[str] = Counter()
     made = []
-    for choice in choices:
-        seen[choice.name] += 1
-        key = choice.name if seen[choice.name] == 1 else f"{choice.name}#{seen[choice.name]}"
+    for key, choice in zip(numbered(choice.name for choice in choices), choices, strict=True):
         part = unaided(choice.name)
         checked = plan(choice.name, part.params, choice.params)
         until = target_of(choice.name, part.params, choice.params, choice.until, falls=_FALLS, rises=_RISES)
