@@ -68,6 +68,11 @@ class LineFiles:
             file.close()
         return tuple(sorted(self._open))
 
+    def abort(self) -> None:
+        """Let go of open files; nothing to do after :meth:`close`."""
+        for file in self._open.values():
+            file.abort()
+
     def _file(self, ending: str) -> "_LineFile":
         name = f"{self._split}{ending}.jsonl"
         if name not in self._open:
@@ -101,6 +106,9 @@ class _LineFile:
             self._waiting.replace(self._path)
         synced(self._path)
 
+    def abort(self) -> None:
+        self._lines.close()
+
 
 class TarFiles:
     """The tar files of one split: ``{split}/{split}-000000.tar`` and so on."""
@@ -130,6 +138,11 @@ class TarFiles:
         """As :meth:`LineFiles.close`."""
         self._finish()
         return tuple(self._names)
+
+    def abort(self) -> None:
+        """Let go of an open file; nothing to do after :meth:`close`."""
+        if self._open is not None:
+            self._open[0].close()
 
     def _member(self, name: str, content: bytes) -> None:
         if self._open is None:
