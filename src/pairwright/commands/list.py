@@ -177,12 +177,13 @@ def _guards() -> Iterator[RenderableType]:
 
 
 def _perturbations() -> Iterator[RenderableType]:
-    from pairwright.perturbations import ROOM
+    from pairwright.perturbations import ROOM, Adversary, Nearest
     from pairwright.schemas.knobs import knobs
 
     for name in ROOM.names():
         part = ROOM.get(name)
-        yield from _entry(name, part.summary, part.source)
+        needs = " (needs an encoder)" if isinstance(part, Adversary | Nearest) else ""
+        yield from _entry(name + needs, part.summary, part.source)
         rows = [
             (
                 key,
