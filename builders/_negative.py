@@ -201,16 +201,24 @@ def tried(view: View, operation: Operation, params: Any, finish: Finish) -> Imag
 
 
 def taken(
-    view: View, operation: Operation, params: Any, other: tuple[str, Image], finish: Finish
+    view: View, name: str, plan: Plan[Any], params: Any, other: tuple[str, Image], finish: Finish
 ) -> Negative:
-    """Return another row's picture, given with that row's record id, as a negative.
+    """Return another row's picture as a negative.
+
+    Args:
+        view: the picture in whose place it comes.
+        name: of the perturbation that chose it.
+        plan: of that perturbation.
+        params: its drawn values.
+        other: record id of the other row, and its picture.
+        finish: what is asked of it.
 
     Raises:
         RowError: ``no_op``, ``outside_band``, or one of the pictures is broken.
     """
     record_id, image = other
-    measures = accepted(operation.name, measure(view.to_measure(), View(image).to_measure()), finish)
-    return _taken(operation, params, record_id, image, measures)
+    measures = accepted(name, measure(view.to_measure(), View(image).to_measure()), finish)
+    return _taken(name, plan, params, record_id, image, measures)
 
 
 def _perturbation(operation: Operation) -> Perturbation[Any]:
@@ -295,12 +303,14 @@ def _retrieved(
         raise RowError("no_other_image", operation.name, message)
     other_id, image, pixels = seen[chosen]
     measures = accepted(operation.name, measure(original, pixels), finish)
-    return _taken(operation, params, other_id, image, measures)
+    return _taken(operation.name, operation.plan, params, other_id, image, measures)
 
 
-def _taken(operation: Operation, params: Any, other_id: str, image: Image, measures: Measures) -> Negative:
-    edited = image.with_edit(f"{operation.name} from {other_id}")
-    return Negative(edited, measures, operation.name, asdict(params), units_of(operation.plan), other_id)
+def _taken(
+    name: str, plan: Plan[Any], params: Any, other_id: str, image: Image, measures: Measures
+) -> Negative:
+    edited = image.with_edit(f"{name} from {other_id}")
+    return Negative(edited, measures, name, asdict(params), units_of(plan), other_id)
 
 
 def _stored(view: View, operation: Operation, params: Any, rendered: Rendered, finish: Finish) -> Image:
