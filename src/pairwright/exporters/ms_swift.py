@@ -45,9 +45,8 @@ def layout(settings: MsSwift, extent: Extent) -> Lines:
         else:
             row["rejected_response"] = pair.rejected
         row |= images
-        if extent.image_pairs:  # null falls back to the images of the chosen side, an empty list would not
-            negatives = pair.rejected_images
-            row["rejected_images"] = None if negatives is None else [place(picture) for picture in negatives]
+        if extent.image_pairs:  # beside rejected_messages nothing falls back to the chosen side
+            row["rejected_images"] = [place(picture) for picture in pair.rejected_images or pair.images]
         if settings.margin:
             row["margin"] = margin_of(pair)
         return [row]

@@ -175,9 +175,10 @@ def test_ms_swift_gets_whole_messages_where_some_images_differ(exported, lines_o
     ]
     for row, name in zip(rows, names, strict=True):
         assert set(row) == {"messages", "rejected_messages", "images", "rejected_images"}
-        negatives = shapes[name].rejected_images
-        assert (row["rejected_images"] is None) == (negatives is None)  # [] would be no images at all
-        for path, image in zip(row["rejected_images"] or (), negatives or (), strict=True):
+        expected = (
+            shapes[name].rejected_images or shapes[name].prompt.images
+        )  # null would be no images at all
+        for path, image in zip(row["rejected_images"], expected, strict=True):
             assert same_file(folder, path, image)
 
 
