@@ -113,7 +113,7 @@ async def _built(
     asks: Mapping[str, Ask],
     encodes: Encodes,
 ) -> list[Built]:
-    construct = construct_of(recipe)
+    construct = construct_of(recipe, counting=True)
 
     async def one(raw: RawRow, row: SourceRow | Built, asks: Asks) -> Built:
         try:
