@@ -13,6 +13,7 @@ import pytest
 from pairwright.annotators import Encode
 from pairwright.builders import ROOM, Built, EncodingBuilder, Neighbours, Run
 from pairwright.builders._attacking import Attacking, prepare_attack
+from pairwright.estimate import estimate
 from pairwright.recipe import load_recipe
 from pairwright.recipe_of_run import pairing_recipe
 from pairwright.schemas.arrow import to_table
@@ -25,6 +26,7 @@ from pairwright.schemas.prompt import Prompt
 from pairwright.schemas.request import Answer, Request
 from pairwright.schemas.source_row import SourceRow
 from pairwright.schemas.validate import check_table
+from pairwright.sources import RawRow
 
 Rows = Callable[..., SourceRow]
 Adversarial = Callable[..., Built]
@@ -462,3 +464,14 @@ def test_adpo(row: Rows, looking: Any, reaching: Any, alone: Any, picture: Image
     assert json.loads(both.provenance or "")["rejected"]["params"]["images"][0]["reached"]["encoder"] == (
         "ViT-L-14-quickgelu/openai"
     )
+
+
+@pytest.mark.parametrize("towards", [None, {"text": "a dog"}])
+def test_a_forecast_counts_attacks_and_both_answers(row: Rows, alone: Image, towards: Any) -> None:
+    told = ["samplers.0.model=policy", "samplers.0.base_url=http://127.0.0.1:1/v1", "attack.max_cosine=0.1"]
+    recipe = load_recipe("adpo", [*told, f"attack.towards={json.dumps(towards)}"])
+    raw = RawRow("t.jsonl:0", {})
+    _, [asked], [encoded] = estimate(recipe, [(raw, row())], alone)
+    assert (asked.name, asked.calls) == ("samplers.0", 2)
+    assert (encoded.name, encoded.attacks, encoded.texts) == ("encoder", 1, 1 if towards else 0)
+    assert asked.prompt_tokens > 2 * 300  # both pictures are as large as the row's
