@@ -60,6 +60,9 @@ Reason = Literal[
     "low_score",
     "generic_question",
     "encoders_disagree",
+    "bad_proposal",
+    "edit_failed",
+    "edit_not_seen",
     "attack_failed",
     "no_agreement",
 ]
@@ -124,6 +127,9 @@ EXPLANATIONS: dict[Reason, str] = {
     "generic_question": "the question is one of those that the recipe calls generic",
     "no_agreement": "people disagree: neither answer has the votes that the recipe wants; somebody has to decide",
     "encoders_disagree": "too few of the encoders put the chosen answer over the rejected one",
+    "bad_proposal": "what a model listed in a picture, or proposed in its place, cannot be used: another form than asked for, or no box in the picture",
+    "edit_failed": "the editor failed, or gave no picture of the same size",
+    "edit_not_seen": "too few encoders see the edit: the text does not fit its own picture min_ratio times as well as the other one",
     "attack_failed": "the attack on the picture did not mislead the encoder as far as the recipe wants, or not towards its target",
 }
 """What each code means, in one line; shown by ``pairwright show`` and in reports."""
