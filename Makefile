@@ -62,8 +62,9 @@ lint: $(VENV)/.dev ## Check format, style and types
 compat: demo ## Load the demo's run with datasets 2.21 to 5.2
 	bash tests/compat/check_datasets_versions.sh demo-out
 
-trl: demo ## Train two steps of DPO with TRL on the demo's text pairs
+trl: demo ## Train two steps of DPO with TRL on the demo's text pairs, as written and as published and loaded back
 	bash tests/compat/check_trl.sh demo-out/data/train-00000-00.parquet
+	bash tests/compat/check_published.sh demo-out
 
 wheel: $(VENV)/.dev ## Build the wheel and use it outside the checkout
 	bash tests/compat/check_wheel.sh

@@ -69,6 +69,9 @@ class Run:
     """pairwright's own version, for provenance."""
     round: int = 1
     """Round of self-training: answers that are written now belong to it."""
+    counting: bool = False
+    """Whether models and encoders only count what they would be asked (``pairwright check``): an editor is then not called,
+    and what hangs on the answers is taken as if it asked for the most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,8 +152,6 @@ class EncodingBuilder(Generic[S]):
     marks: Callable[[S], Mapping[str, str]] | None = None
     """As in :class:`ModelBuilder`; files of the encoders' models among them."""
     runs_code: Callable[[S], Mapping[str, str]] | None = None
-    """As in :class:`ModelBuilder`."""
-    kin: str | None = None
     """As in :class:`ModelBuilder`."""
     kin: str | None = None
     """As in :class:`ModelBuilder`."""

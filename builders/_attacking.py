@@ -23,7 +23,7 @@ from pairwright.perturbations import ROOM as PERTURBATIONS
 from pairwright.perturbations import Adversary
 from pairwright.schemas.attack import Attack, AttackedImage
 from pairwright.schemas.codec import shrink
-from pairwright.schemas.errors import ParameterError, RowError
+from pairwright.schemas.errors import ParameterError, RowError, UnknownPartError
 from pairwright.schemas.image import Image
 from pairwright.schemas.knobs import Plan, plan
 from pairwright.schemas.seeds import generator
@@ -52,7 +52,7 @@ class Attacking(Settings):
     towards: Towards | None = None
     """What pictures are to look like to the encoder: ``{text: "…"}``, the row's ``rejected`` text, or ``other_image``, a picture
     of the shard drawn per record. Away from what they show, if not given."""
-    max_cosine: Annotated[float, Field(gt=-1, le=1)] = 0.9
+    max_cosine: Annotated[float, Field(gt=-1, le=1)] = 0.95
     """An attack has failed where the encoder still finds both pictures more alike than this (cosine of their features)."""
 
 
@@ -97,10 +97,12 @@ def prepare_attack(settings: Attacking, place: str) -> Attacker:
     """Check once how pictures are attacked.
 
     Raises:
-        ParameterError: a perturbation that is no attack, or parameters that do not fit it.
-        UnknownPartError: there is no such perturbation.
+        ParameterError: no perturbation of this name, one that is no attack, or parameters that do not fit it.
     """
-    part = PERTURBATIONS.get(settings.name)
+    try:
+        part = PERTURBATIONS.get(settings.name)
+    except UnknownPartError as error:
+        raise ParameterError(f"{place}.name: {error}") from error
     if not isinstance(part, Adversary):
         raise ParameterError(f"{place}.name: {settings.name} misleads no encoder; take pgd")
     try:

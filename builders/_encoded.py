@@ -22,10 +22,12 @@ from pairwright.annotators._similarity import (
 from pairwright.annotators._votes import Agreement
 from pairwright.builders import Encodes
 from pairwright.builders._at_once import at_once
+from pairwright.builders._candidates import Line, why_too_few
 from pairwright.correctors._sentences import sentences
 from pairwright.schemas.candidate import Candidate
 from pairwright.schemas.errors import ParameterError, RowError
 from pairwright.schemas.prompt import MARKER
+from pairwright.schemas.reject import Reject
 from pairwright.schemas.settings import Settings
 from pairwright.schemas.source_row import SourceRow
 
@@ -43,7 +45,7 @@ class Encoders(Settings):
     """Parameters of a builder whose pictures and texts are encoded."""
 
     encoders: Annotated[tuple[EncoderSettings, ...], Field(min_length=1)] = (EncoderSettings(),)
-    """Who scores: one encoder or several. An answer's score is the mean of theirs, 100 × cosine of picture and text."""
+    """Who compares texts with pictures, by 100 × cosine: one encoder or several, of which the mean counts."""
 
 
 class Fitting(Encoders):
@@ -107,6 +109,24 @@ class Scored:
     def agreeing(self, better: int, worse: int) -> int:
         """Return how many encoders put one answer over another."""
         return agreeing(self.columns, better, worse)
+
+
+def why_unscored(line: Line, failed: Sequence[Reject], scored: Scored) -> RowError | None:
+    """Return why there are no pairs, where too few answers are left for one.
+
+    Args:
+        line: the answers there are.
+        failed: rejects of requests for more of them.
+        scored: what was said of the usable ones.
+    """
+    if line.usable < 2:
+        return why_too_few(line, failed)
+    faults = [fault for fault in scored.faults if fault is not None]
+    left = len(scored.faults) - len(faults)
+    if left > 1 or not faults:
+        return None
+    told = f"{left} of {line.usable} answers have a score that counts; {faults[0].message}"
+    return RowError(faults[0].reason, faults[0].field, told)
 
 
 def encoders_by_place(settings: Encoders) -> dict[str, EncoderSettings]:

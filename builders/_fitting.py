@@ -90,6 +90,23 @@ def check_rule(pairing: PairingSettings, judges: Sequence[Giving]) -> None:
                 )
 
 
+def check_by_scores(pairing: PairingSettings) -> None:
+    """Check a pairing rule for answers that encoders score: the higher score is the better one, and there is nothing else.
+
+    Raises:
+        ParameterError: the rule goes by comparisons, or by ranks of people.
+
+    >>> check_by_scores(PairingSettings(rule="ranks"))
+    Traceback (most recent call last):
+    pairwright.schemas.errors.ParameterError: pairing.rule: ranks goes by ranks, and encoders give scores; take margin
+    """
+    for basis, key in goes_by(pairing).items():
+        if basis in ("comparisons", "ranks"):
+            raise ParameterError(
+                f"pairing.{key}: {pairing.rule} goes by {basis}, and encoders give scores; take margin"
+            )
+
+
 def check_sides(pairing: PairingSettings, sides: Sequence[Side]) -> None:
     """Check that answers which are paid for can be paired; ``sides`` are those that the samplers write for.
 

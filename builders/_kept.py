@@ -32,6 +32,8 @@ class _Change(Settings):
     params: dict[str, float | int]
     sha256: str
     """Of the changed picture's file."""
+    reached: dict[str, object] | None = None
+    """How far an attack came."""
 
 
 _CHANGES = TypeAdapter(tuple[_Change, ...])
@@ -42,12 +44,27 @@ def marked(candidate: Candidate, negatives: Kept) -> Candidate:
     made = negatives.get(candidate.request or "", ())
     if not made:
         return candidate
-    images = [
-        {"perturbation": one.perturbation, "params": dict(one.params), "sha256": one.image.sha256}
-        for one in made
-    ]
-    told = {**told_of(candidate), "images": images, _KEPT: True}
+    told = {**told_of(candidate), "images": [_told(one) for one in made], _KEPT: True}
     return replace(candidate, params=json.dumps(told, ensure_ascii=False))
+
+
+def kept_as_made(candidates: Sequence[Candidate], negatives: tuple[Negative, ...]) -> Kept:
+    """Return the changed pictures that an earlier round kept beside these answers, where they are those that were made now.
+
+    For changes that nothing here can make again: an attack takes its encoder.
+
+    Raises:
+        RowError: ``bad_value`` where they are other ones.
+    """
+    made = [one.image.sha256 for one in negatives]
+    found: dict[str, tuple[Negative, ...]] = {}
+    for one in candidates:
+        changes = _changes(one)
+        if changes and one.request:
+            if [change.sha256 for change in changes] != made:
+                raise _unlike(f"{changes[0].perturbation} gives another picture than it did")
+            found[one.request] = negatives
+    return found
 
 
 def kept_pictures(prompt: Prompt, candidates: Sequence[Candidate]) -> Kept:
@@ -66,6 +83,15 @@ def kept_pictures(prompt: Prompt, candidates: Sequence[Candidate]) -> Kept:
             pictures = zip(prompt.images, changes, strict=True)
             found[one.request] = tuple(_again(image, change) for image, change in pictures)
     return found
+
+
+def _told(negative: Negative) -> dict[str, object]:
+    told: dict[str, object] = {
+        "perturbation": negative.perturbation,
+        "params": dict(negative.params),
+        "sha256": negative.image.sha256,
+    }
+    return told | ({"reached": negative.reached.told()} if negative.reached else {})
 
 
 def _changes(candidate: Candidate) -> tuple[_Change, ...]:

@@ -1,6 +1,6 @@
 """One image negative from one picture: perturb, measure, judge, encode."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from random import Random
 from typing import Any, Literal
@@ -24,7 +24,7 @@ from pairwright.schemas.codec import (
 from pairwright.schemas.errors import ParameterError, RowError
 from pairwright.schemas.image import Header, Image, Pixels, digest
 from pairwright.schemas.judgement import Judgement
-from pairwright.schemas.knobs import Plan, strength
+from pairwright.schemas.knobs import Knob, Plan, strength
 
 NO_OP_PSNR = 50.0
 """At or above this PSNR, in dB, a negative counts as unchanged: the mean error is below one grey level."""
@@ -37,13 +37,12 @@ _FORMATS: dict[Encoding, str] = {"jpeg": "JPEG", "png": "PNG", "webp": "WEBP"}
 class Band:
     """Values of one measure that are let through."""
 
-    measure: MeasureName
+    measure: str
     low: float | None
     high: float | None
 
-    def refuses(self, measures: Measures) -> str | None:
-        """Return why the measures lie outside the band, or None if they lie inside."""
-        value = getattr(measures, self.measure)
+    def refuses(self, value: float | None) -> str | None:
+        """Return why a value lies outside the band, or None if it lies inside; a value of None is not defined."""
         if value is None:
             return f"{self.measure} is not defined for a picture of one grey level"
         if self.low is not None and value < self.low:
@@ -114,7 +113,7 @@ class Negative:
         }
         if self.other:
             told["other"] = self.other
-        return told | (self.reached.told() if self.reached else {})
+        return told | ({"reached": self.reached.told()} if self.reached else {})
 
     def judgements(self, target: str) -> tuple[Judgement, ...]:
         """Return all measures as judgements on ``target``, for example ``rejected_images[0]``."""
@@ -181,16 +180,51 @@ def make_negative(
         return _retrieved(view, operation, params, rng, finish, neighbours, record_id)
     if operation.until:
         params = _searched(view, operation, params)
-    rendered = _rendered(view, operation.part, params)
-    measures = _accepted(operation, measure(rendered.original, rendered.changed), finish)
-    changed, header = rendered.whole_bgr(), view.image.header
-    encoding: Encoding = finish.encoding if finish.encoding != "auto" else _auto(header)
-    data = encode_bgr(changed, encoding, finish.quality)
-    made = Header(_FORMATS[encoding], "RGB", changed.shape[1], changed.shape[0])
-    values = asdict(params)
-    edit = edit_of(operation.name, operation.plan, values)
-    image = Image(data, digest(data), made, license=view.image.license, edit=edit)
-    return Negative(image, measures, operation.name, values, units_of(operation.plan))
+    return changed_by(view, operation, params, finish)
+
+
+def changed_by(view: View, operation: Operation, params: Any, finish: Finish) -> Negative:
+    """Return the negative of one picture for parameters that are settled, of an operation that changes it.
+
+    Raises:
+        RowError: ``no_op``, ``outside_band``, or a broken picture.
+    """
+    rendered = _rendered(view, _perturbation(operation), params)
+    measures = accepted(operation.name, measure(rendered.original, rendered.changed), finish)
+    image = _stored(view, operation, params, rendered, finish)
+    return Negative(image, measures, operation.name, asdict(params), units_of(operation.plan))
+
+
+def tried(view: View, operation: Operation, params: Any, finish: Finish) -> Image:
+    """Return the file that :func:`changed_by` would store, unmeasured. Raises RowError for a broken picture."""
+    return _stored(view, operation, params, _rendered(view, _perturbation(operation), params), finish)
+
+
+def taken(
+    view: View, name: str, plan: Plan[Any], params: Any, other: tuple[str, Image], finish: Finish
+) -> Negative:
+    """Return another row's picture as a negative.
+
+    Args:
+        view: the picture in whose place it comes.
+        name: of the perturbation that chose it.
+        plan: of that perturbation.
+        params: its drawn values.
+        other: record id of the other row, and its picture.
+        finish: what is asked of it.
+
+    Raises:
+        RowError: ``no_op``, ``outside_band``, or one of the pictures is broken.
+    """
+    record_id, image = other
+    measures = accepted(name, measure(view.to_measure(), View(image).to_measure()), finish)
+    return _taken(name, plan, params, record_id, image, measures)
+
+
+def _perturbation(operation: Operation) -> Perturbation[Any]:
+    if not isinstance(operation.part, Perturbation):
+        raise TypeError(f"{operation.name} does not change the picture itself")
+    return operation.part
 
 
 def _rendered(view: View, part: Perturbation[Any], params: Any) -> Rendered:
@@ -227,9 +261,14 @@ def _searched(view: View, operation: Operation, drawn: Any) -> Any:
 
     params = weakest(drawn, found[0], found[1], measured, target)
     if params is None:
-        message = f"no {found[0]} from {found[1].low:g} to {found[1].high:g} {found[1].unit} brings {name} to {target}"
-        raise RowError("target_not_reached", operation.name, message)
+        raise not_reached(operation.name, *found, name, target)
     return params
+
+
+def not_reached(operation: str, name: str, knob: Knob, measured: str, target: Target) -> RowError:
+    """Return the error of an operation of which no strength, named with its knob, brings a measure to its target."""
+    message = f"no {name} from {knob.low:g} to {knob.high:g} {knob.unit} brings {measured} to {target}"
+    return RowError("target_not_reached", operation, message)
 
 
 def _retrieved(
@@ -263,20 +302,41 @@ def _retrieved(
         message = f"{len(seen)} other pictures looked at, each the same picture or a near copy"
         raise RowError("no_other_image", operation.name, message)
     other_id, image, pixels = seen[chosen]
-    measures = _accepted(operation, measure(original, pixels), finish)
-    edited = image.with_edit(f"{operation.name} from {other_id}")
-    return Negative(edited, measures, operation.name, asdict(params), units_of(operation.plan), other_id)
+    measures = accepted(operation.name, measure(original, pixels), finish)
+    return _taken(operation.name, operation.plan, params, other_id, image, measures)
 
 
-def _accepted(operation: Operation, measures: Measures, finish: Finish) -> Measures:
+def _taken(
+    name: str, plan: Plan[Any], params: Any, other_id: str, image: Image, measures: Measures
+) -> Negative:
+    edited = image.with_edit(f"{name} from {other_id}")
+    return Negative(edited, measures, name, asdict(params), units_of(plan), other_id)
+
+
+def _stored(view: View, operation: Operation, params: Any, rendered: Rendered, finish: Finish) -> Image:
+    changed, header = rendered.whole_bgr(), view.image.header
+    encoding: Encoding = finish.encoding if finish.encoding != "auto" else _auto(header)
+    data = encode_bgr(changed, encoding, finish.quality)
+    made = Header(_FORMATS[encoding], "RGB", changed.shape[1], changed.shape[0])
+    edit = edit_of(operation.name, operation.plan, asdict(params))
+    return Image(data, digest(data), made, license=view.image.license, edit=edit)
+
+
+def accepted(name: str, measures: Measures, finish: Finish) -> Measures:
+    """Return the measures of a negative of an operation. Raises RowError ``no_op`` or ``outside_band``."""
     if measures.psnr >= NO_OP_PSNR:
         message = f"the changed picture looks the same (PSNR {measures.psnr:.1f} dB, {NO_OP_PSNR:g} or more)"
-        raise RowError("no_op", operation.name, message)
-    for band in finish.accept:
-        refusal = band.refuses(measures)
-        if refusal:
-            raise RowError("outside_band", operation.name, refusal)
+        raise RowError("no_op", name, message)
+    check_bands(name, measures, finish.accept)
     return measures
+
+
+def check_bands(name: str, measures: Measures, bands: Sequence[Band]) -> None:
+    """Raise RowError ``outside_band`` where the measures of a negative of an operation lie outside a band."""
+    for band in bands:
+        refusal = band.refuses(getattr(measures, band.measure))
+        if refusal:
+            raise RowError("outside_band", name, refusal)
 
 
 def _auto(header: Header) -> Encoding:

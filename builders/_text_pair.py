@@ -211,7 +211,7 @@ def _scores(judged: Judged, chosen: Chosen) -> Iterator[Judgement]:
             yield replace(one, target=target)
     for verdict in judged.comparisons:
         if {verdict.first, verdict.second} == {chosen.chosen, chosen.rejected}:
-            value = _strength(verdict, chosen.chosen)
+            value = strength_for(verdict, chosen.chosen)
             yield Judgement("pair", verdict.scorer, PREFERENCE, value, rationale=verdict.rationale)
 
 
@@ -220,8 +220,8 @@ def _measures(negatives: Sequence[Negative]) -> Iterator[Judgement]:
         yield from negative.judgements(f"rejected_images[{number}]")
 
 
-def _strength(verdict: Comparison, chosen: int) -> float | None:
-    """Return by how much a verdict is for the chosen side: below 0 where it is for the other one."""
+def strength_for(verdict: Comparison, chosen: int) -> float | None:
+    """Return by how much a verdict is for the chosen side: below 0 where it is for the other one, None where for neither."""
     if verdict.outcome == "cannot_judge":
         return None
     if verdict.outcome == "tie":

@@ -7,7 +7,7 @@ A rendered text in a picture makes every answer that repeats it score high. Noth
 reading them. Leave them out of the source.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal
 
@@ -15,9 +15,17 @@ from pydantic import Field
 
 from pairwright.annotators._encoding import encoder_marks
 from pairwright.builders import Asks, Built, ConstructEncoding, Encodes, EncodingBuilder, Neighbours, Run
-from pairwright.builders._candidates import Line, candidate_rejects, in_line, why_too_few
-from pairwright.builders._encoded import Encoded, Scored, encoders_by_place, names_of, scored_by, seen_by
-from pairwright.builders._fitting import check_sides
+from pairwright.builders._candidates import candidate_rejects, in_line
+from pairwright.builders._encoded import (
+    Encoded,
+    Scored,
+    encoders_by_place,
+    names_of,
+    scored_by,
+    seen_by,
+    why_unscored,
+)
+from pairwright.builders._fitting import check_by_scores, check_sides
 from pairwright.builders._guarding import (
     Guarded,
     Guarding,
@@ -32,13 +40,12 @@ from pairwright.builders._shown import Shown, case_of
 from pairwright.builders._text_pair import Group, Judged, Making, row_reject
 from pairwright.builders._writers import Write, Written, prepare_writers, writer_models
 from pairwright.pairings import Chosen
-from pairwright.pairings._forming import Dropped, Formed, FormPairs, PairingSettings, goes_by
+from pairwright.pairings._forming import Dropped, Formed, FormPairs, PairingSettings
 from pairwright.pairings._forming import prepare as prepare_forming
 from pairwright.pairings._similarity import contains
 from pairwright.samplers import Model
 from pairwright.schemas.candidate import Comparison
 from pairwright.schemas.errors import ParameterError, RowError
-from pairwright.schemas.reject import Reject
 from pairwright.schemas.seeds import generator
 from pairwright.schemas.source_row import SourceRow
 
@@ -109,11 +116,7 @@ def prepare(settings: ClipRanked, run: Run) -> ConstructEncoding:
 
 def _check_fit(settings: ClipRanked) -> None:
     """Raise ParameterError for what no row could give a pair with."""
-    for basis, key in goes_by(settings.pairing).items():
-        if basis in ("comparisons", "ranks"):
-            raise ParameterError(
-                f"pairing.{key}: {settings.pairing.rule} goes by {basis}, and encoders give scores; take margin"
-            )
+    check_by_scores(settings.pairing)
     check_sides(settings.pairing, [one.side for one in settings.samplers])
     if settings.agree is not None and settings.agree > len(settings.encoders):
         raise ParameterError(
@@ -151,7 +154,7 @@ async def _construct(bench: _Bench, row: SourceRow, asks: Asks, encodes: Encodes
         case=case,
         asks=asks,
         rejects=[*wrote.rejects, *line.rejects, *candidate_rejects(row, scored.faults)],
-        why_none=_why_none(line, wrote.rejects, scored),
+        why_none=why_unscored(line, wrote.rejects, scored),
     )
 
 
@@ -201,18 +204,6 @@ def _judged_by(settings: ClipRanked, names: Mapping[str, str]) -> tuple[Mapping[
     how = settings.per if settings.per == "text" else f"{settings.per}, {settings.sentences}"
     chosen = encoders_by_place(settings)
     return tuple({"name": name, "kind": chosen[place].kind, "per": how} for place, name in names.items())
-
-
-def _why_none(line: Line, failed: Sequence[Reject], scored: Scored) -> RowError | None:
-    """Return why there are no pairs, where too few answers are left for one."""
-    if line.usable < 2:
-        return why_too_few(line, failed)
-    faults = [fault for fault in scored.faults if fault is not None]
-    left = len(scored.faults) - len(faults)
-    if left > 1 or not faults:
-        return None
-    told = f"{left} of {line.usable} answers have a score that counts; {faults[0].message}"
-    return RowError(faults[0].reason, faults[0].field, told)
 
 
 def _models(settings: ClipRanked) -> Mapping[str, Model]:

@@ -5,14 +5,14 @@ own question and pictures, or, with ``keep_image``, has the spoilt pictures besi
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from pairwright.annotators import Case
 from pairwright.builders import Asks, Built, ConstructAsking, ModelBuilder, Run
 from pairwright.builders._by_sides import BySides, prepare_by_sides
-from pairwright.builders._candidates import Line, gold_for, in_line, why_too_few
+from pairwright.builders._candidates import gold_for
 from pairwright.builders._changed import Changed, without_images
 from pairwright.builders._guarding import (
     GuardChoice,
@@ -23,15 +23,15 @@ from pairwright.builders._guarding import (
     prepare_guards,
     settle_guarded,
 )
-from pairwright.builders._kept import Kept, kept_pictures, marked
+from pairwright.builders._kept import Kept, kept_pictures
 from pairwright.builders._pairer import Pairer
 from pairwright.builders._shown import Shown, case_of
-from pairwright.builders._text_pair import Judged, Making, refused, row_reject
+from pairwright.builders._sided import Answered, sided_pairs
+from pairwright.builders._text_pair import Making, row_reject
 from pairwright.builders._writers import Write, Writer, Written, prepare_writers, writer_models
 from pairwright.samplers import Model
 from pairwright.schemas.candidate import Candidate, Comparison, Side
 from pairwright.schemas.errors import ParameterError, RowError
-from pairwright.schemas.reject import Reject
 from pairwright.schemas.source_row import SourceRow
 
 
@@ -161,36 +161,13 @@ async def _earlier(bench: _Bench, row: SourceRow) -> Kept:
 
 
 async def _construct(
-    bench: _Bench, row: SourceRow, gold: Sequence[Candidate], case: Case, asks: Asks, *, earlier: Kept
+    bench: _Bench, row: SourceRow, gold: tuple[Candidate, ...], case: Case, asks: Asks, *, earlier: Kept
 ) -> Built:
     settings = bench.settings
     wrote = await bench.write(row, asks)
     kept = {**earlier, **wrote.negatives} if settings.keep_image else {}
-    line = await asyncio.to_thread(
-        in_line,
-        row,
-        gold=gold,
-        written=[marked(one, kept) for one in wrote.candidates],
-        truncated=settings.truncated,
-    )
-    judged = Judged(
-        row=row,
-        line=line,
-        candidates=line.candidates[: line.usable],
-        comparisons=line.comparisons,
-        negatives=kept,
-    )
-    rejects = [*wrote.rejects, *line.rejects]
-    if lost := wrote.lost():
-        return refused(judged, lost, rejects)
-    why = _why_a_side_is_empty(line, wrote.rejects)
-    return await bench.pairer.pairs(judged, case=case, asks=asks, rejects=rejects, why_none=why)
-
-
-def _why_a_side_is_empty(line: Line, failed: Sequence[Reject]) -> RowError | None:
-    """Return why there are no usable answers for a side, where there are none."""
-    sides = {one.side for one in line.candidates[: line.usable]}
-    return None if sides.issuperset({"chosen", "rejected"}) else why_too_few(line, failed)
+    answered = Answered(wrote, gold, kept)
+    return await sided_pairs(bench.pairer, row, answered, truncated=settings.truncated, case=case, asks=asks)
 
 
 def _models(settings: CorruptedInput) -> Mapping[str, Model]:

@@ -5,7 +5,7 @@ recipe may therefore name a measure and a bound instead of a strength, and each 
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -69,21 +69,33 @@ def weakest(params: P, name: str, knob: Knob, measured: Callable[[P], float], ta
     Raises:
         ParameterError: the knob has no direction.
     """
+    search = halvings(params, name, knob, target)
+    try:
+        tried = next(search)
+        while True:
+            tried = search.send(measured(tried))
+    except StopIteration as done:
+        found: P | None = done.value
+        return found
+
+
+def halvings(params: P, name: str, knob: Knob, target: Target) -> Generator[P, float, P | None]:
+    """Search as :func:`weakest` does, for whoever cannot measure at once: yields what to measure, is sent the measure."""
     if knob.stronger is None:
         raise ParameterError(
             f"{name}: neither more nor less of it is stronger, so no strength can be searched"
         )
     whole = name in whole_numbers(type(params))
     weak, strong = (knob.low, knob.high) if knob.stronger == "up" else (knob.high, knob.low)
-    if not target.met_by(measured(with_value(params, name, strong))):
+    if not target.met_by((yield with_value(params, name, strong))):
         return None
-    if target.met_by(measured(with_value(params, name, weak))):
+    if target.met_by((yield with_value(params, name, weak))):
         return with_value(params, name, weak)
     for _ in range(_HALVINGS):
         if _close(weak, strong, whole):
             break
         middle = _middle(weak, strong, whole)
-        if target.met_by(measured(with_value(params, name, middle))):
+        if target.met_by((yield with_value(params, name, middle))):
             strong = middle
         else:
             weak = middle

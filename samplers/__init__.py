@@ -198,6 +198,12 @@ class SamplerPart(Generic[S]):
     check_scoring: Callable[[Model], None] | None = None
     """Raises ParameterError for a model of which is known that it cannot tell how likely a given answer is
     (``Request.scored``); asks nobody. Not given where none can."""
+    check_continuing: Callable[[Model, S], None] | None = None
+    """Raises ParameterError for a model of which is known that it cannot be given the beginning of its answer; asks nobody.
+    Not given where all can."""
+    check_logprobs: Callable[[Model, S], None] | None = None
+    """Raises ParameterError for a model of which is known that it tells no log-probabilities of what it writes
+    (``Sampling.logprobs``); asks nobody. Not given where all do."""
 
 
 ROOM: Room[SamplerPart[Any]] = Room(__name__, __path__, (SamplerPart,))
@@ -250,6 +256,28 @@ def check_scoring(model: Model) -> None:
             "calls.batch: how likely a given answer is, is asked call by call; leave batch out"
         )
     part.check_scoring(model)
+
+
+def check_continuing(model: Model) -> None:
+    """Check that a model can be given the beginning of its answer, as far as that is known without asking it.
+
+    Raises:
+        UnknownPartError, ParameterError: as :func:`checked` does, or it cannot.
+    """
+    options, part = checked(model), ROOM.get(model.sampler)
+    if part.check_continuing is not None:
+        part.check_continuing(model, options)
+
+
+def check_logprobs(model: Model) -> None:
+    """Check that a model tells log-probabilities of what it writes, as far as that is known without asking it.
+
+    Raises:
+        UnknownPartError, ParameterError: as :func:`checked` does, or it tells none.
+    """
+    options, part = checked(model), ROOM.get(model.sampler)
+    if part.check_logprobs is not None:
+        part.check_logprobs(model, options)
 
 
 def width(model: Model) -> int:

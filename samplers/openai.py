@@ -186,6 +186,25 @@ def check_scoring(model: Model) -> None:
         )
 
 
+def check_continuing(model: Model, options: Options) -> None:
+    """Raise ParameterError for OpenAI itself, which begins every answer anew, and where the field for it is left out."""
+    if is_openai(model.base_url):
+        raise ParameterError(
+            "base_url: api.openai.com cannot be given the beginning of an answer; name another server"
+        )
+    _check_sent(options, "continue_final_message", "the beginning of an answer is not continued")
+
+
+def check_logprobs(model: Model, options: Options) -> None:
+    """Raise ParameterError where the field for log-probabilities is left out."""
+    _check_sent(options, "logprobs", "the server tells no log-probabilities")
+
+
+def _check_sent(options: Options, field: str, without: str) -> None:
+    if field in options.leave_out:
+        raise ParameterError(f"options.leave_out: without {field} {without}")
+
+
 @asynccontextmanager
 async def opened(model: Model, options: Options) -> AsyncIterator[Sampler]:
     """Open a model. Raises ModelError without an address or key, MissingExtraError without the package openai."""
@@ -214,4 +233,6 @@ PART = SamplerPart(
     batches=opened_batches,
     check_place=check_place,
     check_scoring=check_scoring,
+    check_continuing=check_continuing,
+    check_logprobs=check_logprobs,
 )

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from pairwright.api import build, next_round, pair, perturb, retry, validate
     from pairwright.exporters._export import export
     from pairwright.forecast import check
+    from pairwright.publishing.loading import load
+    from pairwright.publishing.push import push
     from pairwright.recipe import Recipe, load_recipe
     from pairwright.report import write_report
     from pairwright.runs.summary import summarize
@@ -26,10 +28,12 @@ _HOMES = {
     "build": "pairwright.api",
     "check": "pairwright.forecast",
     "export": "pairwright.exporters._export",
+    "load": "pairwright.publishing.loading",
     "load_recipe": "pairwright.recipe",
     "next_round": "pairwright.api",
     "pair": "pairwright.api",
     "perturb": "pairwright.api",
+    "push": "pairwright.publishing.push",
     "retry": "pairwright.api",
     "summarize": "pairwright.runs.summary",
     "validate": "pairwright.api",
@@ -43,10 +47,12 @@ __all__ = [
     "build",
     "check",
     "export",
+    "load",
     "load_recipe",
     "next_round",
     "pair",
     "perturb",
+    "push",
     "retry",
     "summarize",
     "validate",

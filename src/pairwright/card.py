@@ -76,7 +76,7 @@ def render(summary: Summary, edition: Edition | None = None) -> str:
         outcome=outcome(summary),
         when=when_text(summary.run),
         measures=[f"{info.label}: {info.about}" for info in MEASURES.values()],
-        recipe=public_recipe(summary.run.recipe_text).replace("```", "'''"),  # it stands between fences
+        recipe=_shown_recipe(summary.run.recipe_text),
         license_note=edition.licence_note if edition else _license_note(summary.licenses),
         warnings=warnings(summary),
         refused=refused_texts(summary),
@@ -214,6 +214,24 @@ def public_recipe(text: str) -> str:
         without_places(yaml.safe_load(text)), sort_keys=False, allow_unicode=True, width=100
     )
     return dumped
+
+
+def _shown_recipe(text: str) -> str:
+    """Return a public recipe without the keys that are not set, to be read; it stands between fences."""
+    dumped = yaml.safe_dump(
+        _without_nothing(yaml.safe_load(public_recipe(text))), sort_keys=False, allow_unicode=True, width=100
+    )
+    return str(dumped).replace("```", "'''")
+
+
+def _without_nothing(value: object) -> object:
+    """Return plain values without keys that have none, nor anything in them."""
+    if isinstance(value, list):
+        return [_without_nothing(inner) for inner in value]
+    if not isinstance(value, dict):
+        return value
+    kept = {key: _without_nothing(inner) for key, inner in value.items()}
+    return {key: inner for key, inner in kept.items() if inner is not None and inner != {}}
 
 
 def _told(key: str, value: object) -> object:

@@ -1,10 +1,11 @@
 """From spreads to the geometry of the report's charts: one chart a measure, one row a perturbation, model or side."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 from pairwright.runs.contents import MEASURES
+from pairwright.runs.seen import SEEN, SeenBy, seen_text
 from pairwright.runs.spread import Axis, Spread
 from pairwright.runs.summary import PerturbationSummary, Summary
 from pairwright.runs.wording import NOBODY, number_text, score_text, words_text
@@ -80,7 +81,18 @@ def charts(perturbations: tuple[PerturbationSummary, ...]) -> tuple[Chart, ...]:
         spreads = [(one.name, spread) for one in perturbations if (spread := one.measure(name))]
         writing = _Writing(partial(number_text, name), info.unit, "negatives")
         made += _chart(info.label, info.about, spreads, writing, scale=100 if name == "changed" else 1)
-    return tuple(made)
+    return (*made, *_seen_charts(perturbations))
+
+
+def _seen_charts(perturbations: tuple[PerturbationSummary, ...]) -> Iterator[Chart]:
+    """Yield one chart for each measure by each encoder: those of two encoders are not on one scale."""
+    rows: dict[SeenBy, list[tuple[str, Spread | None]]] = {}
+    for perturbation in perturbations:
+        for one in perturbation.seen:
+            rows.setdefault(one.by, []).append((perturbation.name, one.spread))
+    for by in sorted(rows, key=lambda by: by.place):
+        writing = _Writing(partial(seen_text, by.measure), "", "negatives")
+        yield from _chart(by.label, SEEN[by.measure].about, rows[by], writing)
 
 
 def answer_charts(summary: Summary) -> tuple[Chart, ...]:
@@ -99,6 +111,26 @@ def answer_charts(summary: Summary) -> tuple[Chart, ...]:
         writing = _Writing(score_text, "", "answers")
         spreads = [(one.model or NOBODY, one.scores) for one in summary.candidates.models]
         made += _chart("score", "what pairing goes by, of all answers of a model", spreads, writing)
+    return tuple(made)
+
+
+def measured_charts(summary: Summary) -> tuple[Chart, ...]:
+    """Return the charts of what answers owe to their pictures; those that there are."""
+    owed = summary.measured.owed if summary.measured else ()
+    several = len({one.scorer for one in owed}) > 1
+    made: list[Chart] = []
+    for label, about, targets, noun in (
+        ("image dependence", "fall of an answer's log-probability without the picture, per token",
+         ("chosen", "rejected"), "answers"),
+        ("margin owed to the picture", "how far the picture moves the odds towards the chosen answer",
+         ("pair",), "pairs"),
+    ):  # fmt: skip
+        spreads = [
+            (f"{one.target}, {one.scorer}" if several else one.target, one.spread)
+            for one in owed
+            if one.target in targets
+        ]
+        made += _chart(label, about, spreads, _Writing(score_text, "nats", noun))
     return tuple(made)
 
 

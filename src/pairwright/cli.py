@@ -20,6 +20,7 @@ VERBS = {
     "status": "Show how far a run is, slice by slice.",
     "report": "Write a page with the pairs side by side.",
     "export": "Write the pairs of a run as a trainer reads them.",
+    "push": "Publish a run on the Hugging Face Hub.",
     "validate": "Check Parquet files against the shared schema.",
 }
 """Verbs in the order in which they are used; kept here so that ``--help`` imports none of them."""

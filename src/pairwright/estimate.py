@@ -46,6 +46,9 @@ _LIST_ENTRIES = 8
 _WORD_TOKENS = 4
 """An answer of at most so many tokens is a word: yes or no."""
 
+_SENTENCE_WORDS = 8
+"""Words assumed of a sentence; they are some ten characters long."""
+
 _MILLION = 1_000_000
 
 
@@ -110,7 +113,7 @@ async def _built(
     asks: Mapping[str, Ask],
     encodes: Encodes,
 ) -> list[Built]:
-    construct = construct_of(recipe)
+    construct = construct_of(recipe, counting=True)
 
     async def one(raw: RawRow, row: SourceRow | Built, asks: Asks) -> Built:
         try:
@@ -147,10 +150,8 @@ class _Counter:
         if request.sampling.max_tokens <= _WORD_TOKENS:
             return request.n * (Answer(("yes", "no")[int(key[0], 16) % 2], "stop"),)
         length = CHARACTERS_PER_TOKEN * min(_ANSWER_TOKENS, request.sampling.max_tokens)
-        return tuple(
-            Answer(_different(f"{key} {number}", length), "stop")
-            for number in range(request.first, request.first + request.n)
-        )
+        numbers = range(request.first, request.first + request.n)
+        return tuple(_told(request, _different(f"{key} {number}", length)) for number in numbers)
 
     def estimate(self, name: str, rows: int) -> Estimate:
         """Return the counts per row."""
@@ -199,9 +200,23 @@ def _direction(content: str) -> Vector:
     return np.array([math.cos(angle), math.sin(angle)], np.float32)
 
 
+def _told(request: Request, text: str) -> Answer:
+    """Return an answer with this text, or what of it follows the beginning that a request gives.
+
+    Nothing follows a beginning that is as long as an answer is assumed to be.
+    """
+    last = request.messages[-1]
+    if last.role == "assistant":
+        begun = "".join(part for part in last.parts if isinstance(part, str))
+        whole = begun.endswith(".") and len(begun) >= CHARACTERS_PER_TOKEN * _ANSWER_TOKENS
+        text = "" if whole else f" {text}"
+    tokens = (Token(text, -1.0),) if request.sampling.logprobs is not None else None
+    return Answer(text, "stop", tokens)
+
+
 def _different(name: str, length: int) -> str:
     """Return a text of about so many characters of which no word stands in another one's, so that no guard takes the two
-    for alike, or one for a loop.
+    for alike, or one for a loop. Its sentences have some eighty characters.
 
     >>> _different("0a1b2c3d 7", 40)
     '0a1b2c3d 7 0a1b2c7n1 0a1b2c7n2 0a1b2c7n3.'
@@ -209,7 +224,11 @@ def _different(name: str, length: int) -> str:
     key, _, number = name.partition(" ")
     words = [f"{key[:6]}{number}n{place}" for place in range(1, 1 + length)]
     taken = max(0, length - len(name)) // (len(words[0]) + 1)
-    return " ".join([name, *words[:taken]]) + "."
+    every = [name, *words[:taken]]
+    parts = (
+        " ".join(every[start : start + _SENTENCE_WORDS]) for start in range(0, len(every), _SENTENCE_WORDS)
+    )
+    return ". ".join(part[0].upper() + part[1:] for part in parts) + "."
 
 
 _SHOWN = re.compile(

@@ -44,12 +44,13 @@ def import_recipe(path: str | Path, *, layout: str = AUTO, overrides: Sequence[s
     """
     if layout == AUTO:
         layout = layout_of(SourceSettings(path=str(path)))
+    part = LAYOUTS.get(layout)
     plain: dict[str, Any] = {
         "name": f"import_{layout}",
-        "about": f"Import of {Path(path).name}. {LAYOUTS.get(layout).source}",
+        "about": f"Import of {Path(path).name}. {part.source}",
         "builder": BUILDER,
-        "source": {"path": str(path), "layout": layout},
-        "parameters": dict(LAYOUTS.get(layout).parameters),
+        "source": {"path": str(path), "layout": layout, "question": part.question},
+        "parameters": dict(part.parameters),
     }
     for override in overrides:
         changed_by(plain, override, plain["name"])

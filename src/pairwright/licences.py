@@ -42,6 +42,8 @@ _NON_COMMERCIAL = ("cc-by-nc-2.0", "cc-by-nc-3.0", "cc-by-nc-4.0")
 _SHARE_ALIKE = ("cc-by-sa-3.0", "cc-by-sa-4.0")
 """The whole set has to stand under the same licence or a later version of it, with no further restriction."""
 _NON_COMMERCIAL_SHARE_ALIKE = ("cc-by-nc-sa-2.0", "cc-by-nc-sa-3.0", "cc-by-nc-sa-4.0")
+_NO_LICENCE_NEEDED = frozenset(("public-domain", "publicdomain"))
+"""What rows are said to be that nobody has rights in: no licence, so none for a whole set, but no obstacle to one either."""
 _NO_DERIVATIVES = frozenset(("cc-by-nc-nd-3.0", "cc-by-nc-nd-4.0", "cc-by-nd-4.0"))
 
 _GIVES_WAY_TO = {
@@ -92,10 +94,11 @@ def strictest(names: Collection[str | None]) -> Strictest:
     >>> strictest(["cc-by-sa-4.0", "cc-by-nc-4.0"])
     Strictest(licence=None, obstacle='conflict', names=('cc-by-nc-4.0', 'cc-by-sa-4.0'))
     """
-    strange = tuple(sorted({name for name in names if hub_license(name) is None}, key=lambda one: one or ""))
+    unclear = {name for name in names if hub_license(name) is None and not _is_public_domain(name)}
+    strange = tuple(sorted(unclear, key=lambda one: one or ""))
     known = {one for name in names if (one := hub_license(name))}
     if strange or not known:
-        return Strictest(None, "unknown", strange or (None,))
+        return Strictest(None, "unknown", strange or tuple(sorted(filter(None, names))) or (None,))
     frozen = tuple(sorted(known & _NO_DERIVATIVES))
     if frozen:
         return Strictest(None, "no_derivatives", frozen)
@@ -103,6 +106,10 @@ def strictest(names: Collection[str | None]) -> Strictest:
         return Strictest(next(iter(known)))
     held = next((one for one in _holding(known) if one), None)
     return Strictest(held) if held else Strictest(None, "conflict", tuple(sorted(known - {*_FREE})))
+
+
+def _is_public_domain(name: str | None) -> bool:
+    return name is not None and "-".join(name.lower().split()) in _NO_LICENCE_NEEDED
 
 
 def _holding(known: Collection[str]) -> Iterable[str | None]:

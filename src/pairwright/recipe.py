@@ -134,11 +134,12 @@ class Recipe:
         construct: ConstructAsking = self.builder.prepare(self.parameters, self._run())
         return construct
 
-    def construct_encoding(self) -> ConstructEncoding:
-        """Return the function that every source row goes through, of a builder that encodes."""
+    def construct_encoding(self, *, counting: bool = False) -> ConstructEncoding:
+        """Return the function that every source row goes through, of a builder that encodes; see ``Run.counting``."""
         if not isinstance(self.builder, EncodingBuilder):
             raise TypeError(f"{self.file.builder} encodes nothing: use construct or construct_asking")
-        construct: ConstructEncoding = self.builder.prepare(self.parameters, self._run())
+        run = replace(self._run(), counting=counting)
+        construct: ConstructEncoding = self.builder.prepare(self.parameters, run)
         return construct
 
     def settle(self) -> Settle | None:

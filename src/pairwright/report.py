@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pairwright.annotators.pixels import MeasureName
 from pairwright.candidate_cards import MOST_PROMPTS, PromptCard, prompt_card
-from pairwright.charts import answer_charts, charts
+from pairwright.charts import answer_charts, charts, measured_charts
 from pairwright.excerpts import MOST_PICTURES, Figure, Saying, Segment, clipped, differences, figures, sayings
 from pairwright.pages import environment
 from pairwright.runs.candidate_samples import choose_prompts
@@ -19,6 +19,7 @@ from pairwright.runs.disk import replace_whole
 from pairwright.runs.distance import Distance, distance_of
 from pairwright.runs.distance_text import about, columns, gold_order_text, reference_text, rows
 from pairwright.runs.samples import TEXT, Sample, Side, choose
+from pairwright.runs.seen import SeenBy, seen_text
 from pairwright.runs.summary import Summary, summarize
 from pairwright.runs.wording import (
     KINDS,
@@ -136,6 +137,7 @@ def render(
         shown=len(samples),
         charts=charts(summary.perturbations),
         answer_charts=answer_charts(summary),
+        measured_charts=measured_charts(summary),
         prompts=prompts,
         distance=distance,
     )
@@ -163,7 +165,7 @@ def _card(sample: Sample) -> Card:
         sample=sample,
         figures=figures(sample.images, budget),
         more_figures=max(0, len(sample.images.pictures) - MOST_PICTURES),
-        negatives=figures(negatives, budget, [_measures(x) for x in sample.measures]),
+        negatives=figures(negatives, budget, [*map(_measures, sample.measures, sample.seen)]),
         more_negatives=max(0, len(negatives.pictures) - MOST_PICTURES),
         question=clipped(sample.question.replace("<image>", "").strip() or sample.question),
         chosen=chosen,
@@ -187,8 +189,12 @@ def _said(sample: Sample, target: str) -> tuple[Saying, ...]:
     return sayings(one for one in sample.judgements if one.target == target)
 
 
-def _measures(values: Mapping[MeasureName, float]) -> tuple[tuple[str, str], ...]:
-    return tuple((info.label, measure_text(x, values[x])) for x, info in MEASURES.items() if x in values)
+def _measures(
+    values: Mapping[MeasureName, float], seen: Mapping[SeenBy, float]
+) -> tuple[tuple[str, str], ...]:
+    in_pixels = ((info.label, measure_text(x, values[x])) for x, info in MEASURES.items() if x in values)
+    by_encoders = sorted(seen, key=lambda by: by.place)
+    return (*in_pixels, *((by.label, seen_text(by.measure, seen[by])) for by in by_encoders))
 
 
 def _answers(chosen: str, rejected: str) -> tuple[tuple[Segment, ...], tuple[Segment, ...]]:

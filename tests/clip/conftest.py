@@ -3,8 +3,10 @@
 import importlib.util
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -19,16 +21,21 @@ os.environ.update(
 )
 
 
-@pytest.fixture(scope="session")
-def drawing() -> ModuleType:
-    """The module that draws pictures and writes captions: scenes, `draw`, `caption`, `changed`."""
-    specification = importlib.util.spec_from_file_location("tiny_clip", HERE / "tiny_clip.py")
+def _loaded(name: str, path: Path) -> ModuleType:
+    """Return a module of tests by its path: test folders are no packages."""
+    specification = importlib.util.spec_from_file_location(name, path)
     assert specification is not None
     assert specification.loader is not None
     module = importlib.util.module_from_spec(specification)
-    sys.modules["tiny_clip"] = module  # dataclasses look their module up
+    sys.modules[name] = module  # dataclasses look their module up
     specification.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="session")
+def drawing() -> ModuleType:
+    """The module that draws pictures and writes captions: scenes, `draw`, `caption`, `changed`."""
+    return _loaded("tiny_clip", HERE / "tiny_clip.py")
 
 
 @pytest.fixture(scope="session")
@@ -40,3 +47,31 @@ def tiny_clip(drawing: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> 
     if ready := os.environ.get("TINY_CLIP"):
         return f"local-dir:{ready}"
     return f"local-dir:{drawing.make(tmp_path_factory.mktemp('model') / 'tiny')}"
+
+
+@pytest.fixture(scope="session")
+def double() -> Iterator[Any]:
+    """The HTTP double, one process for all tests; it has the model `tiny`."""
+    start = _loaded("doubles_start", HERE.parent / "doubles" / "start.py")
+    with start.running("--models", "tiny", "--keep", "0") as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def photographs() -> list[Path]:
+    """Real photographs of things, of shared data that the checkout may lack."""
+    folder = HERE.parents[2] / "shared" / "data" / "cc0-coco-objects" / "images"
+    if not folder.is_dir():
+        pytest.skip("no shared data beside this checkout")
+    return sorted(folder.glob("*.jpg"))
+
+
+@pytest.fixture
+def trying(double: Any, tiny_clip: str, tmp_path: Path) -> Any:
+    """Builds a recipe of an encoder twice, once with faults and a kill: `surviving.Surroundings`; `Trial` says what."""
+    surviving = _loaded("surviving", HERE / "surviving.py")
+
+    def trial(**told: Any) -> Any:
+        return surviving.Trial(**told)
+
+    return surviving.Surroundings(double, tiny_clip, tmp_path), trial

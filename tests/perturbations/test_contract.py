@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pairwright.perturbations import ROOM, Perturbation, Retrieval
+from pairwright.perturbations import ROOM, Adversary, Perturbation, Retrieval
 from pairwright.schemas.errors import ParameterError
 from pairwright.schemas.image import Pixels
 from pairwright.schemas.knobs import Knob, knobs, plan, strength
@@ -14,6 +14,7 @@ from pairwright.schemas.knobs import Knob, knobs, plan, strength
 EVERY = ROOM.names()
 CHANGES = [name for name in EVERY if isinstance(ROOM.get(name), Perturbation)]
 CHOOSES = [name for name in EVERY if isinstance(ROOM.get(name), Retrieval)]
+MISLEADS = [name for name in EVERY if isinstance(ROOM.get(name), Adversary)]
 NOISY = [name for name in CHANGES if "noise_seed" in knobs(ROOM.get(name).params)]
 SMALLER = {"random_crop"}
 """Operations whose result may be smaller than the picture."""
@@ -54,9 +55,10 @@ def check(result: Pixels, image: Pixels, name: str) -> None:
         assert result.shape == image.shape
 
 
-def test_the_room_has_both_kinds() -> None:
+def test_the_room_has_these_kinds() -> None:
     assert len(CHANGES) >= 13
     assert "other_image" in CHOOSES
+    assert "pgd" in MISLEADS
 
 
 @pytest.mark.parametrize("name", CHANGES)
@@ -147,3 +149,21 @@ def test_other_seeds_give_other_noise(name: str, photo: Pixels) -> None:
         plan(name, part.params, {"noise_seed": seed}).draw(np.random.default_rng(0)) for seed in (1, 2)
     )
     assert not np.array_equal(part.apply(photo, one), part.apply(photo, two))
+
+
+@pytest.mark.parametrize("name", MISLEADS)
+def test_an_attack_has_a_seed_and_a_budget_that_can_be_spent(name: str) -> None:
+    part = ROOM.get(name)
+    assert "noise_seed" in knobs(part.params)  # decides where in the ball it starts
+    for params in [drawn(name), drawn(name, 1), *extremes(name)]:
+        budget = part.budget(params)
+        assert 1 <= budget.radius <= 255
+        assert budget.steps >= 1
+        assert budget.stride > 0
+    found = strength(part.params)
+    assert found is not None
+    key, knob = found
+    weak, strong = (
+        plan(name, part.params, {key: end}).draw(np.random.default_rng(0)) for end in (knob.low, knob.high)
+    )
+    assert part.budget(weak).radius < part.budget(strong).radius

@@ -67,6 +67,7 @@ def _names() -> Iterator[RenderableType]:
     from pairwright.pairings import ROOM as PAIRINGS
     from pairwright.perturbations import ROOM as PERTURBATIONS
     from pairwright.recipe import packaged_names
+    from pairwright.runs.seen import SEEN
     from pairwright.samplers import ROOM as SAMPLERS
 
     everything = {
@@ -80,7 +81,7 @@ def _names() -> Iterator[RenderableType]:
         "perturbations": PERTURBATIONS.names(),
         "exporters": EXPORTERS.names(),
         "layouts": LAYOUTS.names(),
-        "measures": list(RANGES),
+        "measures": [*RANGES, *SEEN],
     }
     for kind, names in everything.items():
         yield f"[bold]{kind}[/]: {', '.join(names)}"
@@ -177,12 +178,13 @@ def _guards() -> Iterator[RenderableType]:
 
 
 def _perturbations() -> Iterator[RenderableType]:
-    from pairwright.perturbations import ROOM
+    from pairwright.perturbations import ROOM, Adversary, Nearest
     from pairwright.schemas.knobs import knobs
 
     for name in ROOM.names():
         part = ROOM.get(name)
-        yield from _entry(name, part.summary, part.source)
+        needs = " (needs an encoder)" if isinstance(part, Adversary | Nearest) else ""
+        yield from _entry(name + needs, part.summary, part.source)
         rows = [
             (
                 key,
@@ -212,11 +214,16 @@ def _exporters() -> Iterator[RenderableType]:
 def _measures() -> Iterator[RenderableType]:
     from pairwright.annotators.pixels import RANGES
     from pairwright.runs.contents import MEASURES
+    from pairwright.runs.seen import SEEN, SEEN_RANGES
 
     for name, info in MEASURES.items():
-        low, high = RANGES[name]
-        bounds = f"from {low:g}" if high is None else f"{low:g} to {high:g}"
-        yield from _entry(name, f"{info.about}; {bounds}", None)
+        yield from _entry(name, f"{info.about}; {_bounds(*RANGES[name])}", None)
+    for seen, info in SEEN.items():
+        yield from _entry(f"{seen} (by encoders)", f"{info.about}; {_bounds(*SEEN_RANGES[seen])}", None)
+
+
+def _bounds(low: float | None, high: float | None) -> str:
+    return f"from {low:g}" if high is None else f"{low:g} to {high:g}"
 
 
 def _reasons() -> Iterator[RenderableType]:

@@ -88,8 +88,14 @@ def _tables(summary: "Summary") -> "Iterator[Table]":
 
     if summary.perturbations:
         yield _perturbations(summary)
+    if any(one.seen for one in summary.perturbations):
+        yield _seen(summary)
     if summary.text_pairs and answers.names_models(summary.text_pairs):
         yield answers.model_pairs(summary.text_pairs)
+    if summary.measured:
+        from pairwright.commands._show_measured import measured_tables
+
+        yield from measured_tables(summary.measured)
     if summary.candidates:
         yield answers.models(summary.candidates)
     if summary.rounds:
@@ -179,6 +185,25 @@ def _perturbations(summary: "Summary") -> "Table":
                 else plain("")
             )
         table.add_row(plain(one.name), f"{one.negatives:,}", *cells)
+    return table
+
+
+def _seen(summary: "Summary") -> "Table":
+    """Return what encoders say of the negatives: one row for each perturbation and encoder."""
+    from pairwright.runs.seen import SEEN, seen_middle, seen_text
+
+    said = {(one.name, by.scorer, by.name): by for one in summary.perturbations for by in one.seen}
+    names = [name for name in SEEN if any(key[2] == name for key in said)]
+    table = table_of(
+        "perturbation, encoder", numbers=tuple(SEEN[name].label for name in names), title="median, p5–p95"
+    )
+    for perturbation, scorer in dict.fromkeys((key[0], key[1]) for key in said):
+        found = [said.get((perturbation, scorer, name)) for name in names]
+        cells = (
+            two_lines(seen_text(one.name, one.spread.median), seen_middle(one)) if one else plain("")
+            for one in found
+        )
+        table.add_row(two_lines(perturbation, scorer), *cells)
     return table
 
 

@@ -42,10 +42,13 @@ def vectors_of(recipe: Recipe) -> Path:
     return recipe.responses().with_name(NAME)
 
 
-def construct_of(recipe: Recipe) -> ConstructEncoding:
-    """Return the function that every source row goes through, of a builder that asks models or encodes."""
+def construct_of(recipe: Recipe, *, counting: bool = False) -> ConstructEncoding:
+    """Return the function that every source row goes through, of a builder that asks models or encodes.
+
+    With ``counting``, models and encoders will only count.
+    """
     if isinstance(recipe.builder, EncodingBuilder):
-        return recipe.construct_encoding()
+        return recipe.construct_encoding(counting=counting)
     asking = recipe.construct_asking()
 
     async def construct(row: SourceRow, neighbours: Neighbours, asks: Asks, encodes: Encodes) -> Built:

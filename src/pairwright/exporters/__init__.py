@@ -106,6 +106,9 @@ class Lines:
     rows: Callable[[PairRow, Place], Sequence[Row]]
     ending: Callable[[PairRow], str] | None = None
     """Ending of the name of the file in which the pair stands, where not all go into one."""
+    full: Callable[[PairRow], bool] | None = None
+    """Tells whether the row of a pair has something in every key. The first such row is put in front of its file, because
+    ``datasets`` takes types from the first ten megabytes, and a list that is empty there for text later."""
     columns: tuple[str, ...] = ()
     """Columns of the shared schema for :attr:`PairRow.further`."""
 

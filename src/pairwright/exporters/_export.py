@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import pyarrow as pa
 
@@ -160,20 +160,40 @@ def _write(draft: Path, place: Path, files: PairFiles, layout: Layout, made: Pla
 
 def _passed_through(draft: Path, files: PairFiles, layout: AsTheyStand, made: Plan) -> tuple[Split, ...]:
     schema = _schema(layout)
-    sinks = [ParquetFiles(draft, name, schema) for name in made.names]
     at = 0
-    for batch in files.batches(layout.columns):
-        table = pa.Table.from_batches([batch]).select(layout.columns).replace_schema_metadata(schema.metadata)
-        wanted = made.split_of[at : at + table.num_rows]
-        at += table.num_rows
-        for number in sorted(set(wanted) - {LEFT_OUT}):
-            rows = [place for place, split in enumerate(wanted) if split == number]
-            sinks[number].add(table if len(rows) == table.num_rows else table.take(pa.array(rows)))
-    closed = [(sink, sink.close()) for sink in sinks]
+    with _letting_go([ParquetFiles(draft, name, schema) for name in made.names]) as sinks:
+        for batch in files.batches(layout.columns):
+            table = (
+                pa.Table.from_batches([batch]).select(layout.columns).replace_schema_metadata(schema.metadata)
+            )
+            wanted = made.split_of[at : at + table.num_rows]
+            at += table.num_rows
+            for number in sorted(set(wanted) - {LEFT_OUT}):
+                rows = [place for place, split in enumerate(wanted) if split == number]
+                sinks[number].add(table if len(rows) == table.num_rows else table.take(pa.array(rows)))
+        closed = [sink.close() for sink in sinks]
     return tuple(
         Split(name, sink.rows, sink.rows, found)
-        for name, (sink, found) in zip(made.names, closed, strict=True)
+        for name, sink, found in zip(made.names, sinks, closed, strict=True)
     )
+
+
+class _Sink(Protocol):
+    def abort(self) -> None: ...
+
+
+K = TypeVar("K", bound=_Sink)
+
+
+@contextmanager
+def _letting_go(sinks: Sequence[K]) -> Iterator[Sequence[K]]:
+    """Yield the files of all splits; when the block fails, none stays open."""
+    try:
+        yield sinks
+    except BaseException:
+        for sink in sinks:
+            sink.abort()
+        raise
 
 
 def _schema(layout: AsTheyStand) -> pa.Schema:
@@ -189,23 +209,23 @@ def _converted(
     draft: Path, files: PairFiles, layout: Table | Lines | Tar, made: Plan
 ) -> tuple[tuple[Split, ...], int]:
     pictures = PictureFolder(draft)
-    sinks = [_sink(draft, name, layout, pictures) for name in made.names]
-    pairs = [0] * len(sinks)
+    pairs = [0] * len(made.names)
     further = () if isinstance(layout, Table) else layout.columns
     at = 0
-    for batch in files.batches((*WHOLE, *further)):
-        by_split: dict[int, list[PairRow]] = {}
-        for row in whole_rows(batch, further):
-            by_split.setdefault(made.split_of[at], []).append(row)
-            at += 1
-        by_split.pop(LEFT_OUT, None)
-        for number, rows in by_split.items():
-            sinks[number].add(rows)
-            pairs[number] += len(rows)
-    closed = [(sink, sink.close()) for sink in sinks]
+    with _letting_go([_sink(draft, name, layout, pictures) for name in made.names]) as sinks:
+        for batch in files.batches((*WHOLE, *further)):
+            by_split: dict[int, list[PairRow]] = {}
+            for row in whole_rows(batch, further):
+                by_split.setdefault(made.split_of[at], []).append(row)
+                at += 1
+            by_split.pop(LEFT_OUT, None)
+            for number, rows in by_split.items():
+                sinks[number].add(rows)
+                pairs[number] += len(rows)
+        closed = [sink.close() for sink in sinks]
     splits = tuple(
         Split(name, count, sink.rows, found)
-        for name, count, (sink, found) in zip(made.names, pairs, closed, strict=True)
+        for name, count, sink, found in zip(made.names, pairs, sinks, closed, strict=True)
     )
     return splits, sum(sink.repeats for sink in sinks)
 

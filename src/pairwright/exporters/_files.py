@@ -3,13 +3,15 @@
 import io
 import json
 import re
+import shutil
 import tarfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import BinaryIO, TextIO
+from typing import BinaryIO
 
 from pairwright.exporters import Lines, PairRow, Picture, Tar
 from pairwright.exporters._parquet import synced
+from pairwright.runs.disk import temporary
 from pairwright.schemas.errors import RunError
 
 PICTURES = "images"
@@ -47,30 +49,65 @@ class LineFiles:
     def __init__(self, folder: Path, split: str, lines: Lines, pictures: PictureFolder) -> None:
         """``lines`` says how rows are made."""
         self._folder, self._split, self._lines, self._pictures = folder, split, lines, pictures
-        self._open: dict[str, TextIO] = {}
+        self._open: dict[str, _LineFile] = {}
         self.rows = 0
         self.repeats = 0
 
     def add(self, pairs: Sequence[PairRow]) -> None:
         """Add the rows of some pairs."""
+        full = self._lines.full
         for pair in pairs:
             file = self._file(self._lines.ending(pair) if self._lines.ending else "")
             for row in self._lines.rows(pair, self._pictures.place):
-                file.write(json.dumps(row, ensure_ascii=False) + "\n")
+                file.add(json.dumps(row, ensure_ascii=False) + "\n", full=full is None or full(pair))
                 self.rows += 1
 
     def close(self) -> tuple[str, ...]:
         """Finish the files and force them to disk; return their names relative to the export's folder."""
-        for name, file in self._open.items():
+        for file in self._open.values():
             file.close()
-            synced(self._folder / name)
         return tuple(sorted(self._open))
 
-    def _file(self, ending: str) -> TextIO:
+    def abort(self) -> None:
+        """Let go of open files; nothing to do after :meth:`close`."""
+        for file in self._open.values():
+            file.abort()
+
+    def _file(self, ending: str) -> "_LineFile":
         name = f"{self._split}{ending}.jsonl"
         if name not in self._open:
-            self._open[name] = (self._folder / name).open("w", encoding="utf-8", newline="\n")
+            self._open[name] = _LineFile(self._folder / name)
         return self._open[name]
+
+
+class _LineFile:
+    """One file, whose first line is full if any is: lines before that one wait in a file of their own."""
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._waiting = path, temporary(path)
+        self._lines = self._waiting.open("wb")
+        self._has_full = False
+
+    def add(self, line: str, *, full: bool) -> None:
+        if full and not self._has_full:
+            self._has_full = True
+            self._lines.close()
+            self._lines = self._path.open("wb")
+            self._lines.write(line.encode())
+            with self._waiting.open("rb") as waiting:
+                shutil.copyfileobj(waiting, self._lines)
+            self._waiting.unlink()
+        else:
+            self._lines.write(line.encode())
+
+    def close(self) -> None:
+        self._lines.close()
+        if not self._has_full:
+            self._waiting.replace(self._path)
+        synced(self._path)
+
+    def abort(self) -> None:
+        self._lines.close()
 
 
 class TarFiles:
@@ -101,6 +138,11 @@ class TarFiles:
         """As :meth:`LineFiles.close`."""
         self._finish()
         return tuple(self._names)
+
+    def abort(self) -> None:
+        """Let go of an open file; nothing to do after :meth:`close`."""
+        if self._open is not None:
+            self._open[0].close()
 
     def _member(self, name: str, content: bytes) -> None:
         if self._open is None:

@@ -1,11 +1,13 @@
 """What several layouts share: conversations, and the pages that load them."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import pyarrow as pa
 
 from pairwright.exporters import PairRow, Picture, Row, Split
+from pairwright.schemas.arrow import SCHEMA
 from pairwright.schemas.prompt import MARKER
 
 PICTURE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
@@ -58,3 +60,36 @@ def refused(*checks: tuple[str, bool]) -> Sequence[str]:
 def data_files(splits: Sequence[Split]) -> str:
     """Return Python source of the ``data_files`` of ``load_dataset``, relative to the export's folder."""
     return json.dumps({split.name: f"{split.name}/*.parquet" for split in splits})
+
+
+PLAIN_COLUMNS = tuple(name for name in SCHEMA.names if name not in ("images", "rejected_images"))
+"""Columns of the shared schema that hold no pictures."""
+
+
+def history_rows(row: PairRow) -> list[list[str]] | None:
+    """Return earlier turns as a value of the shared schema's column."""
+    return [list(turn) for turn in row.history] or None
+
+
+def margin_of(row: PairRow) -> float | None:
+    """Return chosen score minus rejected score, or None where one is missing."""
+    if row.score_chosen is None or row.score_rejected is None:
+        return None
+    return row.score_chosen - row.score_rejected
+
+
+def like_prompt(row: PairRow, made: Row) -> Sequence[Any]:
+    """Return what two rows of one prompt and one right answer have in common."""
+    pictures = (picture.sha256 for picture in row.images)
+    return (row.system, row.history, row.question, row.ground_truth, *pictures)
+
+
+def like_answer(label: str) -> Callable[[PairRow, Row], Sequence[Any]]:
+    """Return what tells what two rows of one prompt, one answer and one label have in common; ``label`` is its column."""
+
+    def like(row: PairRow, made: Row) -> Sequence[Any]:
+        pictures = (picture.sha256 for picture in row.images)
+        answer = row.chosen if made[label] else row.rejected
+        return (row.system, row.history, row.question, answer, made[label], *pictures)
+
+    return like

@@ -44,6 +44,15 @@ class ParquetFiles:
         self._finish()
         return tuple(self.names)
 
+    def abort(self) -> None:
+        """Let go of an open file; nothing to do after :meth:`close`."""
+        if self._open is not None:
+            try:
+                self._open.close()
+            except (OSError, pa.ArrowException):
+                self._open.is_open = False  # a full disk also refuses the footer; do not try again at exit
+            self._open = None
+
     def _write_group(self) -> None:
         group = pa.concat_tables(self._held) if len(self._held) > 1 else self._held[0]
         self._held = []
@@ -94,6 +103,10 @@ class TableFiles:
     def close(self) -> tuple[str, ...]:
         """As :meth:`ParquetFiles.close`."""
         return self._files.close()
+
+    def abort(self) -> None:
+        """As :meth:`ParquetFiles.abort`."""
+        self._files.abort()
 
     def _is_new(self, pair: PairRow, row: Row) -> bool:
         if self._table.once is None:

@@ -25,7 +25,8 @@ ADVICE: Mapping[str, str] = {
     "no_image": "TRL, LLaMA-Factory and ms-swift take pairs without images",
     "system": "TRL, LLaMA-Factory and ms-swift take system texts",
     "history": "TRL, LLaMA-Factory and ms-swift take earlier turns",
-    "no_ground_truth": "trainers of pairs need none: TRL, LLaMA-Factory, ms-swift",
+    "no_scores": "Without --set margin=true they are taken",
+    "no_ground_truth": "TRL, LLaMA-Factory and ms-swift train on pairs and need none",
 }
 """Who takes what a trainer refuses."""
 
@@ -106,12 +107,9 @@ def _require_takable(
         f"  - {count:,} for {reason}: {exporter.refusals[reason]}. {ADVICE[reason]}."
         for reason, count in sorted(refused.items())
     ]
-    wanted = " ".join(f"--leave-out {reason}" for reason in sorted(refused))
-    what = (
-        "Then nothing would be left" if left == pairs else f"To export the other {pairs - left:,}: {wanted}"
-    )
-    raise RunError(
-        f"{name} cannot take {left:,} of {pairs:,} pairs:\n"
-        + "\n".join(lines)
-        + f"\nNothing was written. {what}"
-    )
+    if left == pairs:
+        lines.append("No pair is left; nothing was written.")
+    else:
+        wanted = " ".join(f"--leave-out {reason}" for reason in sorted(refused))
+        lines.append(f"Nothing was written. To export the other {pairs - left:,}: {wanted}")
+    raise RunError(f"{name} cannot take {left:,} of {pairs:,} pairs:\n" + "\n".join(lines))

@@ -1,12 +1,11 @@
 """KTO with TRL: each answer by itself, with a label that says whether it is wanted."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import pyarrow as pa
 
 from pairwright.exporters import Exporter, Extent, Page, PairRow, Row, Table, Written
-from pairwright.exporters._layouts import data_files, features, stored
+from pairwright.exporters._layouts import data_files, features, like_answer, stored
 from pairwright.exporters._trl_layout import REFUSALS, refuse
 from pairwright.schemas.arrow import IMAGES, SCHEMA, answer_messages, messages
 from pairwright.schemas.settings import Settings
@@ -24,7 +23,9 @@ def layout(settings: Kto, extent: Extent) -> Table:
     images = [("images", IMAGES)] if extent.images else []
     columns = [*images, ("prompt", SCHEMA.field("prompt").type), ("completion", SCHEMA.field("chosen").type)]
     schema = pa.schema([*columns, ("label", pa.bool_()), ("id", pa.string())])
-    return Table(schema.with_metadata(features((), ["images"]) if images else None), _rows, _once)
+    return Table(
+        schema.with_metadata(features((), ["images"]) if images else None), _rows, like_answer("label")
+    )
 
 
 def _rows(pair: PairRow, split: str, number: int) -> Sequence[Row]:
@@ -37,17 +38,6 @@ def _rows(pair: PairRow, split: str, number: int) -> Sequence[Row]:
         {**shared, "completion": answer_messages(text), "label": label}
         for text, label in ((pair.chosen, True), (pair.rejected, False))
     ]
-
-
-def _once(pair: PairRow, row: Row) -> Sequence[Any]:
-    return (
-        pair.system,
-        pair.history,
-        pair.question,
-        *(picture.sha256 for picture in pair.images),
-        pair.chosen if row["label"] else pair.rejected,
-        row["label"],
-    )
 
 
 def loading(settings: Kto, written: Written) -> Sequence[Page]:

@@ -61,8 +61,8 @@ class Layout:
     """Parameters of the builder ``labelled`` that fit it: its pairing rule, whether sides are corrections."""
     split: Callable[[Row], Sequence[Row]] = no_split
     """The parts of a row that holds several prompts; ``read`` is given one of them."""
-    keyed: str | None = None
-    """Name for the keys of a JSON file that is one object, each value a row or a list of rows; None where files are lists."""
+    question: str | None = None
+    """The question of rows that have none, in our words; ``source.question`` replaces it."""
 
 
 ROOM: Room[Layout] = Room(__name__, __path__, (Layout,))

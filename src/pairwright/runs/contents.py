@@ -16,9 +16,11 @@ from pairwright.annotators.pixels import SCORER, MeasureName
 from pairwright.runs.candidates import COLUMNS as CANDIDATE_COLUMNS
 from pairwright.runs.candidates import Candidates, add_candidates
 from pairwright.runs.manifest import FileEntry
+from pairwright.runs.measured import MeasuredCounts
 from pairwright.runs.on_policy import Rounds, add_pairs
 from pairwright.runs.readback import RIGHT_AT
-from pairwright.runs.spread import Axis, Tally
+from pairwright.runs.seen import SeenBy, add_seen, seen_by
+from pairwright.runs.spread import Axis, MeasureInfo, Tally
 from pairwright.runs.text_pairs import COLUMNS as TEXT_COLUMNS
 from pairwright.runs.text_pairs import TextPairs, add_text_pairs, parsed
 from pairwright.schemas.candidate_table import FOLDER as CANDIDATES_FOLDER
@@ -29,20 +31,6 @@ _BATCH = 4096
 
 GIVEN = "given by the source"
 """Stands for the perturbation of a negative that came with the source and says no edit."""
-
-
-@dataclass(frozen=True, slots=True)
-class MeasureInfo:
-    """How a measure of ``annotators.pixels`` is counted and shown."""
-
-    label: str
-    unit: str
-    """Unit behind the value; empty for a bare ratio."""
-    about: str
-    step: float
-    """Grid on which values are counted."""
-    axis: Axis | None
-    """Range of histograms; None takes the range of the values."""
 
 
 MEASURES: Mapping[MeasureName, MeasureInfo] = {
@@ -63,7 +51,7 @@ MEASURES: Mapping[MeasureName, MeasureInfo] = {
         None,
     ),
 }
-"""Measures in the order in which they are shown."""
+"""Measures of ``annotators.pixels`` in the order in which they are shown."""
 
 
 @dataclass(slots=True)
@@ -74,6 +62,8 @@ class Negatives:
     measures: dict[MeasureName, Tally] = field(
         default_factory=lambda: {name: Tally(info.step) for name, info in MEASURES.items()}
     )
+    seen: dict[SeenBy, Tally] = field(default_factory=dict)
+    """Measures by encoders."""
     parameters: dict[str, tuple[str, float, float]] = field(default_factory=dict)
     """Unit, smallest and largest value by parameter name."""
 
@@ -92,6 +82,7 @@ class Contents:
     longer: Counter[int] = field(default_factory=Counter)
     formats: Counter[str] = field(default_factory=Counter)
     negatives: dict[str, Negatives] = field(default_factory=dict)
+    measured: MeasuredCounts = field(default_factory=MeasuredCounts)
     text_pairs: TextPairs = field(default_factory=TextPairs)
     rounds: Counter[Rounds] = field(default_factory=Counter)
     candidates: Candidates = field(default_factory=lambda: Candidates(RIGHT_AT))
@@ -222,10 +213,15 @@ def _add_scores(contents: Contents, scores: pa.Array, told: Sequence[Sequence[Ne
     rows = pc.list_parent_indices(scores).to_pylist()
     columns = [pc.struct_field(flat, name).to_pylist() for name in ("target", "scorer", "aspect", "value")]
     for row, target, scorer, aspect, value in zip(rows, *columns, strict=True):
+        contents.measured.add(target, scorer, aspect, value)
         number = negative_number(target)
-        if scorer != SCORER or aspect not in MEASURES or number is None or number >= len(told[row]):
+        if number is None or number >= len(told[row]):
             continue
-        contents.negatives[told[row][number].perturbation].measures[aspect].add(value)
+        negatives = contents.negatives[told[row][number].perturbation]
+        if scorer == SCORER and aspect in MEASURES:
+            negatives.measures[aspect].add(value)
+        elif by := seen_by(aspect, scorer):
+            add_seen(negatives.seen, by, value)
 
 
 def negative_number(target: str) -> int | None:

@@ -9,9 +9,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pairwright.annotators.pixels import MeasureName
+from pairwright.annotators.pixels import SCORER, MeasureName
 from pairwright.runs import manifest
 from pairwright.runs.contents import negative_number, negatives_told
+from pairwright.runs.seen import SeenBy, seen_by
 from pairwright.schemas.judgement import Judgement
 from pairwright.schemas.pair import FOLDERS
 
@@ -52,7 +53,9 @@ class Sample:
     images: Side
     rejected_images: Side | None
     measures: tuple[Mapping[MeasureName, float], ...]
-    """Values of each negative by measure."""
+    """Values of each negative by measure in pixels."""
+    seen: tuple[Mapping[SeenBy, float], ...]
+    """Values of each negative by measure and encoder."""
     score_chosen: float | None
     score_rejected: float | None
     judgements: tuple[Judgement, ...]
@@ -181,11 +184,15 @@ def _read_group(
 def _sample(row: Mapping[str, Any], group: str) -> Sample:
     negatives = row["rejected_images"]
     measures: list[dict[MeasureName, float]] = [{} for _ in negatives or ()]
+    seen: list[dict[SeenBy, float]] = [{} for _ in negatives or ()]
     for score in row["scores"]:
-        number = negative_number(score["target"])
-        known = score["scorer"] == "pixels" and score["value"] is not None
-        if known and number is not None and number < len(measures):
-            measures[number][score["aspect"]] = score["value"]
+        number, value = negative_number(score["target"]), score["value"]
+        if number is None or number >= len(measures) or value is None:
+            continue
+        if score["scorer"] == SCORER:
+            measures[number][score["aspect"]] = value
+        elif by := seen_by(score["aspect"], score["scorer"]):
+            seen[number][by] = value
     return Sample(
         id=row["id"],
         kind=row["pair_kind"],
@@ -202,6 +209,7 @@ def _sample(row: Mapping[str, Any], group: str) -> Sample:
         images=side_of(row["images"], row["images_meta"]),
         rejected_images=None if negatives is None else side_of(negatives, row["rejected_images_meta"] or []),
         measures=tuple(measures),
+        seen=tuple(seen),
         score_chosen=row["score_chosen"],
         score_rejected=row["score_rejected"],
         judgements=tuple(judgements_of(row["scores"])),

@@ -41,6 +41,20 @@ class Axis:
 
 
 @dataclass(frozen=True, slots=True)
+class MeasureInfo:
+    """How a measure of negatives is counted and shown."""
+
+    label: str
+    unit: str
+    """Unit behind the value; empty for a bare ratio."""
+    about: str
+    step: float
+    """Grid on which values are counted."""
+    axis: Axis | None
+    """Range of histograms; None takes the range of the values."""
+
+
+@dataclass(frozen=True, slots=True)
 class Spread:
     """Five numbers and a histogram of one measure."""
 

@@ -10,6 +10,7 @@ from pairwright.runs import manifest
 from pairwright.runs.candidates import Candidates, CandidateSummary, candidate_summary
 from pairwright.runs.contents import MEASURES, Contents, Negatives, add_file
 from pairwright.runs.manifest import Counts, FileEntry, ShardEntry
+from pairwright.runs.measured import MeasuredSummary, measured_summary
 from pairwright.runs.on_policy import RoundsSummary, rounds_summary
 from pairwright.runs.readback import (
     RejectExample,
@@ -18,6 +19,7 @@ from pairwright.runs.readback import (
     read_reject_examples,
     read_run,
 )
+from pairwright.runs.seen import SeenSpread, seen_spreads
 from pairwright.runs.spread import Axis, Spread, axis_of
 from pairwright.runs.style import StyleSummary, style_summary
 from pairwright.runs.text_pairs import TextPairSummary, text_pair_summary
@@ -87,9 +89,12 @@ class PerturbationSummary:
     """Changed pictures; a pair has one for each picture of its prompt."""
     parameters: tuple[Drawn, ...]
     measures: tuple[Measure, ...]
+    """In pixels."""
+    seen: tuple[SeenSpread, ...]
+    """By encoders."""
 
     def measure(self, name: str) -> Spread | None:
-        """Return the spread of one measure, or None where no negative has it."""
+        """Return the spread of one measure in pixels, or None where no negative has it."""
         return next((measure.spread for measure in self.measures if measure.name == name), None)
 
 
@@ -153,6 +158,8 @@ class Summary:
     """Rounds of self-training; None for a run that knows one only."""
     style: StyleSummary | None
     """Whether style tells the sides apart; None where there are too few text pairs for it."""
+    measured: MeasuredSummary | None
+    """What pairs owe to their pictures; None where nobody measured it."""
     rejects: tuple[RejectSummary, ...]
     pictures: PictureSummary
     licenses: tuple[Share, ...]
@@ -197,6 +204,7 @@ def summarize(folder: str | Path) -> Summary:
         candidates=candidate_summary(contents.candidates),
         rounds=rounds_summary(contents.rounds, contents.candidates.rounds, run.round),
         style=style_summary(folder),
+        measured=measured_summary(contents.measured),
         rejects=rejects,
         pictures=_pictures(contents),
         licenses=_shares(contents.licenses, contents.rows),
@@ -244,6 +252,7 @@ def _perturbations(contents: Contents) -> tuple[PerturbationSummary, ...]:
                     for parameter, (unit, low, high) in negatives.parameters.items()
                 ),
                 measures=tuple(Measure(measure, spread) for measure, spread in spreads if spread),
+                seen=seen_spreads(negatives.seen, [one.seen for one in contents.negatives.values()]),
             )
         )
     return tuple(made)

@@ -55,7 +55,7 @@ def layout_of(settings: SourceSettings) -> str:
     Raises:
         SourceError: nothing fits the path, or no layout is recognised.
     """
-    source = _by_path(settings.model_copy(update={"layout": None}))
+    source = _by_path(settings.model_copy(update={"layout": PLAIN}))
     seen = islice((raw.fields for raw in source.rows() if raw.problem is None), _LOOKED_AT)
     return recognised(list(seen), settings.path or source.name)
 
@@ -196,6 +196,7 @@ def _reading(settings: SourceSettings, name: str, folder: Path | None) -> Readin
         max_pixels=settings.max_pixels,
         max_bytes=int(settings.max_file_mb * 1e6),
         min_side=settings.min_side,
+        searched=settings.layout is not None,
     )
     layout = None if settings.layout is None else LAYOUTS.get(settings.layout)
     return Reading(settings.name or name, settings, pictures, layout)

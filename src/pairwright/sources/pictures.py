@@ -8,7 +8,7 @@ its first bytes are those of a picture; otherwise a path.
 import binascii
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from urllib.parse import unquote_to_bytes
@@ -23,6 +23,11 @@ _BASE64 = re.compile(r"[A-Za-z0-9+/\s]{32,}={0,2}\s*")
 _ALPHABET = re.compile(r"[A-Za-z0-9+/\s]*={0,2}\s*")
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*(?:://|::)")
 _STARTS = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"RIFF", b"BM", b"II*\0", b"MM\0*")
+_KINDS = (".jpg", ".jpeg", ".png", ".webp")
+_OF_COCO = re.compile(r"COCO_(?:train|val|test)\d{4}_")
+_COCO_DIGITS = 12
+_COCO_SPLITS = ("train2014", "val2014")
+_FOLDERS = ("images", "train2017", "val2017", "train2014", "val2014", "VG_100K", "VG_100K_2")
 _ACCEPTED = "a path, bytes, base64 text, a data: URI or {bytes, path}"
 
 
@@ -37,6 +42,8 @@ class Pictures:
     max_pixels: int
     max_bytes: int
     min_side: int
+    searched: bool = False
+    """Whether a picture that is not where its path says is looked for under the names that published sets have for it."""
 
     def read(self, value: object, *, field: str, folder: str = "", license: str | None = None) -> Image:
         """Return the image that ``value`` stands for, with its bytes as they are.
@@ -98,6 +105,8 @@ class Pictures:
         start = self.root if self.from_root else self.root / folder
         try:
             resolved = Path(os.path.realpath(start / value))
+            if self.searched and not resolved.exists():
+                resolved = self._found_elsewhere(start, value) or resolved
         except (ValueError, OSError) as error:  # a null byte, or a loop of links
             raise RowError("image_missing", field, f"not a path: {value[:200]!r} ({error})") from error
         if not resolved.is_relative_to(self.root):
@@ -111,6 +120,15 @@ class Pictures:
                 "image_missing", field, f"no {shown} under the image root ({_why(error)})"
             ) from error
 
+    def _found_elsewhere(self, start: Path, value: str) -> Path | None:
+        """Return the first of the other names of a picture that is there, and does not leave the root."""
+        for folder in dict.fromkeys((start, self.root)):
+            for name in other_names(value):
+                path = Path(os.path.realpath(folder / name)) if folder else None
+                if path and path.is_file() and self.root and path.is_relative_to(self.root):
+                    return path
+        return None
+
     def _read_file(self, path: Path, field: str) -> bytes:
         try:
             file = open_regular(path)
@@ -122,6 +140,30 @@ class Pictures:
                 told = f"{size / 1e6:.0f} MB, more than source.max_file_mb"
                 raise RowError("image_too_large", field, f"{path.name} has {told} ({self.max_bytes / 1e6:g})")
             return file.read(size)
+
+
+def other_names(path: str) -> Iterator[str]:
+    """Yield the names under which a picture may lie that is not at ``path``, likeliest first.
+
+    Tables say ``.png`` where the file is ``.jpg``; sets of COCO name a picture with or without ``COCO_train2014_`` and
+    its folder, those of Visual Genome without its folder.
+
+    >>> next(other_names("coco/000000000009.png"))
+    'coco/000000000009.jpg'
+    >>> "train2017/000000000009.jpg" in other_names("COCO_train2014_000000000009.jpg")
+    True
+    """
+    told = PurePath(path)
+    kinds = dict.fromkeys((told.suffix, *_KINDS))
+    yield from (str(told.with_suffix(kind)) for kind in _KINDS if kind != told.suffix and told.stem)
+    bare = _OF_COCO.sub("", told.stem)
+    names = [told.stem]
+    if bare.isdigit() and len(bare) == _COCO_DIGITS:
+        names = [bare, *(f"COCO_{split}_{bare}" for split in _COCO_SPLITS)]
+    folders = ["", *_FOLDERS, *(f"coco/{folder}" for folder in _FOLDERS)]
+    yield from (
+        str(PurePath(folder) / f"{name}{kind}") for folder in folders for name in names for kind in kinds
+    )
 
 
 def picture_values(value: object, field: str) -> list[tuple[object, str]]:

@@ -19,7 +19,15 @@ from pairwright.sources.cells import utf8
 from pairwright.sources.columns import check_said
 from pairwright.sources.marks import mark_file
 from pairwright.sources.rows import Reading, parse_row
-from pairwright.sources.text_files import Format, csv_names, first_names, read_csv, read_json, read_jsonl
+from pairwright.sources.text_files import (
+    Format,
+    csv_names,
+    first_names,
+    read_csv,
+    read_json,
+    read_jsonl,
+    read_keyed,
+)
 
 
 def _not_counted(_: Path) -> None:
@@ -39,6 +47,9 @@ FORMATS: Mapping[str, Format] = {
 }
 """Formats by file extension in small letters."""
 
+_PUBLISHED = {**FORMATS, ".json": Format(read_keyed, first_names(read_keyed), _not_counted)}
+"""The same for files in a published layout, some of which are one JSON object of rows."""
+
 _LOOKED_AT = 8
 """Files whose column names are looked at before a run."""
 
@@ -56,12 +67,13 @@ class TableSource:
         self.local = True
         self._files = tuple((path, utf8(path.relative_to(base).as_posix())) for path in files)
         self._reading = reading
+        self._formats = FORMATS if reading.layout is None else _PUBLISHED
         self._names = self._first_names()
 
     def rows(self, start: int = 0) -> Iterator[RawRow]:
         """Yield all rows from number ``start`` on. Parquet files and row groups before it are not read."""
         for path, name in self._files:
-            format = FORMATS[path.suffix.lower()]
+            format = self._formats[path.suffix.lower()]
             count = format.count(path) if start else None
             if count is not None and count <= start:
                 start -= count
@@ -82,7 +94,7 @@ class TableSource:
 
     def count(self) -> int | None:
         """Return the number of rows if every file says its own, else None."""
-        counts = [FORMATS[path.suffix.lower()].count(path) for path, _ in self._files]
+        counts = [self._formats[path.suffix.lower()].count(path) for path, _ in self._files]
         known = [count for count in counts if count is not None]
         return sum(known) if len(known) == len(counts) else None
 
@@ -94,7 +106,7 @@ class TableSource:
         seen: dict[str, None] = {}
         for path, _ in self._files[:_LOOKED_AT]:
             try:
-                seen.update(dict.fromkeys(FORMATS[path.suffix.lower()].names(path)))
+                seen.update(dict.fromkeys(self._formats[path.suffix.lower()].names(path)))
             except OSError as error:
                 raise SourceError(f"{path}: cannot be read ({error})") from error
         where = self._files[0][1] if len(self._files) == 1 else f"{self._files[0][1]} and the files beside it"

@@ -15,6 +15,7 @@ from typing import Any, BinaryIO
 import ijson
 
 from pairwright.schemas.errors import RowError, SourceError
+from pairwright.sources.columns import NAMES
 
 Row = Mapping[str, Any] | RowError | None
 """A parsed row, the error of a broken one, or None for one that was skipped."""
@@ -103,6 +104,58 @@ def read_json(path: Path, start: int = 0) -> Iterator[tuple[int, Row]]:
             f"object, take them out first: jq -c '.rows[]' {path.name} > rows.jsonl"
         )
     yield from read_jsonl(path, start)
+
+
+def read_keyed(path: Path, start: int = 0) -> Iterator[tuple[int, Row]]:
+    """Yield the rows of a file as :func:`read_json` does; also of one that is an object whose values are rows.
+
+    The key of such a row stands in its column ``key``. A value that is a list of objects gives a row for each.
+
+    Raises:
+        SourceError: the file breaks off, or is an object of anything else.
+    """
+    if not _is_keyed(path):
+        yield from read_json(path, start)
+        return
+    number = -1
+    with path.open("rb") as file:
+        try:
+            for key, value in ijson.kvitems(file, "", use_float=True):
+                for one in value if isinstance(value, list) else [value]:
+                    number += 1
+                    yield number, _keyed_row(one, key, path, number) if number >= start else None
+        except (ijson.JSONError, UnicodeDecodeError) as error:
+            told = str(error).splitlines()[0]
+            raise SourceError(
+                f"{path}: the object breaks off after row {number} ({told}); mend the file"
+            ) from error
+
+
+def _is_keyed(path: Path) -> bool:
+    """Tell whether a file is one object of rows: its first value is one, or a list of them, and its key no column's name."""
+    with path.open("rb") as file:
+        if _first_byte(file) != b"{":
+            return False
+        start = file.tell()
+        is_line = isinstance(_json_row(file.readline(), ""), Mapping)
+        if is_line and file.readline().strip():
+            return False
+        file.seek(start)
+        try:
+            key, first = next(ijson.kvitems(file, "", use_float=True))
+        except (StopIteration, ijson.JSONError, UnicodeDecodeError):
+            return False
+    if any(key.lower() in names for names in NAMES.values()):
+        return False
+    return isinstance(first, dict) or (isinstance(first, list) and isinstance(next(iter(first), None), dict))
+
+
+def _keyed_row(value: object, key: str, path: Path, number: int) -> Row:
+    if isinstance(value, dict):
+        return {"key": key, **value}
+    return RowError(
+        "bad_row", None, f"{path.name} row {number}: expected an object, got {type(value).__name__}"
+    )
 
 
 def first_names(read: Callable[[Path, int], Iterator[tuple[int, Row]]]) -> Callable[[Path], Sequence[str]]:

@@ -48,7 +48,7 @@ class Try:
     sets: tuple[str, ...] = ()
     """More settings."""
     prompts: int = 1
-    """Prompts of one row in the config ``candidates``: more than 1 where others are made of it."""
+    """Prompts of one row in the config ``candidates``: more than 1 where others are made of it, 0 where nothing is kept."""
 
 
 def counted(number: int) -> dict[str, Any]:
@@ -88,6 +88,14 @@ def captioned(number: int) -> dict[str, Any]:
     return {"ground_truth": f"A photograph, number {number}: a cat sits on a table beside a red cup."}
 
 
+def paired(number: int) -> dict[str, Any]:
+    return {
+        "chosen": f"A cup of tea, number {number}, beside a spoon.",
+        "rejected": f"A cat, number {number}.",
+        "ground_truth": "cup",
+    }
+
+
 YES_OR_NO = "one word: yes or no"
 PAIRWRIGHT = [sys.executable, "-P", "-c", "from pairwright.cli import main; main()"]
 ASKED = ("samplers.0", "judge")
@@ -123,14 +131,25 @@ RECIPES = {
     "stic": Try(tuple(f"samplers.{n}" for n in range(4)), lambda number: {}, pairs=ROWS),
     "mmpr_dropout": Try(("samplers.0", "continuer"), lambda number: {}, pairs=ROWS),
     "bdhs": Try(("continuer",), told_at_length, pairs=ROWS),
+    "blind_test": Try(
+        ("blind.judge", "blind.answers", "blind.fluency", "dependence"),
+        paired,
+        pairs=ROWS,
+        sets=("blind.answers.verifier={kind: exact}",),
+        prompts=0,
+    ),
 }
 
 
 def test_every_recipe_that_asks_models_is_tried() -> None:
-    from pairwright.builders import ModelBuilder
+    from pairwright.builders import Builder
+    from pairwright.encoding.of_recipe import encoders_of
     from pairwright.recipe import load_recipe, packaged_names
 
-    asking = {name for name in packaged_names() if isinstance(load_recipe(name).builder, ModelBuilder)}
+    recipes = {name: load_recipe(name) for name in packaged_names()}
+    asking = {
+        name for name, one in recipes.items() if not (isinstance(one.builder, Builder) or encoders_of(one))
+    }
     assert asking == set(RECIPES)
 
 
@@ -194,8 +213,10 @@ def test_recipe(name: str, prompts: Prompts, double: Any, tmp_path: Path) -> Non
     assert counts.rows == ROWS == counts.paired + counts.rejected
     assert counts.pairs.get("text", 0) == told.pairs if told.pairs is not None else counts.pairs["text"] > 0
     assert pairwright.validate(tmp_path / "faulty") == []
-    kept = pq.read_table(tmp_path / "faulty" / "candidates").to_pylist()
-    assert len(kept) == ROWS * told.prompts
+    if told.prompts:
+        kept = pq.read_table(tmp_path / "faulty" / "candidates").to_pylist()
+        assert len(kept) == ROWS * told.prompts
+    assert (tmp_path / "faulty" / "candidates").exists() == bool(told.prompts)
     pairwright.write_report(tmp_path / "faulty")
     card = (tmp_path / "faulty" / "README.md").read_text()
     assert f"`{name}`" in card

@@ -61,7 +61,8 @@ def test_rows_go_in_give_their_pairs_and_come_back(layout, case, written, tmp_pa
     told = {int(one["record_id"].rpartition(":")[2].partition(".")[0]): one["reason"] for one in refused}
     assert told == lost | case.get("no_pair", {})
     assert_like(rows_of(out, "data") + rows_of(out, "visual_negative"), case.get("pairs", []), "pairs")
-    assert_like(rows_of(out, "candidates"), case.get("said", []), "candidates")
+    if "said" in case:
+        assert_like(rows_of(out, "candidates"), case["said"], "candidates")
     assert list(restore(out)) == case.get(
         "back", [row for number, row in enumerate(rows) if number not in lost]
     )

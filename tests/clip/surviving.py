@@ -1,0 +1,127 @@
+"""A recipe from the command line over real photographs and the HTTP double: built in peace, and built with faults and a kill."""
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pairwright
+from pairwright.runs import manifest
+
+_STORED = 6
+"""Answers that are stored when a build is killed."""
+
+_FAULTS = {
+    "rate_limit": 0.05,
+    "server_error": 0.1,
+    "unavailable": 0.05,
+    "cut_middle": 0.05,
+    "null_content": 0.05,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What is built, and over what."""
+
+    recipe: str
+    source: Path
+    models: Sequence[str]
+    """Where its models stand; all are the double's ``tiny``."""
+    sets: Sequence[str] = ()
+    rules: Sequence[dict[str, Any]] = ()
+    """What the double is to say."""
+    encoder: str = "encoders=[%s]"
+    """How its encoder is set."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """Where trials are made."""
+
+    double: Any
+    encoder: str
+    """Name of the tiny model."""
+    folder: Path
+
+    def command(self, verb: str, trial: Trial, out: Path) -> list[str]:
+        """Return the command line of a build or a check."""
+        told = [
+            trial.encoder % f"{{params: {{model: '{self.encoder}'}}, device: cpu, batch_size: 8}}",
+            *(f"{place}.model=tiny" for place in trial.models),
+            *(f"{place}.base_url={self.double.url}" for place in trial.models),
+            *(f"{place}.calls={{concurrency: 2, retries: 40}}" for place in trial.models),
+            *trial.sets,
+        ]
+        sets = [argument for line in told for argument in ("--set", line)]
+        named = [verb, trial.recipe, "--source", str(trial.source), "--out", str(out), *sets]
+        return [sys.executable, "-P", "-m", "pairwright", *named]
+
+    def check(self, trial: Trial) -> str:
+        """Return what ``pairwright check`` prints."""
+        return _run(self.command("check", trial, self.folder / "checked"))
+
+    def survive(self, trial: Trial) -> Path:
+        """Build twice, the second time with faults and killed once; return that run's folder.
+
+        What holds for every recipe is checked here: the same bytes, nothing paid twice but what was under way at the kill,
+        no picture or text encoded twice, all rows accounted for, and a report can be written.
+        """
+        self.double.reset()
+        self.double.rules(list(trial.rules))
+        whole, killed = self.folder / "whole", self.folder / "killed"
+        _run(self.command("build", trial, whole))
+        self.double.reset()
+        self.double.rules(list(trial.rules))
+        self.double.faults(rates=_FAULTS, seed=5, latency_ms=40, retry_after=0.2)
+        _kill_once(self.command("build", trial, killed), killed / "responses.sqlite")
+        _run(self.command("build", trial, killed))
+        assert _files(killed) == _files(whole)
+        stats = self.double.stats()
+        assert stats["paid"] - stats["paid_distinct"] <= 4 * len(trial.models)
+        counts = manifest.total(manifest.read(killed))
+        assert counts.rows == counts.paired + counts.rejected
+        assert pairwright.validate(killed) == []
+        pairwright.write_report(killed)
+        return killed
+
+
+def _run(command: list[str]) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def _kill_once(command: list[str], store: Path) -> None:
+    """Start a build and kill it once some answers are stored; it must not have been done by then."""
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        while _answers(store) < _STORED and process.poll() is None:
+            time.sleep(0.01)
+        assert process.poll() is None, "done before it could be killed"
+        os.kill(process.pid, signal.SIGKILL)
+
+
+def _answers(store: Path) -> int:
+    if not store.exists():
+        return 0
+    with sqlite3.connect(f"file:{store}?mode=ro", uri=True) as opened:
+        try:
+            found: int = opened.execute("select count(*) from answers").fetchone()[0]
+        except sqlite3.OperationalError:  # its tables are not there yet
+            return 0
+    return found
+
+
+def _files(folder: Path) -> dict[str, bytes]:
+    """Return all files of rows."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for name in ("data", "visual_negative", "candidates", "rejects")
+        for path in sorted((folder / name).glob("*"))
+    }

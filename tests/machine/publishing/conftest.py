@@ -1,0 +1,94 @@
+"""Finished runs, and a Hub: a double that the real client talks to over HTTP."""
+
+import json
+import logging
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import huggingface_hub
+import pytest
+from huggingface_hub import constants
+from huggingface_hub.utils import disable_progress_bars
+
+from pairwright.api import build
+
+DOUBLES = Path(__file__).resolve().parents[2] / "doubles"
+TOKEN = "hf_write"
+Photos = Callable[..., Path]
+
+RECIPE = """
+name: photos
+source: {{path: {source}, license: {license}}}
+builder: visual_negative
+parameters:
+  perturbations: [{{name: gaussian_blur, params: {{radius: [6, 12]}}}}]
+output: {{path: {out}, shard_rows: 4, pretty_name: Photographs}}
+seed: {seed}
+"""
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Any]:
+    """The double, one for all tests."""
+    sys.path.insert(0, str(DOUBLES))
+    try:
+        from hub_server import Hub
+    finally:
+        sys.path.remove(str(DOUBLES))
+    server = Hub()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def hub(server: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The double with nothing in it, and a client that asks it, logged in, and does not wait between attempts."""
+    server.reset()
+    monkeypatch.setattr(constants, "ENDPOINT", server.url)
+    template = server.url + "/{repo_id}/resolve/{revision}/{filename}"
+    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+    monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "no-login"))
+    for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HF_TOKEN", TOKEN)
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
+    disable_progress_bars()
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
+    huggingface_hub.close_session()
+    yield server
+    huggingface_hub.close_session()
+
+
+@pytest.fixture
+def photos(tmp_path: Path, table: Callable[..., Path]) -> Photos:
+    """Return a function that builds a run of text pairs and image negatives from a number of rows."""
+
+    def make(rows: int = 6, *, name: str = "run", license: str = "cc-by-4.0", seed: int = 0) -> Path:
+        source = table(rows, pairs=True, name=f"{name}.parquet")
+        recipe, out = tmp_path / f"{name}.yaml", tmp_path / name
+        recipe.write_text(RECIPE.format(source=source, license=license, out=out, seed=seed))
+        build(recipe, workers=1)
+        return out
+
+    return make
+
+
+@pytest.fixture
+def rated(tmp_path: Path, photographs: list[bytes]) -> Path:
+    """A run of pairs by scores that came with the source, with the config candidates."""
+    (tmp_path / "images").mkdir()
+    lines = []
+    for number in range(5):
+        (tmp_path / "images" / f"{number}.jpg").write_bytes(photographs[number])
+        answers = [{"text": f"Answer {x} to {number}.", "score": x, "model": f"model-{x}"} for x in range(3)]
+        row = {"id": f"q{number}", "question": f"What is {number}?", "image": f"images/{number}.jpg"}
+        lines.append(json.dumps(row | {"candidates": answers}))
+    source = tmp_path / "rated.jsonl"
+    source.write_text("\n".join(lines) + "\n")
+    build("interactive_cot", source=source, out=tmp_path / "rated")
+    return tmp_path / "rated"
