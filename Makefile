@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-vllm test-clip lint compat trl wheel bench clean
+.PHONY: help demo test test-vllm test-clip test-trainers lint compat trl wheel bench clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | column -t -s "$$(printf '\t')"
@@ -62,9 +62,13 @@ lint: $(VENV)/.dev ## Check format, style and types
 compat: demo ## Load the demo's run with datasets 2.21 to 5.2
 	bash tests/compat/check_datasets_versions.sh demo-out
 
-trl: demo ## Train two steps of DPO with TRL on the demo's text pairs, as written and as published and loaded back
+trl: demo ## Train two steps of DPO with TRL on the demo's text pairs, as written, published and loaded back, and exported
 	bash tests/compat/check_trl.sh demo-out/data/train-00000-00.parquet
 	bash tests/compat/check_published.sh demo-out
+	bash tests/trainers/check_trainers.sh trl
+
+test-trainers: trl ## Have LLaMA-Factory and ms-swift read and train on exports; takes 5 GB, not part of .ci/run
+	bash tests/trainers/check_trainers.sh llamafactory ms-swift
 
 wheel: $(VENV)/.dev ## Build the wheel and use it outside the checkout
 	bash tests/compat/check_wheel.sh

@@ -8,15 +8,14 @@ check or to retry: such a recipe runs code, so read it before you use it.
 
 import math
 from collections.abc import Callable
-from importlib import import_module
-from typing import Any
 
 from pydantic import model_validator
 
 from pairwright.annotators import Case, Check, Checked, Verifier
 from pairwright.schemas.candidate import Candidate
-from pairwright.schemas.errors import ParameterError, RowError
+from pairwright.schemas.errors import RowError
 from pairwright.schemas.settings import Settings
+from pairwright.schemas.user_code import imported
 
 Score = Callable[[str, str, str | None], object]
 """A user's function; what it returns is checked."""
@@ -60,7 +59,7 @@ def prepare(settings: ExternalSettings) -> Check:
     >>> check(case, Candidate("A cat.", score=0.7)).value, check(case, Candidate("A cat.")).reason
     (0.7, 'no_score')
     """
-    function = _imported(settings.function) if settings.function is not None else None
+    function = imported(settings.function, "function") if settings.function is not None else None
 
     def check(case: Case, candidate: Candidate) -> Checked:
         if not candidate.text.strip():
@@ -75,24 +74,6 @@ def prepare(settings: ExternalSettings) -> Check:
         return Checked(_checked(number, case, candidate, settings))
 
     return check
-
-
-def _imported(name: str) -> Score:
-    module, colon, path = name.partition(":")
-    if not (module and colon and path):
-        raise ParameterError(f"function: write it as module:function, got {name!r}")
-    try:
-        found: Any = import_module(module)
-        for part in path.split("."):
-            found = getattr(found, part)
-    except (ImportError, AttributeError) as error:
-        raise ParameterError(
-            f"function: {name} cannot be imported ({error}); is its folder on PYTHONPATH?"
-        ) from error
-    if not callable(found):
-        raise ParameterError(f"function: {name} is no function but {type(found).__name__}")
-    scoring: Score = found
-    return scoring
 
 
 def _brought(candidate: Candidate, settings: ExternalSettings) -> float | None:

@@ -34,11 +34,11 @@ def read(row: Row) -> Read:
         if len(turns) < 2 or turns[-1].role != "assistant":
             raise RowError("bad_value", name, "expected a dialogue that ends with the model's answer")
     if [_same(turn) for turn in sides[0][:-1]] != [_same(turn) for turn in sides[1][:-1]]:
-        told = "the two dialogues go different ways before the last answer: there is no prompt that both answered"
-        raise RowError("bad_value", "conversation_b", told)
-    person = next((told for name in _PEOPLE if (told := as_text(row.get(name)))), PERSON)
+        apart = "the two dialogues go different ways before the last answer: there is no prompt that both answered"
+        raise RowError("bad_value", "conversation_b", apart)
+    person = next((said for name in _PEOPLE if (said := as_text(row.get(name)))), PERSON)
     outcome = of_these(row["winner"], "winner", _WORDS)
-    why = row["winner"] if outcome == "tie" else None
+    why = as_text(row["winner"]) if outcome == "tie" else None
     fields: dict[str, Any] = {**row, "conversation_a": list(_plain(row["conversation_a"]))[:-1]}
     taken = present(row, {"images": "images", "language": "language"})
     if "images" not in row and "image" in row:

@@ -8,8 +8,9 @@ its first bytes are those of a picture; otherwise a path.
 import binascii
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path, PurePath
 from urllib.parse import unquote_to_bytes
 
@@ -122,11 +123,13 @@ class Pictures:
 
     def _found_elsewhere(self, start: Path, value: str) -> Path | None:
         """Return the first of the other names of a picture that is there, and does not leave the root."""
-        for folder in dict.fromkeys((start, self.root)):
-            for name in other_names(value):
-                path = Path(os.path.realpath(folder / name)) if folder else None
-                if path and path.is_file() and self.root and path.is_relative_to(self.root):
-                    return path
+        root = self.root or start
+        beside = [start / PurePath(value).parent, *_folders_of(start), *_folders_of(root)]
+        for folder in dict.fromkeys(beside):
+            for name in other_names(PurePath(value).name):
+                path = folder / name
+                if path.is_file() and (real := Path(os.path.realpath(path))).is_relative_to(root):
+                    return real
         return None
 
     def _read_file(self, path: Path, field: str) -> bytes:
@@ -142,28 +145,30 @@ class Pictures:
             return file.read(size)
 
 
-def other_names(path: str) -> Iterator[str]:
-    """Yield the names under which a picture may lie that is not at ``path``, likeliest first.
+def other_names(name: str) -> list[str]:
+    """Return the names under which a picture may lie that is not called ``name``, likeliest first, ``name`` among them.
 
-    Tables say ``.png`` where the file is ``.jpg``; sets of COCO name a picture with or without ``COCO_train2014_`` and
-    its folder, those of Visual Genome without its folder.
+    Tables say ``.png`` where the file is ``.jpg``; sets of COCO name a picture with or without ``COCO_train2014_``.
 
-    >>> next(other_names("coco/000000000009.png"))
-    'coco/000000000009.jpg'
-    >>> "train2017/000000000009.jpg" in other_names("COCO_train2014_000000000009.jpg")
+    >>> other_names("cat.png")
+    ['cat.png', 'cat.jpg', 'cat.jpeg', 'cat.webp']
+    >>> "000000000009.jpg" in other_names("COCO_train2014_000000000009.jpg")
     True
     """
-    told = PurePath(path)
+    told = PurePath(name)
     kinds = dict.fromkeys((told.suffix, *_KINDS))
-    yield from (str(told.with_suffix(kind)) for kind in _KINDS if kind != told.suffix and told.stem)
     bare = _OF_COCO.sub("", told.stem)
-    names = [told.stem]
+    stems = [told.stem]
     if bare.isdigit() and len(bare) == _COCO_DIGITS:
-        names = [bare, *(f"COCO_{split}_{bare}" for split in _COCO_SPLITS)]
-    folders = ["", *_FOLDERS, *(f"coco/{folder}" for folder in _FOLDERS)]
-    yield from (
-        str(PurePath(folder) / f"{name}{kind}") for folder in folders for name in names for kind in kinds
-    )
+        stems = list(dict.fromkeys([told.stem, bare, *(f"COCO_{split}_{bare}" for split in _COCO_SPLITS)]))
+    return [f"{stem}{kind}" for stem in stems for kind in kinds]
+
+
+@lru_cache(maxsize=1024)  # asked for every picture that is not in its place
+def _folders_of(folder: Path) -> tuple[Path, ...]:
+    """Return a folder and those of its folders in which published sets keep pictures."""
+    under = [folder, *(folder / name for name in _FOLDERS), *(folder / "coco" / name for name in _FOLDERS)]
+    return tuple(path for path in under if path.is_dir())
 
 
 def picture_values(value: object, field: str) -> list[tuple[object, str]]:

@@ -1,7 +1,8 @@
 """From a raw row to a :class:`SourceRow`: the one way that all sources share."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from pairwright.layouts import Layout, Read
@@ -23,7 +24,17 @@ from pairwright.sources.sides import (
     other_images,
     with_markers,
 )
-from pairwright.sources.turns import Dialogue, dialogue, is_messages, read_history, read_turns
+from pairwright.sources.turns import (
+    Dialogue,
+    dialogue,
+    is_messages,
+    read_history,
+    read_turns,
+    without_markers,
+)
+
+NO_PICTURE = "no_picture"
+"""Tag of rows whose pictures were not there, where ``source.missing_pictures`` says to take them without."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,11 +148,12 @@ def _general_row(raw: RawRow, row: Cells, columns: Columns, reading: Reading) ->
     asked = _asked(row, settings.question)
     chosen, rejected = _chosen(row, asked), _rejected(row, asked)
     license = row.text("license") or settings.license
+    pictures = partial(_pictures, row, asked, reading, raw.folder, license)
+    found = pictures() if settings.missing_pictures == "reject" else _if_there(pictures)
+    if found is None:
+        asked = without_markers(asked)
     bare = Prompt(asked.question, (), asked.system, asked.history)
-    images, others = (
-        in_order_of_markers(bare, _images(row, field, inline, reading.pictures, raw.folder, license))
-        for field, inline in (("images", asked.images), ("rejected_images", ()))
-    )
+    images, others = (in_order_of_markers(bare, one) for one in found or ((), ()))
     prompt = checked_prompt(
         with_markers(replace(bare, images=images)),
         {**columns.taken, "question": row.column(_asking_field(row))},
@@ -165,7 +177,10 @@ def _general_row(raw: RawRow, row: Cells, columns: Columns, reading: Reading) ->
         evidence=row.text("evidence"),
         license=license,
         language=row.text("language") or settings.language,
-        tags=cells.tag_list(row["tags"], row.column("tags")),
+        tags=(
+            *cells.tag_list(row["tags"], row.column("tags")),
+            *(() if found is not None else (NO_PICTURE,)),
+        ),
         extra=_extra(row.fields, columns.rest),
     )
 
@@ -268,6 +283,27 @@ def _images(
 ) -> tuple[Image, ...]:
     values = picture_values(row[field], row.column(field)) or picture_values(list(inline), "messages")
     return tuple(pictures.read(value, field=name, folder=folder, license=license) for value, name in values)
+
+
+Pictured = tuple[tuple[Image, ...], tuple[Image, ...]]
+"""Images of the prompt, and of the rejected side."""
+
+
+def _pictures(row: Cells, asked: Dialogue, reading: Reading, folder: str, license: str | None) -> Pictured:
+    return (
+        _images(row, "images", asked.images, reading.pictures, folder, license),
+        _images(row, "rejected_images", (), reading.pictures, folder, license),
+    )
+
+
+def _if_there(pictures: Callable[[], Pictured]) -> Pictured | None:
+    """Return the images of a row, None where one of them is not there."""
+    try:
+        return pictures()
+    except RowError as error:
+        if error.reason in ("image_missing", "image_url"):
+            return None
+        raise
 
 
 def _bare(question: str) -> str:

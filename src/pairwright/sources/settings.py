@@ -77,6 +77,9 @@ class SourceSettings(Settings):
     """Which column is what, where the names do not say it."""
     image_root: str | None = None
     """Folder that image paths are relative to and must not leave; the source's own folder where it is not set."""
+    missing_pictures: Literal["reject", "leave_out"] = "reject"
+    """What becomes of rows whose pictures are not there: a ``reject``, or the row without any picture and with the tag
+    ``no_picture`` (``leave_out``), for texts that are worth having alone."""
     question: str | None = None
     """Question for rows that have none, for example ``Describe the picture.`` for captions."""
     license: str | None = None

@@ -1,7 +1,8 @@
 """Dialogues: LLaVA's ``{from, value}``, the ``{role, content}`` of chat APIs and TRL, as prompt and answer."""
 
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from pairwright.schemas.errors import RowError
@@ -18,6 +19,7 @@ _ROLES: dict[str, Role] = {
     "gpt": "assistant",
     "model": "assistant",
 }
+_PLACE = re.compile(rf"{MARKER}\n?")
 _MEDIA = ("image", "image_url", "url", "path", "bytes")
 """Members of a message part that may hold the picture itself."""
 
@@ -92,6 +94,20 @@ def dialogue(turns: Sequence[Turn], column: str) -> Dialogue:
     earlier = rest[:-1]
     history = tuple((user.text, reply.text) for user, reply in zip(earlier[::2], earlier[1::2], strict=True))
     return Dialogue(rest[-1].text, system or None, history, answer, images)
+
+
+def without_markers(asked: Dialogue) -> Dialogue:
+    """Return a prompt without its pictures and their places.
+
+    >>> without_markers(Dialogue("<image>\\nWhat is it?")).question
+    'What is it?'
+    """
+    return replace(
+        asked,
+        question=_PLACE.sub("", asked.question),
+        history=tuple((_PLACE.sub("", user), assistant) for user, assistant in asked.history),
+        images=(),
+    )
 
 
 def read_history(value: object, column: str) -> tuple[tuple[str, str], ...]:
