@@ -103,9 +103,7 @@ def _tell_encodings(forecast: Forecast) -> None:
     for one in forecast.encodings:
         images, texts = round(rows * one.images), round(rows * one.texts)
         attacks = f", {round(rows * one.attacks):,} attacks" if one.attacks else ""
-        click.echo(
-            f"encoder  {one.name} ({one.model}): {images:,} images and {texts:,} texts{attacks}{known}"
-        )
+        click.echo(f"encoder  {one.name} ({one.model}): {images:,} images and {texts:,} texts{attacks}{known}")
 
 
 def _tell_spending(forecast: Forecast) -> None:

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from pairwright.annotators.pixels import MeasureName
-from pairwright.encoding.service import Encoded
 from pairwright.guards.style import Style
+from pairwright.encoding.service import Encoded
 from pairwright.responses.ledger import Spent
 from pairwright.runs.candidates import Compared, Rated
 from pairwright.runs.contents import MEASURES
