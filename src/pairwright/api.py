@@ -1,43 +1,19 @@
 """The functions behind the command line, and the surface for Python: build, perturb, validate."""
 
-import os
-import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
-from uuid import uuid4
+from typing import TYPE_CHECKING, Any
 
 from pairwright.recipe import Recipe, load_recipe
 from pairwright.schemas.errors import ParameterError
 from pairwright.schemas.image import Pixels
 
 if TYPE_CHECKING:
-    from pairwright.encoding.service import Encoded
-    from pairwright.executors import Job, Progress, Watch
-    from pairwright.responses.ledger import Spent
-    from pairwright.runs.manifest import Counts
-    from pairwright.runs.run_file import Identity, RunFile
+    from pairwright.building import Outcome
+    from pairwright.executors import Progress
+    from pairwright.runs.run_file import RunFile
     from pairwright.schemas.reasons import Reason
     from pairwright.schemas.validate import Problem
-    from pairwright.sources import Source
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What :func:`build` did."""
-
-    folder: Path
-    counts: "Counts"
-    """Sums over the whole run, earlier goes included."""
-    already_done: bool
-    """Whether there was nothing left to do."""
-    mended: int
-    """Shards that were built again because a file of theirs was gone or cut short."""
-    retried: int
-    """Shards that were built again because of rejects that might succeed now."""
-    ledger: "tuple[Spent, ...]"
-    """What each model took, earlier goes included."""
 
 
 def build(
@@ -48,8 +24,9 @@ def build(
     limit: int | None = None,
     workers: int | None = None,
     seed: int | None = None,
+    shard: str | None = None,
     watch: "Callable[[Progress], None] | None" = None,
-) -> Outcome:
+) -> "Outcome":
     """Build a data set, or continue one.
 
     Args:
@@ -60,6 +37,8 @@ def build(
         workers: processes, this one included; as many as there are cores if not given. The rows do not depend on
             it. A recipe that asks models runs in one process.
         seed: replaces the recipe's seed.
+        shard: build one slice of n alone, ``i/n`` with i from 0; other processes, on other machines, build the others into
+            the same folder, and the last to finish makes one run of all.
         watch: called with the progress after every few rows.
 
     Raises:
@@ -69,14 +48,20 @@ def build(
         ModelError: a model cannot be used; finished shards and stored answers are kept.
         BudgetError: the run has spent what it may; finished shards and stored answers are kept.
         WorkerError: a worker process failed; finished shards are kept.
-        ParameterError: ``limit`` or ``workers`` below 1.
+        ParameterError: ``limit`` or ``workers`` below 1, or a ``shard`` that is no slice.
     """
     _at_least_one("limit", limit)
     _at_least_one("workers", workers)
     ready = (recipe if isinstance(recipe, Recipe) else load_recipe(recipe)).placed(
         source=source, out=out, seed=seed
     )
-    return _build(ready, limit=limit, workers=workers, watch=watch)
+    if shard is not None:
+        from pairwright.slicing import build_slice
+
+        return build_slice(ready, shard, limit=limit, workers=workers, watch=watch)
+    from pairwright.building import build_whole
+
+    return build_whole(ready, limit=limit, workers=workers, watch=watch)
 
 
 def retry(
@@ -85,7 +70,7 @@ def retry(
     overrides: Sequence[str] = (),
     refused: bool = False,
     watch: "Callable[[Progress], None] | None" = None,
-) -> Outcome:
+) -> "Outcome":
     """Build those shards of a run again that hold rejects which may succeed now; answers that are stored are not asked for.
 
     Args:
@@ -110,7 +95,9 @@ def retry(
         raise RunError(f"{place} holds no run: there is no {run_file.NAME} in it")
     ready = stored_recipe(run.recipe, overrides).placed(source=None, out=place, seed=None)
     again: tuple[Reason, ...] = (*MAY_SUCCEED_LATER, *(("call_refused",) if refused else ()))
-    return _build(ready, limit=run.identity.limit, workers=None, watch=watch, again=again)
+    from pairwright.building import build_whole
+
+    return build_whole(ready, limit=run.identity.limit, workers=None, watch=watch, again=again, part=run.part)
 
 
 def pair(
@@ -121,7 +108,7 @@ def pair(
     overrides: Sequence[str] = (),
     workers: int | None = None,
     watch: "Callable[[Progress], None] | None" = None,
-) -> Outcome:
+) -> "Outcome":
     """Form pairs anew from the candidates that a run has kept, by another rule, without asking any model.
 
     Args:
@@ -143,7 +130,9 @@ def pair(
     run = run_file.read(Path(folder))
     recipe = pairing_recipe(Path(folder), rule, overrides, of=run.recipe if run else None)
     ready = recipe.placed(source=None, out=out, seed=None)
-    return _build(ready, limit=None, workers=workers, watch=watch)
+    from pairwright.building import build_whole
+
+    return build_whole(ready, limit=None, workers=workers, watch=watch)
 
 
 def next_round(
@@ -153,7 +142,7 @@ def next_round(
     overrides: Sequence[str] = (),
     limit: int | None = None,
     watch: "Callable[[Progress], None] | None" = None,
-) -> Outcome:
+) -> "Outcome":
     """Build the next round of self-training on a run: a new checkpoint writes, and its answers join those that are there.
 
     The recipe is the run's own, the prompts are the run's, under the record ids that they have there, and the response
@@ -173,7 +162,9 @@ def next_round(
     """
     _at_least_one("limit", limit)
     ready = round_after(folder, overrides).placed(source=None, out=out, seed=None)
-    return _build(ready, limit=limit, workers=None, watch=watch)
+    from pairwright.building import build_whole
+
+    return build_whole(ready, limit=limit, workers=None, watch=watch)
 
 
 def round_after(folder: str | Path, overrides: Sequence[str] = ()) -> Recipe:
@@ -185,66 +176,6 @@ def round_after(folder: str | Path, overrides: Sequence[str] = ()) -> Recipe:
     place = Path(folder)
     run = check_basis(place, run_file.read(place))
     return round_recipe(place, run.recipe, highest_round(place) + 1, overrides)
-
-
-def _build(
-    ready: Recipe,
-    *,
-    limit: int | None,
-    workers: int | None,
-    watch: "Callable[[Progress], None] | None",
-    again: "Collection[Reason]" = (),
-) -> Outcome:
-    """Build what is missing of a run, and the shards with rejects of the reasons ``again``."""
-    from pairwright.card import write_card
-    from pairwright.encoding.of_recipe import check_encoders_of
-    from pairwright.executors import Job
-    from pairwright.responses.asking import check_reachable
-    from pairwright.responses.refusals import forget_refusals
-    from pairwright.runs import folder as run_folder
-    from pairwright.runs import manifest
-    from pairwright.runs.run_file import identity_of
-    from pairwright.sources.open import open_source
-
-    models = ready.models()  # a model without a name is told before anything is opened
-    if not ready.responses().is_file():  # where answers are stored, a replay needs neither server nor key
-        check_reachable(models)
-    check_encoders_of(ready)
-    opened = open_source(ready.file.source)
-    identity = identity_of(ready, opened, limit)
-    folder = ready.folder()
-    run_folder.refuse_strangers(folder)
-    with run_folder.locked(folder) as lock:
-        damaged = run_folder.damaged(folder)
-        retried = run_folder.with_rejects(folder, again)
-        earlier = run_folder.earlier(folder, ready, identity, whole=not (damaged or retried))
-        finished = earlier is not None and earlier.status == "finished" and not (damaged or retried)
-        if not finished:
-            manifest.begin(folder)
-            record = _Record(folder, ready, identity, earlier)
-            record.write("running")
-            if "call_refused" in again:
-                forget_refusals(ready.responses(), record.name)
-            manifest.drop(folder, (*damaged, *retried))
-            run_folder.clean(folder)
-            job = Job(folder.absolute(), ready, limit, identity.files)
-            record.watch(lambda seen: _execute(job, opened, record.name, lock, workers, seen), watch)
-        if not finished or not (folder / "README.md").exists():
-            write_card(folder)
-        counts = manifest.total(manifest.read(folder))
-        ledger = earlier.ledger if finished and earlier else record.spent
-        return Outcome(folder, counts, finished, len(damaged), len(retried), ledger)
-
-
-def _execute(job: "Job", source: "Source", name: str, lock: int, workers: int | None, watch: "Watch") -> None:
-    """Build the shards that are left, by the executor that fits the builder."""
-    from pairwright.builders import Builder
-    from pairwright.executors import calls, local
-
-    if isinstance(job.recipe.builder, Builder):
-        local.run(job, source, lock=lock, workers=workers or _usable_cores(), watch=watch)
-    else:
-        calls.run(job, source, name=name, watch=watch)
 
 
 def perturb(
@@ -329,61 +260,6 @@ def _run_problems(folder: Path, run: "RunFile | None") -> "Iterator[Problem]":
         yield Problem(None, None, "", said, file.name)
     if run is not None and run.status != "finished":
         yield Problem(None, None, "", "the run is not finished; the same build command goes on", NAME)
-
-
-class _Record:
-    """Keeps ``run.json`` up to date."""
-
-    def __init__(self, folder: Path, recipe: Recipe, identity: "Identity", earlier: "RunFile | None") -> None:
-        from pairwright.runs import run_file
-
-        self._folder, self._recipe, self._identity = folder, recipe, identity
-        self._started = earlier.started if earlier else run_file.now()
-        self._begun = time.perf_counter()
-        self.name = earlier.name if earlier else uuid4().hex
-        """Name of the run in a response store, which other runs may share."""
-        self.spent: tuple[Spent, ...] = earlier.ledger if earlier else ()
-        """What each model took so far."""
-        self.encoded: tuple[Encoded, ...] = ()
-        """What each encoder did so far."""
-
-    def watch(self, work: "Callable[[Watch], None]", watch: "Watch | None") -> None:
-        """Do the work of a run, telling its progress on; write down how it ended."""
-
-        def seen(progress: "Progress") -> None:
-            self.spent = progress.spent or self.spent
-            self.encoded = progress.encoded or self.encoded
-            if watch is not None:
-                watch(progress)
-
-        try:
-            work(seen)
-        except BaseException:
-            self.write("running")
-            raise
-        self.write("finished")
-
-    def write(self, status: Literal["running", "finished"]) -> None:
-        """Write ``run.json`` with the counts so far."""
-        from pairwright.runs import manifest, run_file
-
-        run_file.write(
-            self._folder,
-            self._recipe,
-            self._identity,
-            name=self.name,
-            status=status,
-            started=self._started,
-            counts=manifest.total(manifest.read(self._folder)),
-            ledger=self.spent,
-            encoded=self.encoded,
-            work_s=time.perf_counter() - self._begun,
-        )
-
-
-def _usable_cores() -> int:
-    """Return the cores that this process may use; on a shared machine fewer than there are."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _at_least_one(name: str, value: int | None) -> None:

@@ -17,6 +17,7 @@ VERBS = {
     "round": "Have a new model answer the prompts of a run, beside the answers they have.",
     "list": "List recipes, builders, samplers, annotators and all other parts.",
     "show": "Show what a run made: counts, measures, rejects.",
+    "status": "Show how far a run is, slice by slice.",
     "report": "Write a page with the pairs side by side.",
     "export": "Write the pairs of a run as a trainer reads them.",
     "push": "Publish a run on the Hugging Face Hub.",
@@ -39,7 +40,9 @@ class Verbs(click.Group):
         """Import a verb's module; None for an unknown verb, to which click answers with the nearest one."""
         if cmd_name not in VERBS:
             return None
-        command: click.Command = import_module(_MODULES.get(cmd_name, f"pairwright.commands.{cmd_name}")).command
+        command: click.Command = import_module(
+            _MODULES.get(cmd_name, f"pairwright.commands.{cmd_name}")
+        ).command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow.parquet as pq
 
-from pairwright.api import Outcome, build
+from pairwright.api import build
 from pairwright.builders._ready import READY
+from pairwright.building import Outcome
 from pairwright.layouts import ROOM as LAYOUTS
 from pairwright.layouts._recognising import AUTO
 from pairwright.recipe import Recipe, changed_by, parse

@@ -9,7 +9,7 @@ from typing import cast, get_args
 
 import click
 
-from pairwright.api import Outcome
+from pairwright.building import Outcome
 from pairwright.executors import Watch
 from pairwright.responses.ledger import Spent
 from pairwright.schemas.reasons import EXPLANATIONS, MAY_SUCCEED_LATER, Reason
@@ -50,6 +50,9 @@ def _tell(outcome: Outcome) -> None:
     from pairwright.runs.wording import counted
 
     counts, folder = outcome.counts, outcome.folder
+    if outcome.slices_left:
+        _tell_slice(outcome)
+        return
     if outcome.retried:
         click.echo(f"{counted(outcome.retried, 'shard')} with rejects was tried again", err=True)
     if outcome.mended:
@@ -79,6 +82,21 @@ def _tell(outcome: Outcome) -> None:
     if not outcome.already_done:
         shown = _quoted(folder)
         click.echo(f"next: pairwright show {shown} | pairwright report {shown}")
+
+
+def _tell_slice(outcome: Outcome) -> None:
+    from pairwright.runs.wording import counted
+
+    left, counts = outcome.slices_left, outcome.counts
+    shown = ", ".join(map(str, left[:8])) + (", …" if len(left) > 8 else "")
+    click.echo(
+        f"this slice is finished: {counted(counts.rows, 'source row')} = {counts.paired:,} with pairs + {counts.rejected:,} rejected."
+    )
+    _tell_ledger(outcome.ledger)
+    click.echo(
+        f"{counted(len(left), 'slice')} of {left[0].count} not finished: {shown}; the last to finish makes one run of all. "
+        f"pairwright status {_quoted(outcome.folder.parent.parent)} shows how far they are"
+    )
 
 
 def _tell_ledger(ledger: Sequence[Spent]) -> None:

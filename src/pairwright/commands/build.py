@@ -7,6 +7,11 @@ from pairwright.commands._options import build_arguments, tell_before
 
 @click.command("build")
 @build_arguments
+@click.option(
+    "--shard",
+    metavar="I/N",
+    help="Build slice I of N alone (I from 0) into the same DIR; the last slice to finish makes one run of all.",
+)
 def command(
     recipe: str,
     source: str | None,
@@ -15,6 +20,7 @@ def command(
     overrides: tuple[str, ...],
     workers: int | None,
     seed: int | None,
+    shard: str | None,
 ) -> None:
     """Build a data set from RECIPE, a YAML file or the name of a packaged one.
 
@@ -25,6 +31,7 @@ def command(
     pairwright build image_dpo --source photos.csv --out negatives
     pairwright build image_dpo --source photos.csv --out all --set per_row=all --limit 100
     pairwright build my_recipe.yaml --workers 4
+    pairwright build image_dpo --source photos.csv --out negatives --shard 0/16
     pairwright build silkie --source prompts.jsonl --out judged --set judge.model=NAME --set judge.base_url=URL
     """
     from pairwright.api import build
@@ -33,4 +40,6 @@ def command(
 
     ready = load_recipe(recipe, overrides).placed(source=source, out=out, seed=seed)
     tell_before(ready)
-    run_and_tell(ready.name, lambda watch: build(ready, limit=limit, workers=workers, watch=watch))
+    run_and_tell(
+        ready.name, lambda watch: build(ready, limit=limit, workers=workers, shard=shard, watch=watch)
+    )

@@ -9,6 +9,7 @@ from pathlib import Path
 from pairwright.encoding.service import Encoded
 from pairwright.recipe import Recipe
 from pairwright.responses.ledger import Spent
+from pairwright.runs.slices import Slice
 from pairwright.sources import FileMark
 
 
@@ -22,7 +23,7 @@ class Progress:
     rejects: int
     """Rejects of both scopes."""
     total: int | None
-    """Source rows of the whole run, where that is known."""
+    """Source rows of the whole run, or of its slice, where that is known."""
     spent: tuple[Spent, ...] = ()
     """What each model took so far, those of earlier goes included."""
     encoded: tuple[Encoded, ...] = ()
@@ -38,6 +39,8 @@ class Job:
     limit: int | None
     marks: tuple[FileMark, ...]
     """Marks of the source's files; every process makes sure that it reads the same ones."""
+    part: Slice | None = None
+    """Which of the shards are built; None for all."""
 
 
 Watch = Callable[[Progress], None]

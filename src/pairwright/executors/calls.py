@@ -17,7 +17,7 @@ from pairwright.builders import Built, Neighbours
 from pairwright.encoding.of_recipe import construct_of, encoders_of, vectors_of
 from pairwright.encoding.service import Encoders, open_encoders
 from pairwright.executors import Job, Watch
-from pairwright.executors.local import pending, progress_of, row_count
+from pairwright.executors.local import own_rows, pending, progress_of, row_count
 from pairwright.executors.own_loop import run_to_end
 from pairwright.executors.shards import Pool, ShardRows, held, or_reject, rejected, tally
 from pairwright.responses.asking import Models, open_models
@@ -98,8 +98,8 @@ class _Run:
         self._size, self._held = job.recipe.file.output.shard_rows, job.recipe.uses_neighbours()
         done = {entry.shard: entry for entry in manifest.read(job.folder)}
         total = row_count(job, source)
-        self._pending = pending(done, total, self._size)
-        self._told = progress_of(done, total)
+        self._pending = pending(done, job, total)
+        self._told = progress_of(done, own_rows(job, total))
         self._looked = 0.0
         under_way = _under_way(self._models.values(), self._encoders.values())
         self._under_way = asyncio.Semaphore(under_way)

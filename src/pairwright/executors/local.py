@@ -52,9 +52,7 @@ def run(job: Job, source: Source, *, lock: int, workers: int, watch: Watch) -> N
     """
     done = {entry.shard: entry for entry in manifest.read(job.folder)}
     total = row_count(job, source)
-    going = _Run(
-        job, pending(done, total, job.recipe.file.output.shard_rows), progress_of(done, total), watch
-    )
+    going = _Run(job, pending(done, job, total), progress_of(done, own_rows(job, total)), watch)
     watch(going.told)
     threads = cv2.getNumThreads()
     try:
@@ -229,17 +227,27 @@ class _Run:
         self._watch(self.told)
 
 
-def pending(done: Mapping[int, ShardEntry], total: int | None, shard_rows: int) -> Iterator[int]:
+def pending(done: Mapping[int, ShardEntry], job: Job, total: int | None) -> Iterator[int]:
     """Yield the numbers of shards to be built, without end where the number of rows is not known."""
-    numbers = count() if total is None else range(-(-total // shard_rows))
-    return (number for number in numbers if number not in done)
+    size, part = job.recipe.file.output.shard_rows, job.part
+    numbers = count() if total is None else range(-(-total // size))
+    return (number for number in numbers if number not in done and (part is None or part.has(number)))
+
+
+def own_rows(job: Job, total: int | None) -> int | None:
+    """Return how many of the source's rows are built here: all, or those of a slice."""
+    if total is None or job.part is None:
+        return total
+    size = job.recipe.file.output.shard_rows
+    shards = range(job.part.index, -(-total // size), job.part.count)
+    return sum(min(size, total - shard * size) for shard in shards)
 
 
 def _useful(job: Job, done: dict[int, ShardEntry], total: int | None) -> int:
     """Return how many processes beside this one may have a shard to build."""
     if total is None:
         return sys.maxsize
-    return max(0, -(-total // job.recipe.file.output.shard_rows) - len(done) - 1)
+    return max(0, sum(1 for _ in pending(done, job, total)) - 1)
 
 
 def row_count(job: Job, source: Source) -> int | None:

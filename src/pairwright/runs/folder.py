@@ -13,6 +13,7 @@ from pairwright.recipe import Recipe, decides_rows
 from pairwright.runs import manifest, run_file
 from pairwright.runs.manifest import FileEntry, ShardEntry
 from pairwright.runs.run_file import Identity, RunFile
+from pairwright.runs.slices import FOLDER as SLICES
 from pairwright.schemas.candidate_table import FOLDER as CANDIDATES
 from pairwright.schemas.errors import RunError
 from pairwright.schemas.pair import FOLDERS
@@ -68,6 +69,11 @@ def refuse_strangers(folder: Path) -> None:
     strangers = sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
     if strangers == [manifest.NAME] and not (folder / manifest.NAME).stat().st_size:
         return  # a run that was killed before it had begun
+    if strangers == [SLICES]:
+        raise RunError(
+            f"{folder} is being built in slices: give --shard i/n (pairwright status {folder} shows which are left), or "
+            "choose another --out"
+        )
     if strangers:
         shown = ", ".join(strangers[:3]) + (", …" if len(strangers) > 3 else "")
         raise RunError(

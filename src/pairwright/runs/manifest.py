@@ -105,8 +105,12 @@ def drop(folder: Path, entries: Iterable[ShardEntry]) -> None:
     numbers = {entry.shard for entry in entries}
     if not numbers:
         return
-    kept = [entry for entry in read(folder) if entry.shard not in numbers]
-    replace_whole(folder / NAME, b"".join(json.dumps(to_line(entry)).encode() + b"\n" for entry in kept))
+    replace(folder, [entry for entry in read(folder) if entry.shard not in numbers])
+
+
+def replace(folder: Path, entries: Iterable[ShardEntry]) -> None:
+    """Write a manifest of these shards, whole or not at all."""
+    replace_whole(folder / NAME, b"".join(json.dumps(to_line(entry)).encode() + b"\n" for entry in entries))
 
 
 def mend(folder: Path) -> None:

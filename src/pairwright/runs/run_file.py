@@ -16,6 +16,7 @@ from pairwright.recipe import Recipe
 from pairwright.responses.ledger import Spent, from_json, to_json
 from pairwright.runs.disk import replace_whole
 from pairwright.runs.manifest import Counts
+from pairwright.runs.slices import Slice, parse_slice
 from pairwright.schemas.arrow import SCHEMA_VERSION
 from pairwright.schemas.errors import RunError
 from pairwright.sources import FileMark, Source
@@ -54,6 +55,14 @@ class RunFile:
     """The run's name in a response store."""
     ledger: tuple[Spent, ...]
     """What each model took so far."""
+    encoded: tuple[Encoded, ...] = ()
+    """What each encoder did so far."""
+    work_s: float = 0.0
+    """Seconds of the last go."""
+    total: int | None = None
+    """Source rows of the whole run, where that was known when it began."""
+    part: Slice | None = None
+    """Which slice of a run this is; None for a whole one."""
 
 
 def versions(further: Sequence[str] = ()) -> tuple[tuple[str, str], ...]:
@@ -92,6 +101,8 @@ def write(
     ledger: Sequence[Spent],
     encoded: Sequence[Encoded],
     work_s: float,
+    total: int | None,
+    part: Slice | None = None,
 ) -> None:
     """Write ``run.json``, whole or not at all."""
     told: dict[str, Any] = {
@@ -108,6 +119,8 @@ def write(
             "files": [asdict(mark) for mark in identity.files],
         },
         "limit": identity.limit,
+        "total": total,
+        **({"slice": str(part)} if part else {}),
         "counts": asdict(counts),
         "versions": dict(identity.versions),
         "named_files": dict(identity.named),
@@ -139,8 +152,18 @@ def read(folder: Path) -> RunFile | None:
             tuple(told["versions"].items()),
             tuple(told.get("named_files", {}).items()),
         )
-        ledger = from_json(told["ledger"])
-        return RunFile(identity, told["status"], told["recipe"], told["started"], told["name"], ledger)
+        return RunFile(
+            identity,
+            told["status"],
+            told["recipe"],
+            told["started"],
+            told["name"],
+            from_json(told["ledger"]),
+            encoded_from(told),
+            float(told.get("work_s", 0)),
+            told.get("total"),
+            parse_slice(told["slice"]) if "slice" in told else None,
+        )
     except FileNotFoundError:
         return None
     except NotADirectoryError as error:
@@ -149,3 +172,12 @@ def read(folder: Path) -> RunFile | None:
         raise RunError(
             f"{path} is not a run file of pairwright ({error!r}); build into another folder"
         ) from error
+
+
+def encoded_from(told: Mapping[str, Any]) -> tuple[Encoded, ...]:
+    """Return what ``run.json`` says of encoders; raises KeyError, TypeError or ValueError for what it cannot say."""
+    counts = ("images", "texts", "attacked", "stored")
+    return tuple(
+        Encoded(str(one["encoder"]), *(int(one.get(key, 0)) for key in counts))
+        for one in told.get("encoded") or ()
+    )

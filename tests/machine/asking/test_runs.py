@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import pairwright
-from pairwright.api import Outcome
+from pairwright.building import Outcome
 from pairwright.recipe import Recipe
 from pairwright.schemas.errors import BudgetError, ModelError, RecipeError, RunError
 

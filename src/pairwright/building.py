@@ -1,0 +1,148 @@
+"""Building a run, or going on with one: what every verb that builds comes to."""
+
+import os
+import time
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+from uuid import uuid4
+
+from pairwright.builders import Builder
+from pairwright.card import write_card
+from pairwright.encoding.of_recipe import check_encoders_of
+from pairwright.encoding.service import Encoded
+from pairwright.executors import Job, Progress, Watch, calls, local
+from pairwright.executors.local import row_count
+from pairwright.recipe import Recipe
+from pairwright.responses.asking import check_reachable
+from pairwright.responses.ledger import Spent
+from pairwright.responses.refusals import forget_refusals
+from pairwright.runs import folder as run_folder
+from pairwright.runs import manifest, run_file
+from pairwright.runs.manifest import Counts
+from pairwright.runs.run_file import Identity, RunFile, identity_of
+from pairwright.runs.slices import Slice
+from pairwright.schemas.reasons import Reason
+from pairwright.sources import Source
+from pairwright.sources.open import open_source
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What :func:`pairwright.build` did."""
+
+    folder: Path
+    counts: Counts
+    """Sums over the whole run, earlier goes included."""
+    already_done: bool
+    """Whether there was nothing left to do."""
+    mended: int
+    """Shards that were built again because a file of theirs was gone or cut short."""
+    retried: int
+    """Shards that were built again because of rejects that might succeed now."""
+    ledger: tuple[Spent, ...]
+    """What each model took, earlier goes included."""
+    slices_left: tuple[Slice, ...] = ()
+    """Slices that are not finished, where one slice was built; then ``counts`` and ``ledger`` are those of this slice."""
+
+
+def build_whole(
+    ready: Recipe,
+    *,
+    limit: int | None,
+    workers: int | None,
+    watch: Callable[[Progress], None] | None,
+    again: Collection[Reason] = (),
+    part: Slice | None = None,
+) -> Outcome:
+    """Build what is missing of a run or a slice, and the shards with rejects of the reasons ``again``."""
+    models = ready.models()  # a model without a name is told before anything is opened
+    if not ready.responses().is_file():  # where answers are stored, a replay needs neither server nor key
+        check_reachable(models)
+    check_encoders_of(ready)
+    opened = open_source(ready.file.source)
+    identity = identity_of(ready, opened, limit)
+    folder = ready.folder()
+    run_folder.refuse_strangers(folder)
+    with run_folder.locked(folder) as lock:
+        damaged = run_folder.damaged(folder)
+        retried = run_folder.with_rejects(folder, again)
+        earlier = run_folder.earlier(folder, ready, identity, whole=not (damaged or retried))
+        finished = earlier is not None and earlier.status == "finished" and not (damaged or retried)
+        if not finished:
+            manifest.begin(folder)
+            job = Job(folder.absolute(), ready, limit, identity.files, part)
+            record = _Record(job, identity, earlier, row_count(job, opened))
+            record.write("running")
+            if "call_refused" in again:
+                forget_refusals(ready.responses(), record.name)
+            manifest.drop(folder, (*damaged, *retried))
+            run_folder.clean(folder)
+            record.watch(lambda seen: _execute(job, opened, record.name, lock, workers, seen), watch)
+        if not finished or not (folder / "README.md").exists():
+            write_card(folder)
+        counts = manifest.total(manifest.read(folder))
+        ledger = earlier.ledger if finished and earlier else record.spent
+        return Outcome(folder, counts, finished, len(damaged), len(retried), ledger)
+
+
+def _execute(job: Job, source: Source, name: str, lock: int, workers: int | None, watch: Watch) -> None:
+    """Build the shards that are left, by the executor that fits the builder."""
+    if isinstance(job.recipe.builder, Builder):
+        local.run(job, source, lock=lock, workers=workers or _usable_cores(), watch=watch)
+    else:
+        calls.run(job, source, name=name, watch=watch)
+
+
+class _Record:
+    """Keeps ``run.json`` up to date."""
+
+    def __init__(self, job: Job, identity: Identity, earlier: RunFile | None, total: int | None) -> None:
+        self._job, self._identity, self._total = job, identity, total
+        self._started = earlier.started if earlier else run_file.now()
+        self._begun = time.perf_counter()
+        self.name = earlier.name if earlier else uuid4().hex
+        """Name of the run in a response store, which other runs may share."""
+        self.spent: tuple[Spent, ...] = earlier.ledger if earlier else ()
+        """What each model took so far."""
+        self.encoded: tuple[Encoded, ...] = ()
+        """What each encoder did so far."""
+
+    def watch(self, work: Callable[[Watch], None], watch: Watch | None) -> None:
+        """Do the work of a run, telling its progress on; write down how it ended."""
+
+        def seen(progress: Progress) -> None:
+            self.spent = progress.spent or self.spent
+            self.encoded = progress.encoded or self.encoded
+            if watch is not None:
+                watch(progress)
+
+        try:
+            work(seen)
+        except BaseException:
+            self.write("running")
+            raise
+        self.write("finished")
+
+    def write(self, status: Literal["running", "finished"]) -> None:
+        """Write ``run.json`` with the counts so far."""
+        run_file.write(
+            self._job.folder,
+            self._job.recipe,
+            self._identity,
+            name=self.name,
+            status=status,
+            started=self._started,
+            counts=manifest.total(manifest.read(self._job.folder)),
+            ledger=self.spent,
+            encoded=self.encoded,
+            work_s=time.perf_counter() - self._begun,
+            total=self._total,
+            part=self._job.part,
+        )
+
+
+def _usable_cores() -> int:
+    """Return the cores that this process may use; on a shared machine fewer than there are."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
