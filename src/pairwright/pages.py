@@ -4,8 +4,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 
 from pairwright.runs.wording import (
     amount_text,
+    blind_right_text,
     bytes_text,
     compared_text,
+    cue_name,
+    cue_text,
     dollars_text,
     drawn_texts,
     encoded_text,
@@ -14,12 +17,15 @@ from pairwright.runs.wording import (
     lengths_text,
     margin_text,
     on_policy_text,
+    owed_name,
+    owed_text,
     percent_text,
     rated_text,
     round_text,
     score_text,
     shares_text,
     style_text,
+    votes_text,
 )
 
 
@@ -35,8 +41,11 @@ def environment(*, keep_trailing_newline: bool = False) -> Environment:
     )
     made.filters |= {
         "amount": amount_text,
+        "blind_right": blind_right_text,
         "bytes": bytes_text,
         "compared": compared_text,
+        "cue": cue_text,
+        "cue_name": cue_name,
         "dollars": dollars_text,
         "drawn": drawn_texts,
         "encoded": encoded_text,
@@ -45,11 +54,14 @@ def environment(*, keep_trailing_newline: bool = False) -> Environment:
         "lengths": lengths_text,
         "margin": margin_text,
         "on_policy": on_policy_text,
+        "owed": owed_text,
+        "owed_name": owed_name,
         "percent": percent_text,
         "rated": rated_text,
         "round_name": round_text,
         "score": score_text,
         "shares": shares_text,
         "style": style_text,
+        "votes": votes_text,
     }
     return made
