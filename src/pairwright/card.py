@@ -12,7 +12,7 @@ from pairwright.pages import environment
 from pairwright.runs.contents import MEASURES
 from pairwright.runs.disk import replace_whole
 from pairwright.runs.endpoints import is_address, public_host, public_name
-from pairwright.runs.summary import CANDIDATES, PerturbationSummary, Share, Summary, summarize
+from pairwright.runs.summary import CANDIDATES, PerturbationSummary, Share, Sides, Summary, summarize
 from pairwright.runs.wording import (
     KINDS,
     measure_text,
@@ -64,6 +64,7 @@ def render(summary: Summary, edition: Edition | None = None) -> str:
         "medians": _medians,
         "public": _public,
         "host": public_host,
+        "sides": _sides,
     }
     metadata = yaml.safe_dump(_metadata(summary, edition), sort_keys=False, allow_unicode=True)
     text = templates.get_template("card.md").render(
@@ -198,6 +199,13 @@ def _judging(summary: Summary) -> bool:
 def _public(name: str | None) -> str:
     """Return the name of a model or judge as a card may have it."""
     return "unknown" if name is None else plain(public_name(name))
+
+
+def _sides(sides: Sides) -> str:
+    """Return the lengths of sides of pictures."""
+    if sides.min == sides.max:
+        return f"{sides.min} px"
+    return f"{sides.min} to {sides.max} px (median {sides.median})"
 
 
 def _medians(perturbation: PerturbationSummary) -> list[str]:

@@ -16,6 +16,9 @@ class SamplePair:
     """Paths in the repository of small copies of the prompt's pictures."""
     rejected_pictures: tuple[str, ...]
     """The same for the rejected side; empty where the pictures do not differ."""
+    chosen_by: str
+    """Who wrote the answer, and what it scored; empty where neither is known. The same for the rejected one."""
+    rejected_by: str
     edits: tuple[str, ...]
     """How the rejected pictures were made."""
 

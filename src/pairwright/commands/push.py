@@ -48,6 +48,7 @@ def command(
     """
     from pairwright.publishing import push as publishing
 
+    click.echo(f"checking {folder}: rows, pictures, hashes, licences, keys", err=True)
     if preview is not None:
         notes = publishing.preview(folder, repo, preview, license=licence, license_link=link)
         _note(notes)

@@ -128,10 +128,12 @@ def preview(
 ) -> tuple[str, ...]:
     """Write into ``out`` what would be published of a run beside its Parquet files, to look at; return what to know before.
 
-    Nothing is asked of the Hub. Raises as :func:`push` does, and RunError where ``out`` cannot be written.
+    Nothing is asked of the Hub. Raises as :func:`push` does, and RunError where ``out`` holds a run or cannot be written.
     """
     from pairwright.runs.disk import writing
 
+    if (Path(out) / run_file.NAME).exists() and not (Path(out) / VERSIONS).exists():
+        raise RunError(f"{out} holds a run, whose card and run file this would replace; name another folder")
     with _held(Path(folder)):
         prepared = prepare(Path(folder), licence=license, link=license_link, token=_token())
         texts = edition_of(prepared, repo, None, (_version(prepared, 1, ()),))

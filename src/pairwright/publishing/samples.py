@@ -6,7 +6,9 @@ from pathlib import Path
 from pairwright.edition import SamplePair
 from pairwright.excerpts import clipped
 from pairwright.publishing.items import Item, of_bytes
+from pairwright.runs.endpoints import public_name
 from pairwright.runs.samples import TEXT, Sample, Side, choose, evenly, shares
+from pairwright.runs.wording import score_text
 from pairwright.thumbnails import thumbnail
 
 FOLDER = "samples"
@@ -51,8 +53,15 @@ def _shown(sample: Sample, files: dict[str, Item]) -> SamplePair:
         rejected="" if sample.rejected == sample.chosen else clipped(sample.rejected, _LONGEST),
         pictures=_pictures(sample.images.pictures, f"{sample.id}-chosen", files),
         rejected_pictures=_pictures(negatives.pictures, f"{sample.id}-rejected", files),
+        chosen_by=_by(sample.chosen_model, sample.score_chosen),
+        rejected_by=_by(sample.rejected_model, sample.score_rejected),
         edits=tuple(dict.fromkeys(edit for edit in negatives.edits if edit)),
     )
+
+
+def _by(model: str | None, score: float | None) -> str:
+    told = (public_name(model) if model else "", "" if score is None else f"score {score_text(score)}")
+    return ", ".join(filter(None, told))
 
 
 def _pictures(pictures: Sequence[bytes], name: str, files: dict[str, Item]) -> tuple[str, ...]:

@@ -116,8 +116,8 @@ def read_reject_examples(
         if all(len(found[scoped]) >= count for scoped, count in wanted.items()):
             break
         path = folder / "rejects" / f"rejects-{shard.shard:05d}.jsonl"
-        if not shard.counts.rejects:
-            continue
+        if not any(file.name == f"rejects/{path.name}" for file in shard.files):
+            continue  # it has none, or is a published set, whose rejects stayed at home
         try:
             for scoped, example in _rejects(path):
                 if len(found.get(scoped, ())) < wanted.get(scoped, 0):

@@ -16,7 +16,7 @@ from pairwright.api import build
 
 DOUBLES = Path(__file__).resolve().parents[2] / "doubles"
 TOKEN = "hf_write"
-Photos = Callable[..., Path]
+Built = Callable[..., Path]
 
 RECIPE = """
 name: photos
@@ -65,15 +65,25 @@ def hub(server: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 @pytest.fixture
-def photos(tmp_path: Path, table: Callable[..., Path]) -> Photos:
-    """Return a function that builds a run of text pairs and image negatives from a number of rows."""
+def built(tmp_path: Path) -> Built:
+    """Return a function that builds image negatives from a source, and keeps the text pairs that it has."""
 
-    def make(rows: int = 6, *, name: str = "run", license: str = "cc-by-4.0", seed: int = 0) -> Path:
-        source = table(rows, pairs=True, name=f"{name}.parquet")
+    def make(source: Path, *, name: str = "run", license: str = "cc-by-4.0", seed: int = 0) -> Path:
         recipe, out = tmp_path / f"{name}.yaml", tmp_path / name
         recipe.write_text(RECIPE.format(source=source, license=license, out=out, seed=seed))
         build(recipe, workers=1)
         return out
+
+    return make
+
+
+@pytest.fixture
+def photos(table: Callable[..., Path], built: Built) -> Built:
+    """Return a function that builds a run of text pairs and image negatives from a number of rows."""
+
+    def make(rows: int = 6, *, name: str = "run", license: str = "cc-by-4.0", seed: int = 0) -> Path:
+        source = table(rows, pairs=True, name=f"{name}.parquet")
+        return built(source, name=name, license=license, seed=seed)
 
     return make
 

@@ -104,13 +104,15 @@ def test_a_published_recipe_is_a_recipe(hub, photos, tmp_path):
     assert pairwright.load_recipe(path).name == "photos"
 
 
-def test_a_published_set_downloaded_is_valid_and_can_be_shown(hub, photos, tmp_path):
-    pairwright.push(photos(), "me/photos")
+def test_a_published_set_downloaded_is_valid_and_can_be_shown(hub, built, csv_with_faults, tmp_path):
+    pairwright.push(built(csv_with_faults, name="with-rejects"), "me/photos")
     for path, file in last(hub).files.items():
         (tmp_path / "down" / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "down" / path).write_bytes(file.content)
     assert pairwright.validate(tmp_path / "down") == []
-    assert pairwright.summarize(tmp_path / "down").problems == ()
+    summary = pairwright.summarize(tmp_path / "down")
+    assert summary.problems == ()
+    assert sum(one.count for one in summary.rejects) == 4
 
 
 def test_a_push_of_the_same_makes_no_commit(hub, photos):
@@ -249,6 +251,14 @@ def test_a_preview_asks_nobody(hub, photos, tmp_path, monkeypatch):
     card = (tmp_path / "look" / "README.md").read_text()
     assert all((tmp_path / "look" / path).is_file() for path in re.findall(r"\((samples/[^)]*)\)", card))
     assert 'load_dataset("me/photos"' in card
+
+
+def test_a_preview_does_not_replace_a_run(photos):
+    run = photos(1)
+    before = (run / "run.json").read_bytes()
+    with pytest.raises(pairwright.PairwrightError, match="holds a run"):
+        preview(run, "me/photos", run)
+    assert (run / "run.json").read_bytes() == before
 
 
 def test_the_command_tells_what_it_did(hub, photos, capsys):
