@@ -49,6 +49,9 @@ SEEN_RANGES: Mapping[str, tuple[float | None, float | None]] = {
 }
 """Smallest and largest value of each."""
 
+_MOST_KEPT = 100
+"""Measures by different encoders that are told apart; the column may hold what a source had there."""
+
 _ORDER = {name: number for number, name in enumerate(SEEN)}
 
 
@@ -95,8 +98,9 @@ def seen_by(aspect: str, scorer: str) -> SeenBy | None:
 
 
 def add_seen(tallies: dict[SeenBy, Tally], by: SeenBy, value: float | None) -> None:
-    """Count a value."""
-    tallies.setdefault(by, Tally(SEEN[by.measure].step)).add(value)
+    """Count a value; of an encoder too many, nothing."""
+    if by in tallies or len(tallies) < _MOST_KEPT:
+        tallies.setdefault(by, Tally(SEEN[by.measure].step)).add(value)
 
 
 def seen_spreads(
