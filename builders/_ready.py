@@ -36,11 +36,12 @@ def ready_pair(row: SourceRow, form: FormPairs, catch: Catch, making: Making, we
             rejects=(row_reject(row, RowError("too_few_answers", missing, told)),), candidates=(row,)
         )
     if row.rejected_images is not None:
-        return Built((_with_pictures(row, making),))
+        return Built((_with_pictures(row, making),), record_id=row.record_id)
     judged = _judged(row, weight)
     formed = form(judged.candidates, (), generator(making.run.seed, row.record_id, "pairing"))
     made = guarded_anew(catch, making, judged, Group(formed), rejects=judged.line.rejects)
-    return replace(made, pairs=tuple(_told(pair, row) for pair in made.pairs), candidates=())
+    pairs = tuple(_told(pair, row) for pair in made.pairs)
+    return replace(made, pairs=pairs, candidates=(), record_id=row.record_id)
 
 
 def _judged(row: SourceRow, weight: float | None) -> Judged:

@@ -182,11 +182,11 @@ def drop_pairs(one: Built, told: Sequence[str | None], reason: Reason, field: st
 
 
 def _record_id(one: Built) -> str:
-    """Return the record id of a row that gave pairs; of ready pairs no candidates are written."""
-    if one.candidates:
-        return one.candidates[0].record_id
-    told: str = json.loads(one.pairs[0].provenance or "{}")["record_id"]
-    return told
+    """Return the record id of a row that gave pairs: of ready pairs no candidates are written."""
+    found = one.candidates[0].record_id if one.candidates else one.record_id
+    if found is None:
+        raise AssertionError("pairs without candidates and without the row's record id")
+    return found
 
 
 def _lengths(pair: Pair) -> str:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pairwright.api import build, next_round, pair, perturb, retry, validate
     from pairwright.exporters._export import export
     from pairwright.forecast import check
+    from pairwright.importing import import_set, restore
     from pairwright.publishing.loading import load
     from pairwright.publishing.push import push
     from pairwright.recipe import Recipe, load_recipe
@@ -28,12 +29,14 @@ _HOMES = {
     "build": "pairwright.api",
     "check": "pairwright.forecast",
     "export": "pairwright.exporters._export",
+    "import_set": "pairwright.importing",
     "load": "pairwright.publishing.loading",
     "load_recipe": "pairwright.recipe",
     "next_round": "pairwright.api",
     "pair": "pairwright.api",
     "perturb": "pairwright.api",
     "push": "pairwright.publishing.push",
+    "restore": "pairwright.importing",
     "retry": "pairwright.api",
     "summarize": "pairwright.runs.summary",
     "validate": "pairwright.api",
@@ -47,12 +50,14 @@ __all__ = [
     "build",
     "check",
     "export",
+    "import_set",
     "load",
     "load_recipe",
     "next_round",
     "pair",
     "perturb",
     "push",
+    "restore",
     "retry",
     "summarize",
     "validate",

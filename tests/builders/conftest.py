@@ -217,7 +217,7 @@ def _holds(built: Built, row: SourceRow) -> None:
     assert len([one for one in built.rejects if one.scope == "row"]) == (0 if built.pairs else 1)
     assert {one.record_id for one in built.rejects} <= {row.record_id}
     assert len({pair.id for pair in built.pairs}) == len(built.pairs)
-    assert built.candidates
+    assert built.candidates or built.record_id
     assert to_candidate_table(built.candidates).num_rows == len(built.candidates)
     for kept in built.candidates:
         count = len(kept.candidates)

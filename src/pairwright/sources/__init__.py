@@ -31,6 +31,8 @@ class RawRow:
     """The row of the file, where it held several prompts and ``fields`` has one of them."""
     part: int | None = None
     """The number of that prompt, from 0."""
+    parsed: SourceRow | None = None
+    """The row itself, where it had to be looked at when it was read."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from pairwright.sources.earlier_round import EarlierRound
 from pairwright.sources.folder import FolderSource, is_picture, walk
 from pairwright.sources.grouped import GroupedSource
 from pairwright.sources.in_layout import PLAIN, LayoutSource
+from pairwright.sources.merged import MergedSource
 from pairwright.sources.pictures import Pictures
 from pairwright.sources.rows import Reading
 from pairwright.sources.settings import SourceSettings
@@ -39,6 +40,10 @@ def open_source(settings: SourceSettings) -> Source:
         SourceError: nothing fits the path; the message says what was looked for and what to do.
         MissingExtraError: ``datasets`` is needed and not installed.
     """
+    if settings.sets:
+        if settings.path is not None:
+            raise SourceError("source.sets takes the place of source.path; leave one of them out")
+        return MergedSource([open_source(one) for one in settings.sets])
     if settings.layout is not None:
         return _in_layout(settings, settings.layout)
     if settings.group_by is None:

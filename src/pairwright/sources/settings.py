@@ -91,6 +91,9 @@ class SourceSettings(Settings):
     subset: str | None = None
     """Configuration of a ``datasets`` source. Of a folder that pairwright wrote, ``candidates`` takes its prompts with their
     answers, and ``earlier_round`` the same under the record ids that they had, for the next round."""
+    sets: tuple["SourceSettings", ...] = ()
+    """Several sources in place of ``path``, each with settings of its own, read one after the other; what a row of an earlier one
+    has as well, pictures and texts, is a reject ``duplicate``."""
     group_by: str | None = None
     """Column whose equal values make rows one: each row holds one candidate, those of one prompt stand together."""
     revision: str | None = None
