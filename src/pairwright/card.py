@@ -12,6 +12,7 @@ from pairwright.pages import environment
 from pairwright.runs.contents import MEASURES
 from pairwright.runs.disk import replace_whole
 from pairwright.runs.endpoints import is_address, public_host, public_name
+from pairwright.runs.know_before import warnings
 from pairwright.runs.summary import CANDIDATES, PerturbationSummary, Share, Sides, Summary, summarize
 from pairwright.runs.wording import (
     KINDS,
@@ -20,7 +21,6 @@ from pairwright.runs.wording import (
     outcome,
     refused_texts,
     unparsed,
-    warnings,
     when_text,
 )
 

@@ -2,13 +2,18 @@
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
-from pairwright.runs.wording import (
-    amount_text,
+from pairwright.runs.measured_text import (
     blind_right_text,
-    bytes_text,
-    compared_text,
     cue_name,
     cue_text,
+    owed_name,
+    owed_text,
+    votes_text,
+)
+from pairwright.runs.wording import (
+    amount_text,
+    bytes_text,
+    compared_text,
     dollars_text,
     drawn_texts,
     encoded_text,
@@ -17,15 +22,12 @@ from pairwright.runs.wording import (
     lengths_text,
     margin_text,
     on_policy_text,
-    owed_name,
-    owed_text,
     percent_text,
     rated_text,
     round_text,
     score_text,
     shares_text,
     style_text,
-    votes_text,
 )
 
 

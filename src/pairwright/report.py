@@ -18,6 +18,7 @@ from pairwright.runs.contents import MEASURES
 from pairwright.runs.disk import replace_whole
 from pairwright.runs.distance import Distance, distance_of
 from pairwright.runs.distance_text import about, columns, gold_order_text, reference_text, rows
+from pairwright.runs.know_before import warnings
 from pairwright.runs.samples import TEXT, Sample, Side, choose
 from pairwright.runs.seen import SeenBy, seen_text
 from pairwright.runs.summary import Summary, summarize
@@ -31,7 +32,6 @@ from pairwright.runs.wording import (
     rejects_about,
     score_text,
     unparsed,
-    warnings,
     when_text,
 )
 from pairwright.schemas.errors import ParameterError

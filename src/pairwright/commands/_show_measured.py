@@ -4,14 +4,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from pairwright.commands._tables import plain, table_of, two_lines
-from pairwright.runs.wording import (
-    blind_right_text,
-    cue_name,
-    cue_text,
-    owed_name,
-    score_text,
-    votes_text,
-)
+from pairwright.runs.measured_text import blind_right_text, cue_name, cue_text, owed_name, votes_text
+from pairwright.runs.wording import score_text
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -55,7 +55,8 @@ def parts(summary: "Summary", distance: "Distance | None" = None) -> "Iterator[R
     """Yield what is printed, in order; texts from outside are never read as markup."""
     from rich.text import Text
 
-    from pairwright.runs.wording import outcome, warnings
+    from pairwright.runs.know_before import warnings
+    from pairwright.runs.wording import outcome
 
     state = "finished" if summary.finished else f"not finished, shards done: {summary.shards}"
     yield Text.assemble((summary.folder, "bold"), f"  {summary.run.recipe}, {state}")

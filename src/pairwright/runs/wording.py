@@ -5,11 +5,9 @@ from datetime import datetime
 
 from pairwright.annotators.pixels import MeasureName
 from pairwright.encoding.service import Encoded
-from pairwright.guards.style import Style
 from pairwright.responses.ledger import Spent
 from pairwright.runs.candidates import Compared, Rated
 from pairwright.runs.contents import MEASURES
-from pairwright.runs.measured import BlindRight, Cue, MeasuredSummary
 from pairwright.runs.on_policy import RoundsSummary
 from pairwright.runs.readback import RunInfo
 from pairwright.runs.spread import Spread
@@ -33,13 +31,6 @@ _REFUSED = {
 
 NOBODY = "unknown"
 """Stands for a model that the source does not name."""
-
-LONGER = 1.2
-"""From which ratio of mean words on chosen answers are said to be longer; a choice of ours, that people may see it."""
-
-
-MOST_BLIND = 0.6
-"""Share of pairs decided without the picture, for certain, from which on it is warned of; a choice of ours."""
 
 
 def measure_text(name: MeasureName, value: float) -> str:
@@ -303,122 +294,6 @@ def style_text(style: StyleSummary) -> str:
     """
     looked = f"{style.looked_at:,} of {counted(style.pairs, 'pair')} looked at"
     return f"finds the chosen answer of {percent_text(style.accuracy)} of pairs (50 % is chance; {looked})"
-
-
-def warnings(summary: Summary) -> tuple[str, ...]:
-    """Return what should be known before a training, in sentences."""
-    return (
-        *_length_warnings(summary.text_pairs),
-        *_style_warnings(summary.style),
-        *_blind_warnings(summary.measured),
-    )
-
-
-def _blind_warnings(measured: MeasuredSummary | None) -> tuple[str, ...]:
-    """Return what decides pairs without their pictures, beyond what chance explains."""
-    cues = measured.cues if measured else ()
-    return tuple(
-        f"{cue_name(cue).capitalize()} alone finds the chosen answer of {cue_text(cue)}: a model trained on these pairs can "
-        "learn that without looking. The builder measured drops such pairs (accept), at no further call."
-        for cue in cues
-        if cue.low > MOST_BLIND
-    )
-
-
-def _style_warnings(style: StyleSummary | None) -> tuple[str, ...]:
-    if style is None or style.accuracy <= Style().at_most:
-        return ()
-    told = (
-        f"Style alone {style_text(style)}: a model trained on these pairs may learn the style and not what is right. "
-        "The guard style drops the pairs that show it most (guards: [{kind: style}])."
-    )
-    return (told,)
-
-
-def _length_warnings(pairs: TextPairSummary | None) -> tuple[str, ...]:
-    if pairs is None or pairs.mean_words_chosen <= LONGER * pairs.mean_words_rejected:
-        return ()
-    more = percent_text(pairs.mean_words_chosen / pairs.mean_words_rejected - 1)
-    sides = (words_text(mean) for mean in (pairs.mean_words_chosen, pairs.mean_words_rejected))
-    told = (
-        f"Chosen answers are {more} longer than rejected ones on average ({' and '.join(sides)} words): a model trained "
-        "on these pairs learns to write more, whether or not that is better. pairing.balance_length and "
-        "pairing.length_ratio of the recipe bound it."
-    )
-    return (told,)
-
-
-_CUES = {
-    "blind_preference": "a judge without the picture",
-    "longer": "the longer answer",
-    "frequent": "the more usual answer",
-    "fluent": "the more fluent answer",
-}
-"""What is gone by, of each aspect of the blind test."""
-
-_OWED = {
-    "chosen": "chosen, per token",
-    "rejected": "rejected, per token",
-    "pair": "odds of chosen over rejected",
-}
-
-
-def cue_name(cue: Cue) -> str:
-    """Return what is gone by."""
-    return _CUES.get(cue.aspect, cue.aspect)
-
-
-def owed_name(target: str) -> str:
-    """Return what is owed to the picture.
-
-    >>> owed_name("chosen")
-    'chosen, per token'
-    """
-    return _OWED.get(target, target)
-
-
-def cue_text(cue: Cue) -> str:
-    """Return how often a cue alone finds the chosen answer.
-
-    >>> cue_text(Cue("longer", "text", 640, 220, 140, 20, 0.71, 0.681, 0.737))
-    '71 % of 1,000 pairs (95 % sure: 68 % to 74 %; 50 % is chance), nothing said of 20 more'
-    """
-    if cue.share is None:
-        return f"nothing said of {counted(cue.undefined, 'pair')}"
-    sure = f"95 % sure: {percent_text(cue.low)} to {percent_text(cue.high)}"
-    told = f"{percent_text(cue.share)} of {counted(cue.pairs, 'pair')} ({sure}; 50 % is chance)"
-    return told + (f", nothing said of {cue.undefined:,} more" if cue.undefined else "")
-
-
-def votes_text(cue: Cue) -> str:
-    """Return in which shares of its pairs a cue points where.
-
-    >>> votes_text(Cue("longer", "text", 640, 220, 140, 20, 0.71, 0.681, 0.737))
-    '64 % chosen, 22 % rejected, 14 % neither'
-    """
-    if not cue.pairs:
-        return ""
-    parts = {"chosen": cue.chosen, "rejected": cue.rejected, "neither": cue.neither}
-    return ", ".join(f"{percent_text(number / cue.pairs)} {side}" for side, number in parts.items())
-
-
-def blind_right_text(right: BlindRight) -> str:
-    """Return how often a model answers right without the picture.
-
-    >>> blind_right_text(BlindRight("m", 165, 0, 0.0606, 10))
-    '6.1 % of answers right, 10 of 165 questions by half of them or more'
-    """
-    told = f"{percent_text(right.share)} of answers right, {right.solved:,} of {counted(right.questions, 'question')}"
-    return f"{told} by half of them or more" + (
-        f"; {right.undefined:,} not checked" if right.undefined else ""
-    )
-
-
-def owed_text(spread: Spread) -> str:
-    """Return the middle of what is owed to the picture, in nats."""
-    low, high = score_text(spread.p5), score_text(spread.p95)
-    told = f"median {score_text(spread.median)} nats, 5th to 95th percentile {low} to {high}"
-    return told + (f"; {counted(spread.undefined, 'pair')} without a value" if spread.undefined else "")
 
 
 def encoded_text(encoded: Sequence[Encoded]) -> str:
