@@ -65,6 +65,7 @@ Reason = Literal[
     "edit_not_seen",
     "attack_failed",
     "no_agreement",
+    "duplicate",
 ]
 """A code that is counted in the manifest and shown in tables."""
 
@@ -125,6 +126,7 @@ EXPLANATIONS: dict[Reason, str] = {
     "over_context": "the answer, or a sentence of it, is longer than the encoder reads, so its end would count for nothing",
     "low_score": "the answer's score is below the recipe's min_score: it hardly fits the picture",
     "generic_question": "the question is one of those that the recipe calls generic",
+    "duplicate": "the same pictures and texts as a row before",
     "no_agreement": "people disagree: neither answer has the votes that the recipe wants; somebody has to decide",
     "encoders_disagree": "too few of the encoders put the chosen answer over the rejected one",
     "bad_proposal": "what a model listed in a picture, or proposed in its place, cannot be used: another form than asked for, or no box in the picture",

@@ -71,5 +71,5 @@ def test_sets_of_the_same_name_and_a_path_beside_them_are_refused(sets: str, tmp
     one, _ = json.loads(sets)
     with pytest.raises(SourceError, match="first is there twice"):
         open_source(SourceSettings(sets=(one, one)))
-    with pytest.raises(SourceError, match="takes the place of source.path"):
+    with pytest.raises(SourceError, match=r"takes the place of source\.path"):
         open_source(SourceSettings(path=str(tmp_path), sets=(one,)))
