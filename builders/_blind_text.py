@@ -5,6 +5,7 @@ chosen one in 71 % of the pairs, writing more is worth as much as looking. "More
 of: an answer that is chosen more often than not, wherever else it stands.
 """
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,6 +24,9 @@ TEXT = "text"
 
 LONGER, FREQUENT = "longer", "frequent"
 """Aspects: 1 where the chosen answer is the longer, or the more usual one, 0 where the rejected one is, 0.5 where neither."""
+
+_SURE = 1.96
+"""Standard deviations that chance alone passes in one case of twenty."""
 
 MOST_WORDS = 5
 """Words of the longest answer that counts as short: sentences of two pairs are hardly ever the same."""
@@ -61,8 +65,9 @@ def by_frequency(pairs: Sequence[Pair]) -> list[Judgement]:
     """Return for each pair of a shard whether its chosen answer is the more usual one on the chosen side elsewhere.
 
     Answers are compared as VQA's evaluation does, those of at most :data:`MOST_WORDS` words alone. An answer is as usual as the
-    share of its other stands that are on the chosen side, (chosen + 1) / (all + 2). Pairs about the same pictures (or, without
-    pictures, the same question) are left out of the count, not this pair alone: they repeat its answers.
+    share of its other stands that are on the chosen side, (chosen + 1) / (all + 2); two that differ by less than chance explains
+    (95 %) are equally usual: of a balanced set this pair's own answer is always one short. Pairs about the same pictures (or,
+    without pictures, the same question) are left out of the count, not this pair alone: they repeat its answers.
 
     The value is None where an answer is not short, or neither stands anywhere else.
     """
@@ -99,7 +104,8 @@ def _frequent(two: tuple[str, str] | None, everyone: _Stands, own: _Stands) -> J
     if not any(stands for _, stands in counts):
         return verdict("pair", TEXT, FREQUENT, None, told)
     one, other = ((chosen + 1) / (stands + 2) for chosen, stands in counts)
-    return verdict("pair", TEXT, FREQUENT, one - other, told)
+    chance = _SURE * math.sqrt(sum(0.25 / (stands + 2) for _, stands in counts))
+    return verdict("pair", TEXT, FREQUENT, one - other if abs(one - other) > chance else 0.0, told)
 
 
 def _elsewhere(text: str, everyone: _Stands, own: _Stands) -> tuple[int, int]:

@@ -412,25 +412,29 @@ def settled(
 
 
 def test_the_more_usual_answer(measured: Measured) -> None:
-    pairs = [
-        ("Yes.", "no"),
-        ("yes", "No!"),
-        ("no", "yes"),
-        ("A very long answer it is", "no"),
-        ("red", "blue"),
-    ]
+    pairs = [("Yes.", "no"), ("yes", "No!")] * 4
+    pairs += [("no", "yes"), ("A very long answer it is", "no"), ("red", "blue"), ("red", "no")]
     made = settled(measured, pairs)
     found = [one.pairs[0].scores[0] for one in made]
     assert {(one.target, one.scorer, one.aspect) for one in found} == {("pair", "text", "frequent")}
-    # yes is chosen once and rejected once elsewhere, no the same: neither is more usual for the first two
-    assert [one.value for one in found] == [0.5, 0.5, 0.0, None, None]
-    assert found[2].rationale == "'no' chosen 0 of 2 times elsewhere; 'yes' chosen 2 of 2 times elsewhere"
+    assert [one.value for one in found[:8]] == [1.0] * 8
+    assert [one.value for one in found[8:]] == [0.0, None, 0.5, 0.5]
+    assert found[0].rationale == "'yes' chosen 7 of 8 times elsewhere; 'no' chosen 1 of 9 times elsewhere"
+    assert found[8].rationale == "'no' chosen 0 of 9 times elsewhere; 'yes' chosen 8 of 8 times elsewhere"
     made = settled(measured, pairs, {"frequent": {"min": 0.5, "undefined": "keep"}})
-    assert [len(one.pairs) for one in made] == [1, 1, 0, 1, 1]
-    assert [(x.record_id, x.reason, x.scope, x.field, x.message) for x in made[2].rejects] == [
-        ("t:2", "outside_band", "row", "accept.frequent", "frequent 0 is below 0.5")
+    assert [len(one.pairs) for one in made] == [1] * 8 + [0, 1, 1, 1]
+    assert [(x.record_id, x.reason, x.scope, x.field, x.message) for x in made[8].rejects] == [
+        ("t:8", "outside_band", "row", "accept.frequent", "frequent 0 is below 0.5")
     ]
-    assert [len(one.pairs) for one in settled(measured, pairs, {"frequent": {"max": 0}})] == [0, 0, 1, 0, 0]
+    made = settled(measured, pairs, {"frequent": {"max": 0}})
+    assert [len(one.pairs) for one in made] == [0] * 8 + [1, 0, 0, 0]
+
+
+@pytest.mark.parametrize("number", [10, 11])
+def test_in_a_balanced_set_no_answer_is_more_usual(measured: Measured, number: int) -> None:
+    """Without this pair the other answer is always one ahead, which is chance."""
+    pairs = [("yes", "no"), ("no", "yes")] * number
+    assert {one.pairs[0].scores[0].value for one in settled(measured, pairs)} == {0.5}
 
 
 def test_pairs_about_the_same_picture_do_not_count(measured: Measured) -> None:
