@@ -23,29 +23,33 @@ _LINK = re.compile(r"https?://\S+|[\w./-]+")
 _LISTS = ("language", "size_categories", "task_categories", "tags", "source_datasets")
 
 
+class CardError(PublishError):
+    """A card whose metadata the Hub would refuse."""
+
+
 def metadata_of(card: str) -> Mapping[str, Any]:
     """Return the metadata of a card.
 
     Raises:
-        PublishError: it has none, or such as is no YAML mapping.
+        CardError: it has none, or such as is no YAML mapping.
     """
     if not card.startswith("---\n") or "\n---\n" not in card[3:]:
-        raise PublishError("the card has no metadata: it must begin with YAML between two lines of ---")
+        raise CardError("the card has no metadata: it must begin with YAML between two lines of ---")
     try:
         told = read_yaml(card[4:].split("\n---\n", 1)[0])
     except yaml.YAMLError as error:
-        raise PublishError(f"the card's metadata is no YAML: {error}") from error
+        raise CardError(f"the card's metadata is no YAML: {error}") from error
     if not isinstance(told, dict):
-        raise PublishError("the card's metadata is no mapping of names to values")
+        raise CardError("the card's metadata is no mapping of names to values")
     return told
 
 
 def require_valid(card: str) -> None:
-    """Raise :class:`PublishError` with all that the Hub would say against a card's metadata."""
+    """Raise :class:`CardError` with all that the Hub would say against a card's metadata."""
     problems = list(_problems(metadata_of(card)))
     if problems:
         lines = "\n".join(f"  - {line}" for line in problems)
-        raise PublishError(f"the Hub would refuse the card:\n{lines}")
+        raise CardError(f"the Hub would refuse the card:\n{lines}")
 
 
 def _problems(told: Mapping[str, Any]) -> Iterator[str]:

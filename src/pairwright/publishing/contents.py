@@ -108,9 +108,12 @@ def versions_text(versions: Collection[Version]) -> str:
 
 def versions_of(text: bytes) -> tuple[Version, ...]:
     """Return the versions of a list that was published. Raises ValueError, KeyError or TypeError for anything else."""
+    told = json.loads(text)
+    if not isinstance(told, list):
+        raise TypeError(f"expected a list, got {type(told).__name__}")
     return tuple(
         Version(int(one["number"]), str(one["date"]), tuple(one["rows"].items()), tuple(one["said"]))
-        for one in json.loads(text)
+        for one in told
     )
 
 

@@ -1,33 +1,20 @@
 """``push``: a finished run becomes a data set on the Hub, or the next version of one."""
 
 import re
-from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import yaml
 
 from pairwright import __version__
-from pairwright.card import NAME as CARD
-from pairwright.edition import Version
-from pairwright.publishing.card_rules import metadata_of
-from pairwright.publishing.changes import RowChange, recipe_changes, row_changes
-from pairwright.publishing.contents import RECIPE, VERSIONS, Prepared, edition_of, prepare, versions_of
+from pairwright.publishing.contents import VERSIONS, edition_of, prepare
 from pairwright.publishing.faults import committed_patiently
-from pairwright.publishing.items import Item, RemoteFile, same
-from pairwright.publishing.repository import MAIN, Repository, State
-from pairwright.publishing.samples import FOLDER as SAMPLES
+from pairwright.publishing.plan import OURS, Plan, arrived, plan_of, version_of
+from pairwright.publishing.repository import Repository, State
 from pairwright.runs import run_file
 from pairwright.runs.folder import locked
 from pairwright.runs.summary import CONFIGS
 from pairwright.schemas.errors import PublishError, RunError
 
-_OURS = re.compile(
-    rf"({'|'.join(CONFIGS.values())})/train-\d{{5,}}-\d+\.parquet|{SAMPLES}/[0-9a-f]+-(chosen|rejected)-\d\.webp"
-)
-"""Files that a push writes and a later one may delete."""
 _HARMLESS = re.compile(r"\.gitattributes|\.gitignore|README\.md|LICEN[CS]E(\.\w+)?", re.IGNORECASE)
 """Files that a repository may hold in which nobody has put a set yet."""
 
@@ -50,18 +37,6 @@ class Pushed:
     """What has changed since the version before."""
     notes: tuple[str, ...]
     """What to know now that it is there."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Plan:
-    """What a push would commit."""
-
-    added: tuple[Item, ...]
-    deleted: tuple[str, ...]
-    version: int
-    title: str
-    said: tuple[str, ...]
-    card: str
 
 
 def push(
@@ -97,7 +72,7 @@ def push(
         prepared = prepare(place, licence=license, link=license_link, token=_token())
         state = repository.look()
         _require_ours(repository, state, private=private)
-        plan = _plan(repository, prepared, state)
+        plan = plan_of(repository, prepared, state)
         if plan.added:
             repository.check_card(plan.card)
         if state is None:
@@ -136,7 +111,7 @@ def preview(
         raise RunError(f"{out} holds a run, whose card and run file this would replace; name another folder")
     with _held(Path(folder)):
         prepared = prepare(Path(folder), licence=license, link=license_link, token=_token())
-        texts = edition_of(prepared, repo, None, (_version(prepared, 1, ()),))
+        texts = edition_of(prepared, repo, None, (version_of(prepared, 1, ()),))
     for item in (*prepared.told, *texts):
         path = Path(out) / item.path
         with writing(path):
@@ -176,7 +151,7 @@ def _require_ours(repository: Repository, state: State | None, *, private: bool)
     strange = [
         path
         for path in sorted(state.files)
-        if (path.startswith(folders) and not _OURS.fullmatch(path))
+        if (path.startswith(folders) and not OURS.fullmatch(path))
         or (run_file.NAME not in state.files and not _HARMLESS.fullmatch(path))
     ]
     if strange:
@@ -187,84 +162,6 @@ def _require_ours(repository: Repository, state: State | None, *, private: bool)
         )
 
 
-def _plan(repository: Repository, prepared: Prepared, state: State | None) -> _Plan:
-    """Compare a run with what the branch holds."""
-    files = state.files if state else {}
-    former = _former(repository, state)
-    rows = tuple(
-        row_changes(prepared.data, files, lambda path, key: repository.column(path, state.commit, key))
-        if state and former
-        else ()
-    )
-    new = not former or bool(rows)
-    said = (*map(str, rows), *_further(repository, prepared, state)) if former else ()
-    number = len(former) + new
-    versions = (*former, _version(prepared, number, said)) if new else former
-    revision = None if repository.branch == MAIN else repository.branch
-    texts = edition_of(prepared, repository.name, revision, versions)
-    every = (*prepared.data, *prepared.told, *texts)
-    there = {item.path for item in every}
-    return _Plan(
-        added=tuple(item for item in every if not same(item, files.get(item.path))),
-        deleted=tuple(path for path in sorted(files) if _OURS.fullmatch(path) and path not in there),
-        version=number,
-        title=_title(prepared, number, rows, new=new),
-        said=said,
-        card=_text(texts[0]),
-    )
-
-
-def _former(repository: Repository, state: State | None) -> tuple[Version, ...]:
-    """Return the versions that the branch knows."""
-    if state is None or VERSIONS not in state.files:
-        return ()
-    try:
-        return versions_of(repository.read(VERSIONS, state.commit))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise PublishError(
-            f"{VERSIONS} of {repository.name} is not as a push has written it ({error!r}); restore it there, or delete it: "
-            "versions are then counted from 1 again"
-        ) from error
-
-
-def _further(repository: Repository, prepared: Prepared, state: State | None) -> tuple[str, ...]:
-    """Return what else than rows differs from the version before: keys of the recipe, the licence."""
-    if state is None or not {RECIPE, CARD} <= state.files.keys():
-        return ()
-    before = yaml.safe_load(repository.read(RECIPE, state.commit))
-    now = next(item for item in prepared.told if item.path == RECIPE)
-    lines = list(recipe_changes(before, yaml.safe_load(_text(now))))
-    was = metadata_of(repository.read(CARD, state.commit).decode(errors="replace"))
-    licence = prepared.licence.metadata
-    keys = ("license", "license_name", "license_link")
-    if [was.get(key) for key in keys] != [licence.get(key) for key in keys]:
-        lines.append(f"licence was {_licence_text(was)}, is {_licence_text(licence)}")
-    return tuple(lines)
-
-
-def _licence_text(metadata: Mapping[str, Any]) -> str:
-    return str(metadata.get("license_name") or metadata.get("license"))
-
-
-def _version(prepared: Prepared, number: int, said: Sequence[str]) -> Version:
-    run = prepared.summary.run
-    rows = tuple((config.name, config.rows) for config in prepared.summary.configs)
-    return Version(number, (run.finished or run.started).partition("T")[0], rows, tuple(said))
-
-
-def _title(prepared: Prepared, number: int, rows: Sequence[RowChange], *, new: bool) -> str:
-    if not new:
-        return f"Card and what is told of the run; rows as in version {number}"
-    if rows:
-        return f"Version {number}: {', '.join(one.short() for one in rows)}"
-    counts = ", ".join(f"{config.name} {config.rows:,} rows" for config in prepared.summary.configs)
-    return f"Version {number}: {counts}"
-
-
-def _text(item: Item) -> str:
-    return item.content.decode() if isinstance(item.content, bytes) else item.content.read_text("utf-8")
-
-
 def _seen(repository: Repository) -> State:
     state = repository.look()
     if state is None:
@@ -272,18 +169,11 @@ def _seen(repository: Repository) -> State:
     return state
 
 
-def _committed(repository: Repository, plan: _Plan, parent: str) -> str:
+def _committed(repository: Repository, plan: Plan, parent: str) -> str:
     """Upload and commit; return the address of the commit, or of the branch where the Hub's answer got lost."""
     adds = repository.upload(plan.added)
     told = "\n".join((*plan.said, f"pairwright {__version__}"))
     return committed_patiently(
         lambda: repository.commit(adds, plan.deleted, parent=parent, message=plan.title, description=told),
-        lambda: repository.address() if _arrived(plan, _seen(repository).files) else None,
-    )
-
-
-def _arrived(plan: _Plan, files: Mapping[str, RemoteFile]) -> bool:
-    """Tell whether the branch has all of a plan."""
-    return (
-        all(same(item, files.get(item.path)) for item in plan.added) and not set(plan.deleted) & files.keys()
+        lambda: repository.address() if arrived(plan, _seen(repository).files) else None,
     )

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -86,6 +87,30 @@ def photos(table: Callable[..., Path], built: Built) -> Built:
         return built(source, name=name, license=license, seed=seed)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def built_once(tmp_path_factory: pytest.TempPathFactory, photographs: list[bytes]) -> Path:
+    """A run of two text pairs and two image negatives, built once for all tests."""
+    folder = tmp_path_factory.mktemp("built-once")
+    told = [("What is this?", "A photograph.", "A painting."), ("Is it there?", "Yes.", "No.")]
+    rows = [
+        {"question": question, "chosen": chosen, "rejected": rejected, "image": f"{number}.jpg"}
+        for number, (question, chosen, rejected) in enumerate(told)
+    ]
+    for number in range(len(told)):
+        (folder / f"{number}.jpg").write_bytes(photographs[number])
+    (folder / "pairs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    recipe = RECIPE.format(source=folder / "pairs.jsonl", license="mit", out=folder / "run", seed=0)
+    (folder / "recipe.yaml").write_text(recipe)
+    build(folder / "recipe.yaml", workers=1)
+    return folder / "run"
+
+
+@pytest.fixture
+def run(built_once: Path, tmp_path: Path) -> Path:
+    """A copy of a small run, for a test to do with as it likes."""
+    return Path(shutil.copytree(built_once, tmp_path / "small"))
 
 
 @pytest.fixture

@@ -284,3 +284,39 @@ def test_a_run_that_is_built_into_waits(hub, photos, tmp_path):
         pairwright.push(run, "me/photos")
     build(tmp_path / "run.yaml", workers=1)
     assert pairwright.push(run, "me/photos").committed
+
+
+def test_what_somebody_has_broken_there_is_written_anew(hub, photos, tmp_path):
+    from hub_store import moved
+
+    pairwright.push(photos(3), "me/photos")
+    repo = hub.store.repos["me/photos"]
+    moved(repo, "main", "recipe.yaml", b"{")
+    moved(repo, "main", "README.md", b"My words.")
+    shutil.rmtree(tmp_path / "run")
+    pushed = pairwright.push(photos(6, seed=1), "me/photos")
+    assert [line.partition(":")[0] for line in pushed.said] == ["default", "visual_negative"]
+    assert yaml.safe_load(texts(last(hub))["recipe.yaml"])["seed"] == 1
+    assert metadata(last(hub))["license"] == "cc-by-4.0"
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b'[{"number": 1}]'])
+def test_a_list_of_versions_that_cannot_be_read(hub, photos, content):
+    from hub_store import moved
+
+    run = photos(3)
+    pairwright.push(run, "me/photos")
+    moved(hub.store.repos["me/photos"], "main", "versions.json", content)
+    with pytest.raises(PublishError, match=r"versions\.json of me/photos is not as a push has written it"):
+        pairwright.push(run, "me/photos")
+
+
+def test_files_of_the_version_before_that_cannot_be_read(hub, photos, tmp_path):
+    from hub_store import moved
+
+    pairwright.push(photos(6), "me/photos")
+    moved(hub.store.repos["me/photos"], "main", "data/train-00001-00.parquet", b"PAR1 not at all")
+    with pytest.raises(
+        PublishError, match=r"data/train-00001-00\.parquet of the version before cannot be read"
+    ):
+        pairwright.push(tmp_path / "run", "me/photos")

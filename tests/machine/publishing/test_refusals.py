@@ -41,8 +41,7 @@ def test_a_folder_without_a_run_stays_as_it_is(hub, tmp_path):
     assert hub.seen == []
 
 
-def test_a_run_that_is_not_finished(hub, photos):
-    run = photos()
+def test_a_run_that_is_not_finished(hub, run):
     changed_run(run, lambda told: told.update(status="running"))
     with pytest.raises(
         PublishError, match=r"not finished; nothing was uploaded\. The same `pairwright build`"
@@ -51,16 +50,14 @@ def test_a_run_that_is_not_finished(hub, photos):
     assert hub.count("POST|PUT") == 0
 
 
-def test_a_file_that_is_gone(photos):
-    run = photos()
-    (run / "data" / "train-00001-00.parquet").unlink()
+def test_a_file_that_is_gone(run):
+    (run / "data" / "train-00000-00.parquet").unlink()
     assert "are built again by the same `pairwright build` command" in refused(
-        run, "train-00001-00.parquet is missing"
+        run, "train-00000-00.parquet is missing"
     )
 
 
-def test_a_file_that_was_changed_by_hand(photos, monkeypatch):
-    run = photos()
+def test_a_file_that_was_changed_by_hand(run, monkeypatch):
     path = run / "data" / "train-00000-00.parquet"
     content = bytearray(path.read_bytes())
     content[len(content) // 3] ^= 1
@@ -69,8 +66,7 @@ def test_a_file_that_was_changed_by_hand(photos, monkeypatch):
     refused(run, "is not the file that was built: its SHA-256 is another")
 
 
-def test_rows_that_break_the_schema(photos, monkeypatch):
-    run = photos()
+def test_rows_that_break_the_schema(run, monkeypatch):
     path = run / "data" / "train-00000-00.parquet"
     table = pq.read_table(path)
     answers = pa.array([""] * len(table))
@@ -100,8 +96,7 @@ def test_too_many_files(photos, monkeypatch):
 
 
 @pytest.mark.parametrize("where", ["about", "parameters"])
-def test_a_key_in_the_recipe(photos, where):
-    run = photos()
+def test_a_key_in_the_recipe(run, where):
     change = {"about": lambda told: told["recipe"].update(about=f"Asked with {KEY}.")}
     change["parameters"] = lambda told: told["recipe"]["parameters"].update(header=f"Bearer {'x' * 20}")
     changed_run(run, change[where])
@@ -110,8 +105,7 @@ def test_a_key_in_the_recipe(photos, where):
     assert "x" * 20 not in message
 
 
-def test_the_key_of_a_variable_that_the_recipe_names(photos, monkeypatch):
-    run = photos()
+def test_the_key_of_a_variable_that_the_recipe_names(run, monkeypatch):
     monkeypatch.setenv("MY_KEY", "correct horse battery")
 
     def change(told):
@@ -155,7 +149,7 @@ def test_rows_that_name_no_licence_have_the_recipes(tmp_path):
     assert read_texts(tmp_path, ["x.parquet"], set(), None).licences == {None}
 
 
-def test_licences_that_do_not_go_together(hub, photos, tmp_path):
+def test_licences_that_do_not_go_together(hub, photos):
     run = photos(license="my own terms")
     with pytest.raises(PublishError, match="licences of its rows and pictures: my own terms"):
         pairwright.push(run, "me/photos")
@@ -223,9 +217,9 @@ def test_configs_that_the_hub_would_refuse(configs, told):
         card_rules.require_valid(f"---\nlicense: mit\npretty_name: x\nconfigs: {configs}\n---\n")
 
 
-def test_a_card_that_only_the_hub_refuses_uploads_nothing(hub, photos):
+def test_a_card_that_only_the_hub_refuses_uploads_nothing(hub, run):
     with pytest.raises(PublishError, match=r"the Hub refuses the card; nothing was uploaded: .*license"):
-        pairwright.push(photos(), "me/photos", license="gfdl")  # the double knows few licences
+        pairwright.push(run, "me/photos", license="gfdl")  # the double knows few licences
     assert hub.count("PUT|POST .*/commit/") == 0
     assert hub.store.repos == {}
 
@@ -235,8 +229,7 @@ def test_versions_are_read_back():
     assert versions_of(versions_text(versions).encode()) == versions
 
 
-def test_hostile_texts_stay_in_the_cells_of_the_card(photos, tmp_path):
-    run = photos(1)
+def test_hostile_texts_stay_in_the_cells_of_the_card(run):
     prepared = prepare(run, licence=None, link=None, token=None)
     version = Version(1, "2026-11-22", (("default", 1),), ("x | <script>\n# y",))
     card, _ = edition_of(prepared, "me/photos", None, (version,))
