@@ -16,6 +16,7 @@ from pairwright.responses.ledger import Spent, from_json
 from pairwright.runs import manifest
 from pairwright.runs.endpoints import bare_endpoint, without_secrets
 from pairwright.runs.manifest import ShardEntry
+from pairwright.runs.run_file import encoded_from
 from pairwright.schemas.errors import RunError
 from pairwright.sources import FileMark
 
@@ -165,17 +166,12 @@ def _run_info(told: Mapping[str, Any]) -> RunInfo:
         ledger=tuple(
             replace(x, endpoint=bare_endpoint(x.endpoint)) for x in from_json(told.get("ledger") or ())
         ),
-        encoded=tuple(_encoded(one) for one in told.get("encoded") or ()),
+        encoded=encoded_from(told),
         right_at=_right_at(recipe.get("parameters")),
         versions=tuple(sorted((str(k), str(v)) for k, v in (told.get("versions") or {}).items())),
         started=str(told.get("started") or ""),
         finished=told.get("finished"),
     )
-
-
-def _encoded(told: Mapping[str, Any]) -> Encoded:
-    counts = (int(told.get(key, 0)) for key in ("images", "texts", "attacked", "stored"))
-    return Encoded(str(told["encoder"]), *counts)
 
 
 def _right_at(parameters: object) -> float:
