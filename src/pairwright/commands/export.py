@@ -100,10 +100,13 @@ def _tell(done: "Exported", out: str) -> None:
     from pairwright.runs.wording import counted
 
     for split in done.splits:
+        if split.name == "tasks":
+            click.echo(counted(split.rows, "task"))
+            continue
         rows = "" if split.rows == split.pairs else f" in {counted(split.rows, 'row')}"
         click.echo(f"{split.name}: {counted(split.pairs, 'pair')}{rows}, {counted(len(split.files), 'file')}")
     for reason, count in done.left_out.items():
-        click.echo(f"left out for {reason}: {counted(count, 'pair')}")
+        click.echo(f"left out for {reason}: {count:,}")
     if done.repeats:
         click.echo(f"not written again: {counted(done.repeats, 'row')} like earlier ones")
     first, *further = done.pages

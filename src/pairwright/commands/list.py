@@ -200,12 +200,12 @@ def _perturbations() -> Iterator[RenderableType]:
 
 
 def _exporters() -> Iterator[RenderableType]:
-    from pairwright.exporters import ROOM
+    from pairwright.exporters import ROOM, Exporter
 
     for name in ROOM.names():
         part = ROOM.get(name)
         yield from _entry(name.replace("_", "-"), part.summary, part.source)
-        for reason, does in part.refusals.items():
+        for reason, does in part.refusals.items() if isinstance(part, Exporter) else ():
             yield Padding(Text(f"refuses {reason}: {does}"), (0, 0, 0, 4))
         if part.settings.model_fields:
             yield _settings(part.settings)

@@ -1,13 +1,13 @@
 """Exporters: pairs of a run in the layout that a trainer reads, one trainer per file.
 
-A part binds ``PART`` to an :class:`Exporter`. It says of each pair what it cannot take (:attr:`Exporter.refuse`), gives the layout of its files, and the text that loads them. The reading
+A part binds ``PART`` to an :class:`Exporter`, or to a :class:`Tasks`, which makes tasks for people. It says of each pair what it cannot take (:attr:`Exporter.refuse`), gives the layout of its files, and the text that loads them. The reading
 of the run, the splits and the writing are the same for all and stand in the files with an underscore.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 import pyarrow as pa
 
@@ -176,5 +176,73 @@ class Exporter(Generic[S]):
     source: str
 
 
-ROOM: Room[Exporter[Any]] = Room(__name__, __path__, (Exporter,))
+class TaskSettings(Settings):
+    """What every exporter of tasks may be told."""
+
+    of: Literal["candidates", "pairs"] = "candidates"
+    """``candidates``: a task for each prompt of the run with its answers; ``pairs``: one for each pair."""
+    ask: Literal["preference", "ranking"] = "preference"
+    """``preference``: which of two answers is better; ``ranking``: the order of up to nine."""
+    doubtful: float | None = None
+    """Only what is in doubt: the two best scores, or those of the pair, are less than this apart or missing, or what was
+    said of two answers is a tie, no verdict, or contradicts itself. Without it, everything."""
+
+
+U = TypeVar("U", bound=TaskSettings)
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One answer of a task."""
+
+    text: str
+    model: str | None
+    place: int | None
+    """Its number in the config ``candidates``, from 0; None for the side of a pair."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """Answers that people compare."""
+
+    record_id: str
+    pair: str | None
+    """Id of the pair, where it is one."""
+    question: str
+    """With markers."""
+    system: str | None
+    history: tuple[tuple[str, str], ...]
+    images: tuple[Picture, ...]
+    answers: tuple[Shown, ...]
+    """In the order in which they are shown, drawn for each task."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """All tasks of an export, as their configuration needs to know them."""
+
+    folder: Path
+    tasks: int
+    images: int
+    """Most images of a task."""
+    answers: int
+    """Most answers of a task."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tasks(Generic[U]):
+    """Writes tasks for people who label."""
+
+    settings: type[U]
+    row: Callable[[Task, Sequence[str], U], Row]
+    """Takes a task, and the paths of its pictures relative to the export's folder."""
+    loading: Callable[[U, Gathered], Sequence[Page]]
+    """Returns the labelling configuration, and what loads the tasks; the first page is printed too."""
+    file: str
+    """Name of the file of tasks: JSON, or JSON Lines where it ends in ``.jsonl``."""
+    summary: str
+    source: str
+
+
+ROOM: Room[Exporter[Any] | Tasks[Any]] = Room(__name__, __path__, (Exporter, Tasks))
 """All exporters, by file name."""

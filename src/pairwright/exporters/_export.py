@@ -22,18 +22,21 @@ from pairwright.exporters import (
     Split,
     Table,
     Tar,
+    Tasks,
+    TaskSettings,
     Written,
 )
 from pairwright.exporters._files import LineFiles, PictureFolder, TarFiles
 from pairwright.exporters._parquet import ParquetFiles, TableFiles
 from pairwright.exporters._plan import LEFT_OUT, Plan, plan
-from pairwright.exporters._reading import WHOLE, PairFiles, pair_files, whole_rows
+from pairwright.exporters._reading import WHOLE, RunFiles, pair_files, whole_rows
 from pairwright.exporters._splits import Apart, wishes
+from pairwright.exporters._tasks import gather, write_tasks
 from pairwright.runs.disk import replace_whole, temporary, writing
 from pairwright.runs.folder import locked
 from pairwright.schemas.arrow import METADATA, SCHEMA
-from pairwright.schemas.errors import RunError
-from pairwright.schemas.settings import parsed
+from pairwright.schemas.errors import ParameterError, RunError
+from pairwright.schemas.settings import Settings, parsed
 
 RECORD = "export.json"
 """File that says what an export is; it is there once the export is whole."""
@@ -90,6 +93,19 @@ def export(
     name = to.replace("-", "_")
     exporter = ROOM.get(name)
     settings = parsed(exporter.settings, dict(options or {}), where="--set", owner=to)
+    if isinstance(exporter, Tasks):
+        if splits:
+            raise ParameterError(f"--splits: {to} makes tasks for people, which have none")
+        return _export_tasks(
+            Path(folder),
+            to,
+            exporter,
+            settings,
+            out=out,
+            seed=seed,
+            leave_out=leave_out,
+            unfinished=unfinished,
+        )
     files = pair_files(Path(folder), unfinished=unfinished)
     place = Path(out).absolute()
     require_free(place)
@@ -101,18 +117,52 @@ def export(
         pages = tuple(exporter.loading(settings, written))
         for page in pages:
             write_page(draft, page)
-        record = {
-            "exporter": name,
-            "settings": settings.model_dump(mode="json"),
-            "pairwright": __version__,
-            "splits": [asdict(split) for split in written.splits],
-            "seed": seed,
-            "apart": apart,
-            "left_out": dict(made.left_out),
-            "repeats": repeats,
-        }
-        write_page(draft, Page(RECORD, json.dumps(record, indent=2) + "\n"))
+        told = {"splits": [asdict(split) for split in written.splits], "apart": apart, "repeats": repeats}
+        write_page(draft, _record(to, settings, seed, made.left_out, told))
     return Exported(to, place, written.splits, made.left_out, repeats, pages)
+
+
+def _export_tasks(
+    folder: Path,
+    to: str,
+    part: Tasks[Any],
+    settings: TaskSettings,
+    *,
+    out: str | Path,
+    seed: int,
+    leave_out: Sequence[str],
+    unfinished: bool,
+) -> Exported:
+    place = Path(out).absolute()
+    require_free(place)
+    files, gathered, left_out = gather(
+        folder, settings, seed=seed, leave_out=leave_out, unfinished=unfinished
+    )
+    with begun(place) as draft:
+        write_tasks(draft, part, files, settings, seed)
+        pages = tuple(part.loading(settings, gathered))
+        for page in pages:
+            write_page(draft, page)
+        split = Split("tasks", gathered.tasks, gathered.tasks, (part.file,))
+        write_page(
+            draft,
+            _record(to, settings, seed, left_out, {"tasks": gathered.tasks, "run": folder.resolve().name}),
+        )
+    return Exported(to, place, (split,), left_out, 0, pages)
+
+
+def _record(
+    to: str, settings: Settings, seed: int, left_out: Mapping[str, int], told: Mapping[str, Any]
+) -> Page:
+    record = {
+        "exporter": to.replace("-", "_"),
+        "settings": settings.model_dump(mode="json"),
+        "pairwright": __version__,
+        "seed": seed,
+        "left_out": dict(left_out),
+        **told,
+    }
+    return Page(RECORD, json.dumps(record, indent=2) + "\n")
 
 
 def require_free(place: Path) -> None:
@@ -150,7 +200,7 @@ def write_page(folder: Path, page: Page) -> None:
     replace_whole(folder / page.name, page.text.encode())
 
 
-def _write(draft: Path, place: Path, files: PairFiles, layout: Layout, made: Plan) -> tuple[Written, int]:
+def _write(draft: Path, place: Path, files: RunFiles, layout: Layout, made: Plan) -> tuple[Written, int]:
     if isinstance(layout, AsTheyStand):
         splits, repeats = _passed_through(draft, files, layout, made), 0
     else:
@@ -158,7 +208,7 @@ def _write(draft: Path, place: Path, files: PairFiles, layout: Layout, made: Pla
     return Written(place, splits, made.extent), repeats
 
 
-def _passed_through(draft: Path, files: PairFiles, layout: AsTheyStand, made: Plan) -> tuple[Split, ...]:
+def _passed_through(draft: Path, files: RunFiles, layout: AsTheyStand, made: Plan) -> tuple[Split, ...]:
     schema = _schema(layout)
     at = 0
     with _letting_go([ParquetFiles(draft, name, schema) for name in made.names]) as sinks:
@@ -206,7 +256,7 @@ def _schema(layout: AsTheyStand) -> pa.Schema:
 
 
 def _converted(
-    draft: Path, files: PairFiles, layout: Table | Lines | Tar, made: Plan
+    draft: Path, files: RunFiles, layout: Table | Lines | Tar, made: Plan
 ) -> tuple[tuple[Split, ...], int]:
     pictures = PictureFolder(draft)
     pairs = [0] * len(made.names)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from pairwright.exporters import PairRow, Picture, Row, Split
+from pairwright.exporters import PairRow, Picture, Row, Split, Task
 from pairwright.schemas.arrow import SCHEMA
 from pairwright.schemas.prompt import MARKER
 
@@ -93,3 +93,27 @@ def like_answer(label: str) -> Callable[[PairRow, Row], Sequence[Any]]:
         return (row.system, row.history, row.question, answer, made[label], *pictures)
 
     return like
+
+
+def numbered(task: Task) -> Row:
+    """Return what every task has: ids, the question with markers, and answers by their number in the order shown.
+
+    ``place_1`` is the number of the first answer among the run's candidates, ``model_1`` who wrote it, where they are known.
+    """
+    row: Row = {"record_id": task.record_id, "question": task.question}
+    row |= {} if task.pair is None else {"pair_id": task.pair}
+    for number, one in enumerate(task.answers, 1):
+        row[f"answer_{number}"] = one.text
+        row |= {} if one.model is None else {f"model_{number}": one.model}
+        row |= {} if one.place is None else {f"place_{number}": one.place}
+    return row
+
+
+def dialogue(task: Task) -> str:
+    """Return the prompt as people read it: system text, earlier turns and question, without markers."""
+    said = [("System", task.system)] if task.system else []
+    for user, assistant in task.history:
+        said += [("User", bare(user)), ("Assistant", assistant)]
+    if not said:
+        return bare(task.question)
+    return "\n\n".join(f"{who}: {text}" for who, text in [*said, ("User", bare(task.question))])

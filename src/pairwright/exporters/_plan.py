@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pairwright.exporters import Exporter, Extent
-from pairwright.exporters._reading import CHECKED, PairFiles, checked_rows
+from pairwright.exporters._reading import CHECKED, RunFiles, checked_rows
 from pairwright.exporters._splits import TRAIN, Apart, Groups, Wish, assign
 from pairwright.schemas.errors import ParameterError, RunError
 from pairwright.schemas.room import unknown
@@ -45,7 +45,7 @@ class Plan:
 
 
 def plan(
-    files: PairFiles,
+    files: RunFiles,
     name: str,
     exporter: Exporter[Any],
     settings: Settings,

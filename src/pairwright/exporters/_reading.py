@@ -14,6 +14,8 @@ from pairwright.runs.folder import damaged_files
 from pairwright.runs.readback import read_run
 from pairwright.runs.run_file import NAME as RUN_FILE
 from pairwright.schemas.arrow import SCHEMA
+from pairwright.schemas.candidate_table import CANDIDATES_SCHEMA
+from pairwright.schemas.candidate_table import FOLDER as CANDIDATES
 from pairwright.schemas.errors import RunError
 from pairwright.schemas.image import EXTENSIONS, digest
 from pairwright.schemas.pair import FOLDERS
@@ -44,13 +46,13 @@ WHOLE = (*CHECKED, *(f"{name}.list.element.bytes" for name in _PIXELS))
 
 
 @dataclass(frozen=True, slots=True)
-class PairFiles:
-    """The files of pairs of a folder, text pairs first."""
+class RunFiles:
+    """The files of some configs of a folder."""
 
     folder: Path
     names: tuple[str, ...]
-    """Relative to the folder."""
-    rows: int
+    """Relative to the folder, config by config."""
+    schema: pa.Schema
 
     def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """Yield the rows in order, some at a time.
@@ -62,18 +64,30 @@ class PairFiles:
             path = self.folder / name
             try:
                 with pq.ParquetFile(path) as opened:
-                    _require(path, opened.schema_arrow, columns)
+                    _require(path, opened.schema_arrow, columns, self.schema)
                     yield from opened.iter_batches(_BATCH, columns=list(columns))
             except (OSError, pa.ArrowException) as error:
                 raise RunError(f"{path} cannot be read as Parquet ({error})") from error
 
 
-def pair_files(folder: Path, *, unfinished: bool) -> PairFiles:
-    """Return the files of pairs that a folder holds: those of its manifest, or all where it has none.
+def pair_files(folder: Path, *, unfinished: bool) -> RunFiles:
+    """Return the files of pairs that a folder holds, text pairs first: those of its manifest, or all where it has none.
 
     Raises:
         RunError: it holds no pairs, the run is not finished and ``unfinished`` is not set, or a file is damaged.
     """
+    configs = tuple(dict.fromkeys(FOLDERS.values()))
+    return _files(folder, configs, SCHEMA, unfinished=unfinished, what="pairs")
+
+
+def candidate_files(folder: Path, *, unfinished: bool) -> RunFiles:
+    """Return the files of the config ``candidates``, as :func:`pair_files` does."""
+    return _files(folder, (CANDIDATES,), CANDIDATES_SCHEMA, unfinished=unfinished, what="candidates")
+
+
+def _files(
+    folder: Path, configs: Sequence[str], schema: pa.Schema, *, unfinished: bool, what: str
+) -> RunFiles:
     if (folder / RUN_FILE).is_file():
         if read_run(folder).status != "finished" and not unfinished:
             raise RunError(
@@ -83,17 +97,14 @@ def pair_files(folder: Path, *, unfinished: bool) -> PairFiles:
             raise RunError(
                 f"{folder / damaged[0].name} is gone or was cut short; build again to have it made anew"
             )
-        shards = manifest.read(folder)
-        found = {file.name: file.rows for shard in shards for file in shard.files}
+        found = [file.name for shard in manifest.read(folder) for file in shard.files if file.rows]
     else:
-        paths = sorted(path for name in set(FOLDERS.values()) for path in (folder / name).glob("*.parquet"))
-        found = {path.relative_to(folder).as_posix(): pq.read_metadata(path).num_rows for path in paths}
-    order = list(dict.fromkeys(FOLDERS.values()))
-    named = [name for config in order for name in sorted(found) if name.startswith(f"{config}/")]
-    rows = sum(found[name] for name in named)
-    if not rows:
-        raise RunError(f"{folder} holds no pairs: nothing in {' or '.join(f'{name}/' for name in order)}")
-    return PairFiles(folder, tuple(named), rows)
+        paths = [path for name in configs for path in (folder / name).glob("*.parquet")]
+        found = [path.relative_to(folder).as_posix() for path in paths]
+    named = [name for config in configs for name in sorted(found) if name.startswith(f"{config}/")]
+    if not named:
+        raise RunError(f"{folder} holds no {what}: nothing in {' or '.join(f'{name}/' for name in configs)}")
+    return RunFiles(folder, tuple(named), schema)
 
 
 def checked_rows(batch: pa.RecordBatch) -> list[PairRow]:
@@ -123,8 +134,8 @@ def pair_row(
         history=tuple((user, assistant) for user, assistant in told["history"] or ()),
         chosen=told["chosen_text"],
         rejected=told["rejected_text"],
-        images=_pictures(told["id"], told["images_meta"], images),
-        rejected_images=None if metas is None else _pictures(told["id"], metas, negatives),
+        images=pictures_of(f"pair {told['id']}", told["images_meta"], images),
+        rejected_images=None if metas is None else pictures_of(f"pair {told['id']}", metas, negatives),
         source=told["source"],
         group_id=told["group_id"],
         ground_truth=told["ground_truth"],
@@ -134,30 +145,30 @@ def pair_row(
     )
 
 
-def _pictures(
-    pair: str, metas: Sequence[Mapping[str, Any]], pixels: Sequence[Mapping[str, Any]] | None
+def pictures_of(
+    named: str, metas: Sequence[Mapping[str, Any]], pixels: Sequence[Mapping[str, Any]] | None
 ) -> tuple[Picture, ...]:
     if pixels is not None and len(pixels) != len(metas):
-        raise RunError(f"pair {pair}: {len(pixels)} pictures, but images_meta tells of {len(metas)}")
+        raise RunError(f"{named}: {len(pixels)} pictures, but images_meta tells of {len(metas)}")
     if unknown := [meta["format"] for meta in metas if meta["format"] not in EXTENSIONS]:
-        raise RunError(f"pair {pair}: images_meta names the format {unknown[0]!r}, which is none")
+        raise RunError(f"{named}: images_meta names the format {unknown[0]!r}, which is none")
     if pixels is None:
         return tuple(Picture(meta["sha256"], meta["format"]) for meta in metas)
-    return tuple(_picture(pair, meta, pixel["bytes"]) for meta, pixel in zip(metas, pixels, strict=True))
+    return tuple(_picture(named, meta, pixel["bytes"]) for meta, pixel in zip(metas, pixels, strict=True))
 
 
-def _picture(pair: str, meta: Mapping[str, Any], data: bytes) -> Picture:
+def _picture(named: str, meta: Mapping[str, Any], data: bytes) -> Picture:
     if digest(data) != meta["sha256"]:  # files will be named by it
         raise RunError(
-            f"pair {pair}: a picture is not the one that images_meta tells of (SHA-256 {meta['sha256']!r}); "
+            f"{named}: a picture is not the one that images_meta tells of (SHA-256 {meta['sha256']!r}); "
             "see pairwright validate"
         )
     return Picture(meta["sha256"], meta["format"], data)
 
 
-def _require(path: Path, schema: pa.Schema, columns: Sequence[str]) -> None:
+def _require(path: Path, found: pa.Schema, columns: Sequence[str], wanted: pa.Schema) -> None:
     for name in dict.fromkeys(column.partition(".")[0] for column in columns):
-        if name not in schema.names or schema.field(name).type != SCHEMA.field(name).type:
+        if name not in found.names or found.field(name).type != wanted.field(name).type:
             raise RunError(
                 f"{path} has no column {name} of the shared schema's type; see pairwright validate"
             )

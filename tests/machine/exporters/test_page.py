@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pairwright.exporters import ROOM
+from pairwright.exporters import ROOM, Exporter
 from pairwright.exporters._export import export
 from pairwright.exporters._plan import ADVICE
 from pairwright.schemas.errors import RunError
@@ -19,6 +19,7 @@ TAKES = {
     for line in PAGE.splitlines()
     if (cells := [cell.strip() for cell in line.strip("|").split("|")]) and len(cells) == 8
 }
+TRAINERS = [name for name in ROOM.names() if isinstance(ROOM.get(name), Exporter)]
 ASKED = {"one": 0, "several": 1, "none": 2, "image": 3, "turns": 4, "told": 5}
 
 
@@ -31,6 +32,7 @@ def test_every_exporter_has_its_section_with_its_settings(name: str) -> None:
     assert told == {
         key: str(field.default).lower() if isinstance(field.default, bool) else str(field.default)
         for key, field in fields.items()
+        if field.default is not None
     }
 
 
@@ -39,7 +41,7 @@ def test_every_reason_is_told() -> None:
         assert f"| `{reason}` |" in PAGE
 
 
-@pytest.mark.parametrize("name", [name for name in ROOM.names() if name not in ("verl", "easyr1")])
+@pytest.mark.parametrize("name", [name for name in TRAINERS if name not in ("verl", "easyr1")])
 @pytest.mark.parametrize("shape", ASKED)
 def test_the_table_tells_what_is_taken(name, shape, written, tmp_path, shapes) -> None:
     row = next(
