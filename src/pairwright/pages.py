@@ -2,6 +2,7 @@
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
+from pairwright.runs.agreement_text import alpha_text, cohen_text, fleiss_text, person_text
 from pairwright.runs.measured_text import (
     blind_right_text,
     cue_name,
@@ -42,9 +43,11 @@ def environment(*, keep_trailing_newline: bool = False) -> Environment:
         keep_trailing_newline=keep_trailing_newline,
     )
     made.filters |= {
+        "alpha": alpha_text,
         "amount": amount_text,
         "blind_right": blind_right_text,
         "bytes": bytes_text,
+        "cohen": cohen_text,
         "compared": compared_text,
         "cue": cue_text,
         "cue_name": cue_name,
@@ -52,6 +55,7 @@ def environment(*, keep_trailing_newline: bool = False) -> Environment:
         "drawn": drawn_texts,
         "encoded": encoded_text,
         "failures": failures_text,
+        "fleiss": fleiss_text,
         "judge": judge_text,
         "lengths": lengths_text,
         "margin": margin_text,
@@ -59,6 +63,7 @@ def environment(*, keep_trailing_newline: bool = False) -> Environment:
         "owed": owed_text,
         "owed_name": owed_name,
         "percent": percent_text,
+        "person": person_text,
         "rated": rated_text,
         "round_name": round_text,
         "score": score_text,

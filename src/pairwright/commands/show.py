@@ -103,6 +103,10 @@ def _tables(summary: "Summary") -> "Iterator[Table]":
         yield answers.rounds(summary.rounds)
     if (said := summary.candidates) and (said.rated or said.compared or said.agreeing):
         yield answers.said(summary, said)
+    if summary.candidates and summary.candidates.agreement:
+        from pairwright.commands._show_agreement import agreement
+
+        yield agreement(summary.candidates.agreement)
     if summary.run.ledger:
         yield answers.ledger(summary.run.ledger)
     if summary.rejects:

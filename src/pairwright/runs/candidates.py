@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from pairwright.annotators._votes import voices
 from pairwright.builders._checking import CORRECT
+from pairwright.runs.agreement import AgreementSummary, Voting, add_votes, agreement_summary
 from pairwright.runs.on_policy import RoundTally, add_answer
 from pairwright.runs.spread import Axis, Spread, Tally, axis_of
 
@@ -26,6 +27,8 @@ COLUMNS = (
     *(f"{_ANSWER}.{name}" for name in ("model", "score", "finish", "round")),
     *(f"{_SAID}.{name}" for name in ("scorer", "aspect", "value", "min", "max")),
     *(f"{_COMPARED}.{name}" for name in ("first", "second", "outcome", "scorer")),
+    *(f"annotations.list.element.{name}" for name in ("annotator", "seconds")),
+    "annotations.list.element.shown.list.element",
 )
 """Parts of columns that are read for it."""
 
@@ -121,6 +124,8 @@ class CandidateSummary:
     rated: tuple[Rated, ...]
     compared: tuple[Compared, ...]
     agreeing: tuple[Agreeing, ...]
+    agreement: AgreementSummary | None
+    """How far those who voted or rated agree, beyond chance; None where no two said anything of the same answers."""
     finishes: tuple[tuple[str, int], ...]
     """(why answers ended, answers), where that is known."""
 
@@ -159,14 +164,19 @@ class Candidates:
     agreeing: dict[tuple[str, str], Counter[bool]] = field(default_factory=dict)
     finishes: Counter[str] = field(default_factory=Counter)
     rounds: dict[int | None, RoundTally] = field(default_factory=dict)
+    voting: Voting = field(default_factory=Voting)
 
 
 def add_candidates(counts: Candidates, batch: pa.RecordBatch) -> None:
     """Count the rows of a batch that has the :data:`COLUMNS`."""
-    for answers, comparisons in zip(
-        batch["candidates"].to_pylist(), batch["comparisons"].to_pylist(), strict=True
+    rows = batch.num_rows
+    # Files of earlier releases have no annotations.
+    annotations = batch["annotations"].to_pylist() if "annotations" in batch.schema.names else [None] * rows
+    for answers, comparisons, annotated in zip(
+        batch["candidates"].to_pylist(), batch["comparisons"].to_pylist(), annotations, strict=True
     ):
         _add_prompt(counts, answers or (), comparisons or ())
+        add_votes(counts.voting, answers or (), comparisons or (), annotated or ())
 
 
 def candidate_summary(counts: Candidates) -> CandidateSummary | None:
@@ -194,6 +204,7 @@ def candidate_summary(counts: Candidates) -> CandidateSummary | None:
         rated=tuple(_rated(name, rating) for name, rating in ratings[:MOST_SHOWN]),
         compared=tuple(sorted(compared, key=lambda one: -one.verdicts)[:MOST_SHOWN]),
         agreeing=tuple(sorted(agreeing, key=lambda one: -one.compared)[:MOST_SHOWN]),
+        agreement=agreement_summary(counts.voting),
         finishes=tuple(counts.finishes.most_common(MOST_SHOWN)),
     )
 
