@@ -16,6 +16,7 @@ from pairwright.annotators import Encoding, Vector
 from pairwright.builders import ROOM, Built, Neighbours, Run
 from pairwright.builders._nearest import Galleries
 from pairwright.perturbations import similar_image
+from pairwright.recipe import load_recipe
 from pairwright.schemas.arrow import to_table
 from pairwright.schemas.attack import Attack, AttackedImage, Figures
 from pairwright.schemas.codec import decode, encode, read_image
@@ -420,6 +421,35 @@ def test_an_operation_that_does_not_exist_is_told() -> None:
     settings = part.settings.model_validate({"encoders": TWO, "perturbations": [{"name": "similar"}]})
     with pytest.raises(UnknownPartError, match="similar_image"):
         part.prepare(settings, Run("test", 0, "0"))
+
+
+def test_hard_negatives_takes_the_nearest_picture_and_the_weakest_blur_that_both_encoders_see(
+    scripted: Any,
+) -> None:
+    recipe = load_recipe("hard_negatives")
+    told = recipe.file.parameters
+    assert [one["name"] for one in told["perturbations"]] == ["similar_image", "gaussian_blur"]
+    assert told["perturbations"][1]["until"] == {"image_text_drop": {"min": 3}}
+    assert told["accept"] == {"image_text_drop": {"min": 2}, "drop_agreement": {"min": 2}}
+    assert (told["per_row"], told["per"], len(told["encoders"])) == ("all", "sentence", 2)
+    shard = Shard(one=ASTRONAUT, two=COFFEE, three=CAT)
+    encodes = {"encoders.0": Sharp(), "encoders.1": Sharp()}
+    construct = recipe.construct_encoding()
+    built = asyncio.run(construct(row(chosen="A woman. She smiles."), shard, {}, encodes))
+    edits = [pair.rejected_images[0].edit for pair in built.pairs if pair.rejected_images]
+    assert str(edits[-1]).startswith("gaussian_blur radius=")
+    for pair in built.pairs:
+        drops = [one for one in pair.scores if one.aspect == "image_text_drop"]
+        assert {one.scorer for one in drops} == {
+            "ViT-L-14-336-quickgelu/openai",
+            "ViT-L-14/laion2b_s32b_b82k",
+        }
+        assert min(one.value or 0 for one in drops) >= 2
+        assert said(pair, "encoders") == {"drop_agreement": 2.0}
+    blind = {"encoders.0": Sharp(), "encoders.1": scripted({})}
+    refused = asyncio.run(construct(row(), shard, {}, blind))
+    assert {one.reason for one in refused.rejects} <= {"outside_band", "no_other_image", "target_not_reached"}
+    assert refused.pairs == ()
 
 
 @pytest.mark.parametrize(
