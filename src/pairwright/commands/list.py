@@ -67,6 +67,7 @@ def _names() -> Iterator[RenderableType]:
     from pairwright.pairings import ROOM as PAIRINGS
     from pairwright.perturbations import ROOM as PERTURBATIONS
     from pairwright.recipe import packaged_names
+    from pairwright.runs.measured import OF_PAIRS
     from pairwright.runs.seen import SEEN
     from pairwright.samplers import ROOM as SAMPLERS
 
@@ -81,7 +82,7 @@ def _names() -> Iterator[RenderableType]:
         "perturbations": PERTURBATIONS.names(),
         "exporters": EXPORTERS.names(),
         "layouts": LAYOUTS.names(),
-        "measures": [*RANGES, *SEEN],
+        "measures": [*RANGES, *SEEN, *OF_PAIRS],
     }
     for kind, names in everything.items():
         yield f"[bold]{kind}[/]: {', '.join(names)}"
@@ -214,12 +215,15 @@ def _exporters() -> Iterator[RenderableType]:
 def _measures() -> Iterator[RenderableType]:
     from pairwright.annotators.pixels import RANGES
     from pairwright.runs.contents import MEASURES
+    from pairwright.runs.measured import OF_PAIRS
     from pairwright.runs.seen import SEEN, SEEN_RANGES
 
     for name, info in MEASURES.items():
         yield from _entry(name, f"{info.about}; {_bounds(*RANGES[name])}", None)
     for seen, info in SEEN.items():
         yield from _entry(f"{seen} (by encoders)", f"{info.about}; {_bounds(*SEEN_RANGES[seen])}", None)
+    for of_pair, about in OF_PAIRS.items():
+        yield from _entry(f"{of_pair} (of pairs)", about, None)
 
 
 def _bounds(low: float | None, high: float | None) -> str:

@@ -2,7 +2,7 @@
 
 from pairwright.guards.style import Style
 from pairwright.runs.measured import MeasuredSummary
-from pairwright.runs.measured_text import cue_name, cue_text
+from pairwright.runs.measured_text import cue_name, cue_text, opposite_name
 from pairwright.runs.style import StyleSummary
 from pairwright.runs.summary import Summary
 from pairwright.runs.text_pairs import TextPairSummary
@@ -25,14 +25,18 @@ def warnings(summary: Summary) -> tuple[str, ...]:
 
 
 def _blind_warnings(measured: MeasuredSummary | None) -> tuple[str, ...]:
-    """Return what decides pairs without their pictures, beyond what chance explains."""
-    cues = measured.cues if measured else ()
-    return tuple(
-        f"{cue_name(cue).capitalize()} alone finds the chosen answer of {cue_text(cue)}: a model trained on these pairs can "
-        "learn that without looking. The builder measured drops such pairs (accept), at no further call."
-        for cue in cues
-        if cue.low > MOST_BLIND
-    )
+    """Return what decides pairs without their pictures, beyond what chance explains: a cue, or its opposite."""
+    told = []
+    for cue in measured.cues if measured else ():
+        opposite = cue.high < 1 - MOST_BLIND
+        if cue.low > MOST_BLIND or opposite:
+            name = (opposite_name if opposite else cue_name)(cue)
+            found = cue_text(cue.turned() if opposite else cue)
+            told.append(
+                f"{name[0].upper()}{name[1:]} alone finds the chosen answer of {found}: a model trained on these pairs can "
+                "learn that without looking. The builder measured drops such pairs (accept), at no further call."
+            )
+    return tuple(told)
 
 
 def _style_warnings(style: StyleSummary | None) -> tuple[str, ...]:

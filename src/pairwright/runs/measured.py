@@ -1,17 +1,32 @@
 """What was measured of pairs as a whole: how many are decided without their pictures, and how much they owe to them."""
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from pairwright.builders._blind import PREFERENCE, RIGHT
 from pairwright.builders._blind_text import FREQUENT, LONGER, TEXT
 from pairwright.builders._dependence import FLUENT, MARGIN, PER_TOKEN
+from pairwright.builders._measure_bands import PairMeasure
 from pairwright.runs.spread import Axis, Spread, Tally, axis_of
 
 K = TypeVar("K")
 V = TypeVar("V")
+
+OF_PAIRS: Mapping[PairMeasure, str] = {
+    "blind_decided": "1 where a judge that is shown no picture finds the chosen answer, 0 where it does not; 0 to 1",
+    "blind_preference": "its verdict itself: above 0 for the chosen answer",
+    "blind_right": "share of right answers to the question by a model that is shown no picture; 0 to 1",
+    "longer": "1 where the chosen answer is the longer one, 0 where the rejected one is; 0 to 1",
+    "frequent": "1 where the chosen answer is the more usual one in the shard, 0 where the rejected one is; 0 to 1",
+    "fluent": "1 where the chosen answer is the likelier one without the picture, 0 where the rejected one is; 0 to 1",
+    "dependence": "fall of the chosen answer's log-probability without the picture, in nats per token",
+    "dependence_sum": "the same in all, not per token",
+    "dependence_rejected": "the same of the rejected answer, per token",
+    "dependence_margin": "how far the picture moves the odds towards the chosen answer, in nats",
+}
+"""Measures of pairs that can be bounded, by the names under which they are; what they say."""
 
 _EVEN = {PREFERENCE: 0.0, LONGER: 0.5, FREQUENT: 0.5, FLUENT: 0.5}
 """Value that points to neither side, by aspect; above it the cue points to the chosen one."""
@@ -54,6 +69,17 @@ class Cue:
     def pairs(self) -> int:
         """Pairs of which it says something."""
         return self.chosen + self.rejected + self.neither
+
+    def turned(self) -> "Cue":
+        """Return the same for somebody who goes by the opposite."""
+        return replace(
+            self,
+            chosen=self.rejected,
+            rejected=self.chosen,
+            share=None if self.share is None else 1 - self.share,
+            low=1 - self.high,
+            high=1 - self.low,
+        )
 
 
 @dataclass(frozen=True, slots=True)

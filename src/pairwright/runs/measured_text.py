@@ -12,6 +12,13 @@ _CUES = {
 }
 """What is gone by, of each aspect of the blind test."""
 
+_OPPOSITES = {
+    "blind_preference": "the opposite of what a judge without the picture says",
+    "longer": "the shorter answer",
+    "frequent": "the less usual answer",
+    "fluent": "the less fluent answer",
+}
+
 _OWED = {
     "chosen": "chosen, per token",
     "rejected": "rejected, per token",
@@ -22,6 +29,11 @@ _OWED = {
 def cue_name(cue: Cue) -> str:
     """Return what is gone by."""
     return _CUES.get(cue.aspect, cue.aspect)
+
+
+def opposite_name(cue: Cue) -> str:
+    """Return what is gone by where the opposite of a cue finds the chosen answer."""
+    return _OPPOSITES.get(cue.aspect, f"the opposite of {cue.aspect}")
 
 
 def owed_name(target: str) -> str:
