@@ -182,6 +182,20 @@ def _row_rejects(run: Path) -> list[str]:
     return [one["reason"] for one in map(json.loads, lines) if one["scope"] == "row"]
 
 
+def test_a_later_round_asks_about_the_same_attacked_pictures(built: Any, tmp_path: Path) -> None:
+    first = built({})
+    again = ["samplers.0.ask='{question} Say it again.'", "samplers.0.revision='2'"]
+    pairwright.next_round(tmp_path / "r", out=tmp_path / "second", overrides=again)
+    rows = pq.read_table(tmp_path / "second" / "visual_negative").to_pylist()
+    pictures = {row["images"][0]["bytes"]: row["rejected_images"][0]["bytes"] for row in first}
+    assert len(rows) > len(first)
+    assert all(pictures[row["images"][0]["bytes"]] == row["rejected_images"][0]["bytes"] for row in rows)
+    rounds = {json.loads(row["provenance"])["rejected"]["round"] for row in rows}
+    assert rounds == {1, 2}
+    [encoded] = json.loads((tmp_path / "second" / "run.json").read_text())["encoded"]
+    assert (encoded["attacked"], encoded["stored"]) == (0, ROWS)
+
+
 @pytest.fixture
 def small(photographs: list[Path], tmp_path: Path) -> Path:
     """One row for each photograph, a quarter as wide and high: an attack takes its time."""
