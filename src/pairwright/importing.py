@@ -15,9 +15,10 @@ from pairwright.layouts._recognising import AUTO
 from pairwright.recipe import Recipe, changed_by, parse
 from pairwright.schemas.candidate_table import FOLDER as CANDIDATES
 from pairwright.schemas.pair import FOLDERS
-from pairwright.sources.open import layout_of
+from pairwright.sources.open import layout_of, votes_source
 from pairwright.sources.packing import PART, told_in, unpacked
-from pairwright.sources.settings import SourceSettings
+from pairwright.sources.settings import SourceSettings, VotesSettings
+from pairwright.sources.votes import people_in, tasks_in
 
 if TYPE_CHECKING:
     from pairwright.executors import Watch
@@ -29,12 +30,16 @@ _NEEDED = ("images", "rejected_images", "chosen_text", "rejected_text", "candida
 """Columns by which a row is turned back."""
 
 
-def import_recipe(path: str | Path, *, layout: str = AUTO, overrides: Sequence[str] = ()) -> Recipe:
+def import_recipe(
+    path: str | Path, *, layout: str = AUTO, into: str | Path | None = None, overrides: Sequence[str] = ()
+) -> Recipe:
     """Return the recipe that imports a set, with the parameters of the builder ``labelled`` that fit its layout.
 
     Args:
         path: file, folder, pattern or id of a set.
         layout: name of a layout, or ``auto``.
+        into: folder of a run, where the set is the result of tasks that were made of its candidates: what people said is put to the run's own
+            prompts, and where they voted their word stands over a judge's.
         overrides: ``key=value`` lines as for :func:`pairwright.recipe.load_recipe`.
 
     Raises:
@@ -52,6 +57,11 @@ def import_recipe(path: str | Path, *, layout: str = AUTO, overrides: Sequence[s
         "source": {"path": str(path), "layout": layout, "question": part.question},
         "parameters": dict(part.parameters),
     }
+    if into is not None:
+        votes = VotesSettings(path=str(path), layout=layout)
+        people = people_in(tasks_in(votes_source(votes), layout))
+        plain["source"] = {"path": str(into), "subset": CANDIDATES, "votes": votes.model_dump()}
+        plain["parameters"] = {**plain["parameters"], "votes": {"adjudicators": list(people)}}
     for override in overrides:
         changed_by(plain, override, plain["name"])
     return parse(plain, plain["name"])
@@ -62,6 +72,7 @@ def import_set(
     *,
     out: str | Path,
     layout: str = AUTO,
+    into: str | Path | None = None,
     overrides: Sequence[str] = (),
     limit: int | None = None,
     workers: int | None = None,
@@ -70,14 +81,14 @@ def import_set(
     """Import a set into a run folder: everything that was said in config ``candidates``, and the pairs that come of it.
 
     Args:
-        path, layout, overrides: as for :func:`import_recipe`.
+        path, layout, into, overrides: as for :func:`import_recipe`.
         out: folder of the run. Called again on it, the import goes on.
         limit, workers, watch: as for :func:`pairwright.build`.
 
     Raises:
         As :func:`import_recipe` and :func:`pairwright.build` do.
     """
-    recipe = import_recipe(path, layout=layout, overrides=overrides)
+    recipe = import_recipe(path, layout=layout, into=into, overrides=overrides)
     return build(recipe, out=out, limit=limit, workers=workers, watch=watch)
 
 

@@ -17,6 +17,11 @@ import click
     "--out", required=True, metavar="DIR", help="Folder of the run. Called again on it, it goes on."
 )
 @click.option(
+    "--into",
+    metavar="RUN",
+    help="The file is the result of tasks made of RUN: put what people said to RUN's own prompts.",
+)
+@click.option(
     "--images", metavar="DIR", help="Folder of the pictures, where rows have only their file names."
 )
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Use only the first N rows.")
@@ -32,6 +37,7 @@ def command(
     source: str,
     layout: str,
     out: str,
+    into: str | None,
     images: str | None,
     limit: int | None,
     overrides: tuple[str, ...],
@@ -44,6 +50,7 @@ def command(
     \b
     pairwright import RLAIF-V.parquet --out rlaif
     pairwright import preferences.json --as llava_rlhf --images coco/train2017 --out people
+    pairwright import labelled.json --into judged --out decided
     pairwright import data.jsonl --out mm --set votes.rule=unanimous --set source.license=mit
     """
     from pairwright.api import build
@@ -51,6 +58,7 @@ def command(
     from pairwright.importing import import_recipe
 
     pictures = () if images is None else (f"source.image_root={images}",)
-    recipe = import_recipe(source, layout=layout, overrides=(*pictures, *overrides))
-    click.echo(f"layout: {recipe.file.source.layout}", err=True)
+    recipe = import_recipe(source, layout=layout, into=into, overrides=(*pictures, *overrides))
+    told = recipe.file.source.votes or recipe.file.source
+    click.echo(f"layout: {told.layout}", err=True)
     run_and_tell(recipe.name, lambda watch: build(recipe, out=out, limit=limit, workers=workers, watch=watch))

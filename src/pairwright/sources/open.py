@@ -23,8 +23,9 @@ from pairwright.sources.in_layout import PLAIN, LayoutSource
 from pairwright.sources.merged import MergedSource
 from pairwright.sources.pictures import Pictures
 from pairwright.sources.rows import Reading
-from pairwright.sources.settings import SourceSettings
+from pairwright.sources.settings import SourceSettings, VotesSettings
 from pairwright.sources.table import FORMATS, TableSource
+from pairwright.sources.votes import VotedSource
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 _WILDCARDS = re.compile(r"[*?\[]")
@@ -44,6 +45,8 @@ def open_source(settings: SourceSettings) -> Source:
         if settings.path is not None:
             raise SourceError("source.sets takes the place of source.path; leave one of them out")
         return MergedSource([open_source(one) for one in settings.sets])
+    if settings.votes is not None:
+        return _voted(settings, settings.votes)
     if settings.layout is not None:
         return _in_layout(settings, settings.layout)
     if settings.group_by is None:
@@ -52,6 +55,20 @@ def open_source(settings: SourceSettings) -> Source:
     columns = settings.columns.model_copy(update={"chosen": None})
     source = _by_path(settings.model_copy(update={"columns": columns}))
     return GroupedSource(source, settings.group_by, settings.columns.chosen)
+
+
+def votes_source(votes: VotesSettings) -> Source:
+    """Return the source that reads a labelling tool's file. Raises SourceError where nothing fits the path."""
+    return _by_path(SourceSettings(path=votes.path, layout=votes.layout))
+
+
+def _voted(settings: SourceSettings, votes: VotesSettings) -> Source:
+    """Return the prompts of a run with what people said of its answers."""
+    run = Path(settings.path or "").expanduser()
+    if settings.subset != CANDIDATES or not (run / "run.json").is_file():
+        raise SourceError("source.votes goes with the folder of a run in source.path and subset: candidates")
+    source = _by_path(settings)
+    return VotedSource(source, votes_source(votes), votes.layout, run)
 
 
 def layout_of(settings: SourceSettings) -> str:

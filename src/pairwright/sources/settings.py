@@ -60,6 +60,15 @@ class ColumnMap(Settings):
     """Labels: a list, or text with commas."""
 
 
+class VotesSettings(Settings):
+    """What people said in a labelling tool of the answers of a run."""
+
+    path: str
+    """The tool's file."""
+    layout: str
+    """``label_studio`` or ``argilla``; ``pairwright list layouts`` shows what each reads."""
+
+
 class SourceSettings(Settings):
     """Where rows come from and how they are read."""
 
@@ -91,6 +100,8 @@ class SourceSettings(Settings):
     subset: str | None = None
     """Configuration of a ``datasets`` source. Of a folder that pairwright wrote, ``candidates`` takes its prompts with their
     answers, and ``earlier_round`` the same under the record ids that they had, for the next round."""
+    votes: VotesSettings | None = None
+    """Of a folder that pairwright wrote, with ``subset: candidates``: what people said in the tasks that were made of it."""
     sets: tuple["SourceSettings", ...] = ()
     """Several sources in place of ``path``, each with settings of its own, read one after the other; what a row of an earlier one
     has as well, pictures and texts, is a reject ``duplicate``."""
