@@ -14,7 +14,9 @@ from click.testing import CliRunner
 import pairwright
 from pairwright.commands import show
 from pairwright.recipe import Recipe, load_recipe
+from pairwright.runs.measured_text import votes_text
 from pairwright.runs.summary import summarize
+from pairwright.runs.wording import percent_text
 
 JUDGE = "blind.judge"
 
@@ -141,26 +143,56 @@ def test_what_is_told_of_a_measured_run(negatives: Path, double: Any, tmp_path: 
     assert "- Chosen, per token, by judge: median" in card
 
 
-def test_a_set_that_length_decides_is_warned_of(table: Callable[..., Path], tmp_path: Path) -> None:
+LONG, SHORT = "A long answer, at length.", "Cup."
+
+
+@pytest.mark.parametrize(
+    ("chosen", "rejected", "cue"), [(LONG, SHORT, "The longer answer"), (SHORT, LONG, "The shorter answer")]
+)
+def test_a_set_that_length_decides_is_warned_of(chosen: str, rejected: str, cue: str, tmp_path: Path) -> None:
     source = tmp_path / "long.jsonl"
-    rows = [
-        {
-            "question": f"What is in picture {n}?",
-            "chosen": "A long answer, at length.",
-            "rejected": f"Cup {n}.",
-        }
-        for n in range(40)
-    ]
+    rows = (
+        {"question": f"What is in picture {n}?", "chosen": chosen, "rejected": rejected} for n in range(40)
+    )
     source.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    recipe = tmp_path / "recipe.yaml"
-    recipe.write_text("name: lengths\nbuilder: measured\nparameters: {blind: {text: [length]}}\n")
-    outcome = pairwright.build(recipe, source=source, out=tmp_path / "run")
+    outcome = pairwright.build(lengths_alone(tmp_path), source=source, out=tmp_path / "run")
     assert (outcome.counts.paired, outcome.ledger) == (40, ())
     card = (tmp_path / "run" / "README.md").read_text()
-    assert (
-        "The longer answer alone finds the chosen answer of 100 % of 40 pairs (95 % sure: 91 % to 100 %; 50 % is chance)"
-        in card
+    said = "alone finds the chosen answer of 100 % of 40 pairs (95 % sure: 91 % to 100 %; 50 % is chance)"
+    assert f"{cue} {said}" in card
+
+
+def lengths_alone(folder: Path) -> Path:
+    recipe = folder / "recipe.yaml"
+    recipe.write_text("name: lengths\nbuilder: measured\nparameters: {blind: {text: [length]}}\n")
+    return recipe
+
+
+MEASURES = Path(__file__).resolve().parents[3] / "docs" / "measures.md"
+
+
+@pytest.mark.parametrize("name", ["add_att", "replace_att", "swap_att", "swap_obj"])
+def test_what_length_tells_of_sugarcrepe_stands_in_the_page(
+    name: str, shared_data: Path, tmp_path: Path
+) -> None:
+    """Captions over hard negatives: those with an attribute added are the longer ones, nearly always."""
+    captions = json.loads((shared_data / "sugarcrepe" / "data" / f"{name}.json").read_text()).values()
+    source = tmp_path / "captions.jsonl"
+    rows = (
+        {"question": "What is there?", "chosen": one["caption"], "rejected": one["negative_caption"]}
+        for one in captions
     )
+    source.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    pairwright.build(lengths_alone(tmp_path), source=source, out=tmp_path / "run")
+    measured = summarize(tmp_path / "run").measured
+    assert measured is not None
+    cue = measured.cue("longer")
+    assert cue is not None
+    told = f"| {cue.pairs} | {votes_text(cue)} | {percent_text(cue.share)} |"
+    assert f"| SugarCrepe `{name}` {told}" in MEASURES.read_text(), told
+
+
+BASELINE = "gpt4-cot-TEXT-ONLY-blind"
 
 
 def test_the_text_only_baseline_of_math_vision(shared_data: Path, double: Any, tmp_path: Path) -> None:
@@ -174,10 +206,10 @@ def test_the_text_only_baseline_of_math_vision(shared_data: Path, double: Any, t
     rows, rules, grades = [], [], {}
     for line in (folder / "questions.jsonl").read_text().splitlines():
         row = json.loads(line)
-        seeing = [one for one in given[row["id"]] if "blind" not in one["file"]]
+        seeing = [one for one in given[row["id"]] if one["file"] not in (BASELINE, "random-chance")]
         right = next((one for one in seeing if one["correct"]), None)
         wrong = next((one for one in seeing if not one["correct"]), None)
-        (blind,) = (one for one in given[row["id"]] if one["file"] == "gpt4-cot-TEXT-ONLY-blind")
+        (blind,) = (one for one in given[row["id"]] if one["file"] == BASELINE)
         if right is None or wrong is None:
             continue
         mark = f"Question {row['id']}. "
@@ -205,7 +237,7 @@ def test_the_text_only_baseline_of_math_vision(shared_data: Path, double: Any, t
     )
     recipe = recipe_of(double, *changes, models=("blind.answers",))
     outcome = pairwright.build(recipe, source=source, out=tmp_path / "run")
-    assert outcome.counts.rows == len(rows) == 107
+    assert outcome.counts.rows == len(rows) == 104
     found = {
         row["source_id"]: one["value"]
         for row in rows_of(tmp_path / "run").values()
@@ -218,4 +250,7 @@ def test_the_text_only_baseline_of_math_vision(shared_data: Path, double: Any, t
     measured = summarize(tmp_path / "run").measured
     assert measured is not None
     (right,) = measured.right
-    assert (right.questions, right.solved) == (107, sum(grades.values()) + 1)
+    assert (right.questions, right.solved) == (104, sum(grades.values()) + 1)
+    told = f"answers {right.solved} of the {right.questions} questions right"
+    assert told in MEASURES.read_text()
+    assert f"(upstream's grades say {sum(grades.values())}: " in MEASURES.read_text()
