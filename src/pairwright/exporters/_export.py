@@ -26,7 +26,7 @@ from pairwright.exporters import (
     TaskSettings,
     Written,
 )
-from pairwright.exporters._files import LineFiles, PictureFolder, TarFiles
+from pairwright.exporters._files import PICTURES, LineFiles, PictureFolder, TarFiles
 from pairwright.exporters._parquet import ParquetFiles, TableFiles
 from pairwright.exporters._plan import LEFT_OUT, Plan, plan
 from pairwright.exporters._reading import WHOLE, RunFiles, pair_files, whole_rows
@@ -187,7 +187,8 @@ def begun(place: Path) -> Iterator[Path]:
         try:
             yield draft
             (draft / ".lock").unlink()
-            os.sync()  # thousands of pictures at once, instead of each by itself
+            if (draft / PICTURES).exists():
+                os.sync()  # thousands of pictures at once, instead of each by itself
             os.replace(draft, place)
         except BaseException:
             shutil.rmtree(draft, ignore_errors=True)

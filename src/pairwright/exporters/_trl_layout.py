@@ -6,19 +6,31 @@ from pairwright.exporters import AsTheyStand, Extent, PairRow
 from pairwright.exporters._layouts import refused
 from pairwright.schemas.settings import Settings
 
+
+class TrlSettings(Settings):
+    """Settings of exports that TRL reads."""
+
+    pictures: bool = True
+    """``false`` for a text-only model: pairs with images are then refused."""
+
+
 REFUSALS: Mapping[str, str] = {
     "rejected_images": "it puts the images of the prompt on both sides and ignores others without a word, so it would "
     "train on equal answers",
+    "images": "pictures=false makes a set for a text-only model",
 }
 """What TRL does with what it cannot take."""
 
 
-def refuse(row: PairRow, settings: Settings) -> Sequence[str]:
-    """Refuse rejected images."""
-    return refused(("rejected_images", row.rejected_images is not None))
+def refuse(row: PairRow, settings: TrlSettings) -> Sequence[str]:
+    """Refuse rejected images, and all images for a text-only model."""
+    return refused(
+        ("rejected_images", row.rejected_images is not None),
+        ("images", not settings.pictures and bool(row.images)),
+    )
 
 
-def layout(settings: Settings, extent: Extent) -> AsTheyStand:
+def layout(settings: TrlSettings, extent: Extent) -> AsTheyStand:
     """Messages, and images where any pair has some: by the mere column TRL takes the set for one with pictures, and a
     text-only model then cannot be trained on it."""
     return AsTheyStand(

@@ -6,16 +6,11 @@ import pyarrow as pa
 
 from pairwright.exporters import Exporter, Extent, Page, PairRow, Row, Table, Written
 from pairwright.exporters._layouts import data_files, features, like_answer, stored
-from pairwright.exporters._trl_layout import REFUSALS, refuse
+from pairwright.exporters._trl_layout import REFUSALS, TrlSettings, refuse
 from pairwright.schemas.arrow import IMAGES, SCHEMA, answer_messages, messages
-from pairwright.schemas.settings import Settings
 
 
-class Kto(Settings):
-    """TRL's layout of single answers has no settings."""
-
-
-def layout(settings: Kto, extent: Extent) -> Table:
+def layout(settings: TrlSettings, extent: Extent) -> Table:
     """Two rows for each pair; what stands in several pairs is written once.
 
     TRL's own ``unpair_preference_dataset`` would encode JPEGs again.
@@ -40,7 +35,7 @@ def _rows(pair: PairRow, split: str, number: int) -> Sequence[Row]:
     ]
 
 
-def loading(settings: Kto, written: Written) -> Sequence[Page]:
+def loading(settings: TrlSettings, written: Written) -> Sequence[Page]:
     """A script that loads the answers and trains on them."""
     return (Page("load.py", _SCRIPT.format(files=data_files(written.splits))),)
 
@@ -67,7 +62,7 @@ if len(sys.argv) > 1:
 '''
 
 PART = Exporter(
-    settings=Kto,
+    settings=TrlSettings,
     refuse=refuse,
     refusals=REFUSALS,
     layout=layout,

@@ -62,14 +62,14 @@ def _prompts(pair: PairRow, split: str, number: int) -> Sequence[Row]:
 def loading(settings: OpenRlhf, written: Written) -> Sequence[Page]:
     """Options of the command line that name the columns."""
     if settings.stage == "rl":
+        told = f"# Options for OpenRLHF 0.11, for prompts in {written.folder}/train:\n"
         keys = "--data.input_key input --data.label_key label"
         keys += " --data.image_key images" if written.extent.images else ""
-        data = f"{written.folder}/train"
     else:
-        keys = "--data.prompt_key prompt --data.chosen_key chosen --data.rejected_key rejected"
-        data = f"{written.folder}/train.jsonl"
-    told = f"# Options for OpenRLHF 0.11, stage {settings.stage}. Data: {data}\n{keys} --data.apply_chat_template\n"
-    return (Page("options.txt", told),)
+        told = f"# Options for OpenRLHF 0.11 (openrlhf.cli.train_{settings.stage}):\n"
+        keys = f"--data.dataset {written.folder}/train.jsonl"
+        keys += " --data.prompt_key prompt --data.chosen_key chosen --data.rejected_key rejected"
+    return (Page("options.txt", f"{told}{keys} --data.apply_chat_template\n"),)
 
 
 PART = Exporter(

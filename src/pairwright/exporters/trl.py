@@ -4,15 +4,10 @@ from collections.abc import Sequence
 
 from pairwright.exporters import Exporter, Page, Written
 from pairwright.exporters._layouts import data_files
-from pairwright.exporters._trl_layout import REFUSALS, layout, refuse
-from pairwright.schemas.settings import Settings
+from pairwright.exporters._trl_layout import REFUSALS, TrlSettings, layout, refuse
 
 
-class Trl(Settings):
-    """TRL's layout has no settings."""
-
-
-def loading(settings: Trl, written: Written) -> Sequence[Page]:
+def loading(settings: TrlSettings, written: Written) -> Sequence[Page]:
     """A script that loads the pairs and trains on them."""
     held = '\n    eval_dataset=pairs["test"],' if written.split("test") else ""
     return (Page("load.py", _SCRIPT.format(files=data_files(written.splits), held=held)),)
@@ -41,7 +36,7 @@ if len(sys.argv) > 1:
 '''
 
 PART = Exporter(
-    settings=Trl,
+    settings=TrlSettings,
     refuse=refuse,
     refusals=REFUSALS,
     layout=layout,

@@ -4,15 +4,10 @@ from collections.abc import Sequence
 
 from pairwright.exporters import Exporter, Page, Written
 from pairwright.exporters._layouts import data_files
-from pairwright.exporters._trl_layout import REFUSALS, layout, refuse
-from pairwright.schemas.settings import Settings
+from pairwright.exporters._trl_layout import REFUSALS, TrlSettings, layout, refuse
 
 
-class Unsloth(Settings):
-    """Unsloth's layout has no settings."""
-
-
-def loading(settings: Unsloth, written: Written) -> Sequence[Page]:
+def loading(settings: TrlSettings, written: Written) -> Sequence[Page]:
     """A script that loads the pairs and trains on them."""
     kind = "FastVisionModel" if written.extent.images else "FastLanguageModel"
     return (Page("load.py", _SCRIPT.format(files=data_files(written.splits), kind=kind)),)
@@ -48,7 +43,7 @@ if len(sys.argv) > 1:
 '''
 
 PART = Exporter(
-    settings=Unsloth,
+    settings=TrlSettings,
     refuse=refuse,
     refusals=REFUSALS,
     layout=layout,

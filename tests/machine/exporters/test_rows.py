@@ -81,6 +81,15 @@ def test_no_column_of_images_where_there_are_none(to, exported) -> None:
     assert not schema.metadata
 
 
+@pytest.mark.parametrize("to", ["trl", "unsloth", "kto"])
+def test_a_set_for_a_text_only_model_has_pairs_without_images(to, exported, rows_of) -> None:
+    folder = exported(to, "one", "none", options={"pictures": False}, leave_out=["images"])
+    assert {row["prompt"][0]["content"][0]["text"] for row in rows_of(folder)} == {
+        "What is red and blue mixed?"
+    }
+    assert "images" not in rows_of(folder)[0]
+
+
 def test_kto_gets_each_answer_once_with_its_label(exported, rows_of, shapes, written, tmp_path) -> None:
     rows = rows_of(exported("kto", *TEXT))
     assert rows == [
