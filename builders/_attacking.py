@@ -68,11 +68,6 @@ class Attacker:
     towards: Towards | None
     max_cosine: float
 
-    @property
-    def uses_neighbours(self) -> bool:
-        """Whether it needs another picture of the shard."""
-        return self.towards == "other_image"
-
 
 @dataclass(frozen=True, slots=True)
 class Victim:

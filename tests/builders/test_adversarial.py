@@ -438,7 +438,7 @@ def test_the_attack_by_default_is_that_of_the_paper() -> None:
     attacker = prepare_attack(Attacking(), "attack")
     budget = attacker.part.budget(attacker.plan.draw(Random(0)))
     assert (budget.radius, budget.steps, budget.stride) == (2, 10, 0.5)
-    assert (attacker.towards, attacker.uses_neighbours) == (None, False)
+    assert attacker.towards is None
 
 
 def test_adpo(row: Rows, looking: Any, reaching: Any, alone: Any, picture: Image) -> None:
@@ -467,7 +467,7 @@ def test_adpo(row: Rows, looking: Any, reaching: Any, alone: Any, picture: Image
 
 
 @pytest.mark.parametrize("towards", [None, {"text": "a dog"}])
-def test_a_forecast_counts_attacks_and_both_answers(row: Rows, alone: Image, towards: Any) -> None:
+def test_a_forecast_counts_attacks_and_both_answers(row: Rows, alone: Neighbours, towards: Any) -> None:
     told = ["samplers.0.model=policy", "samplers.0.base_url=http://127.0.0.1:1/v1", "attack.max_cosine=0.1"]
     recipe = load_recipe("adpo", [*told, f"attack.towards={json.dumps(towards)}"])
     raw = RawRow("t.jsonl:0", {})
