@@ -1,8 +1,8 @@
-"""Annotators: they write judgements. One per file, of one of four kinds.
+"""Annotators: they write judgements. One per file, of one of five kinds.
 
 A part binds ``PART`` to a :class:`Verifier` (looks at one answer, asks nobody), a :class:`Judge` (asks a model about all
-answers to a prompt), an :class:`EncoderPart` (turns pictures and texts into vectors that can be compared), or a
-:class:`Measurer` (compares pictures).
+answers to a prompt), an :class:`EncoderPart` (turns pictures and texts into vectors that can be compared), a
+:class:`Measurer` (compares pictures), or a :class:`PictureCheck` (looks at one picture, asks nobody).
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -139,6 +139,25 @@ class Measurer:
     source: str
 
 
+Look = Callable[[Image], Mapping[str, float]]
+"""Measures a picture; returns every value by its aspect. Pure. Raises RowError where it cannot be decoded."""
+
+
+@dataclass(frozen=True, slots=True)
+class PictureCheck(Generic[S]):
+    """Looks at one picture, for what other annotators would be misled by."""
+
+    settings: type[S]
+    prepare: Callable[[S], Look]
+    """Checks the settings once. Raises ParameterError, or MissingExtraError if a package is missing."""
+    ranges: Mapping[str, Range]
+    """Smallest and largest value by aspect."""
+    decides: str
+    """The aspect that a recipe's bound goes by; more of it is worse."""
+    summary: str
+    source: str
+
+
 Vector = NDArray[np.float32]
 """One direction: float32, of length 1."""
 
@@ -223,7 +242,7 @@ class Encode(Protocol):
         """
 
 
-ROOM: Room[Verifier[Any] | Judge[Any] | EncoderPart[Any] | Measurer] = Room(
-    __name__, __path__, (Verifier, Judge, EncoderPart, Measurer)
+ROOM: Room[Verifier[Any] | Judge[Any] | EncoderPart[Any] | Measurer | PictureCheck[Any]] = Room(
+    __name__, __path__, (Verifier, Judge, EncoderPart, Measurer, PictureCheck)
 )
 """All annotators, by file name."""

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol, TypeVar
 
 from pairwright.annotators import ROOM as ANNOTATORS
-from pairwright.annotators import EncoderPart, Judge, Measurer, Verifier
+from pairwright.annotators import EncoderPart, Judge, Measurer, PictureCheck, Verifier
 from pairwright.schemas.errors import ParameterError, UnknownPartError
 from pairwright.schemas.settings import Settings, parsed
 
@@ -35,6 +35,8 @@ def annotator(kind: str, place: str) -> Judge[Any] | Verifier[Any]:
         raise ParameterError(f"{place}.kind: {error}") from error
     if isinstance(part, Measurer):
         raise ParameterError(f"{place}.kind: {kind} compares pictures, not answers")
+    if isinstance(part, PictureCheck):
+        raise ParameterError(f"{place}.kind: {kind} looks at pictures, not at answers")
     if isinstance(part, EncoderPart):
         raise ParameterError(
             f"{place}.kind: {kind} is an encoder; the builder clip_ranked scores by encoders"

@@ -61,6 +61,8 @@ class Judged:
     negatives: Mapping[str, tuple[Negative, ...]] = field(default_factory=dict)
     """By key of the request: changed pictures that stand beside a rejected answer which was written from them. Such pairs
     are of kind ``both``."""
+    of_images: tuple[Judgement, ...] = ()
+    """What was found in the row's pictures, with targets ``images[0]`` and so on."""
     spans: Mapping[tuple[int, int], tuple[tuple[Span, ...], tuple[Span, ...]]] = field(default_factory=dict)
     """By numbers of chosen and rejected: the spans of both texts in this very pair, where an answer stands in several pairs
     and differs from each other text in another way; elsewhere those of the candidates."""
@@ -130,7 +132,7 @@ def text_pair(making: Making, judged: Judged, chosen: Chosen, group: Group) -> P
         source=row.source,
         source_id=row.source_id,
         group_id=group_id(prompt),
-        scores=(*_scores(judged, chosen), *_measures(negatives)),
+        scores=(*_scores(judged, chosen), *judged.of_images, *_measures(negatives)),
         score_chosen=better.score,
         score_rejected=worse.score,
         ground_truth=row.ground_truth,

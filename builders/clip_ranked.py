@@ -3,8 +3,8 @@
 Steps: have the pictures encoded, have candidates written, score all of them, leave out what an encoder cannot score, form
 pairs with a gap, drop those on which the encoders disagree.
 
-A rendered text in a picture makes every answer that repeats it score high. Nothing here finds such pictures: that takes
-reading them. Leave them out of the source.
+A rendered text in a picture makes every answer that repeats it score high. ``rendered_text`` has pictures looked at for
+that, and tags such rows or leaves them out.
 """
 
 from collections.abc import Mapping
@@ -36,6 +36,7 @@ from pairwright.builders._guarding import (
     prepare_guards,
     settle_guarded,
 )
+from pairwright.builders._looking import LookAt, Looking, prepare_looking
 from pairwright.builders._shown import Shown, case_of
 from pairwright.builders._text_pair import Group, Judged, Making, row_reject
 from pairwright.builders._writers import Write, Written, prepare_writers, writer_models
@@ -63,7 +64,7 @@ class WideGap(PairingSettings):
     """Which pairs stay under the cap: the widest gap, or drawn ones."""
 
 
-class ClipRanked(Written, Encoded, Shown, Guarded):
+class ClipRanked(Written, Encoded, Looking, Shown, Guarded):
     """Parameters of the builder."""
 
     agree: Annotated[int, Field(ge=1)] | None = None
@@ -84,6 +85,7 @@ class _Bench:
     write: Write
     form: FormPairs
     guarding: Guarding
+    look: LookAt
 
     @property
     def needed(self) -> int:
@@ -106,7 +108,15 @@ def prepare(settings: ClipRanked, run: Run) -> ConstructEncoding:
     names = names_of(settings)
     _check_fit(settings)
     making = Making("clip_ranked", settings.pairing.rule, run)
-    bench = _Bench(settings, making, names, prepare_writers(settings, run), form, prepare_guards(settings))
+    bench = _Bench(
+        settings,
+        making,
+        names,
+        prepare_writers(settings, run),
+        form,
+        prepare_guards(settings),
+        prepare_looking(settings),
+    )
 
     async def construct(row: SourceRow, neighbours: Neighbours, asks: Asks, encodes: Encodes) -> Built:
         return await _construct(bench, row, asks, encodes)
@@ -129,9 +139,11 @@ async def _construct(bench: _Bench, row: SourceRow, asks: Asks, encodes: Encodes
     try:
         _check_question(settings, row)
         bench.guarding.check(case)
+        looked = await bench.look(row)
         seen = await seen_by(row, encodes)
     except RowError as error:  # told before anything is paid for
         return Built(rejects=(row_reject(row, error),), candidates=(row,))
+    row = looked.row
     wrote = await bench.write(row, asks)
     line = in_line(row, written=wrote.candidates, truncated=settings.truncated)
     running = line.candidates[: line.usable]
@@ -145,6 +157,7 @@ async def _construct(bench: _Bench, row: SourceRow, asks: Asks, encodes: Encodes
         (*line.comparisons, *_orders(bench.names, agreed, scored)),
         _judged_by(settings, bench.names),
         scored.agreement,
+        of_images=looked.judgements,
     )
     return await guarded(
         bench.guarding,

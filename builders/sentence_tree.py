@@ -29,6 +29,7 @@ from pairwright.builders._guarding import (
     prepare_guards,
     settle_guarded,
 )
+from pairwright.builders._looking import LookAt, LookedAt, Looking, prepare_looking
 from pairwright.builders._pairer import Pairer
 from pairwright.builders._sentence_ranks import SCORER, Fusion, Step, fits_of, fused, mean_logprobs, scored
 from pairwright.builders._shown import Shown, case_of
@@ -46,7 +47,7 @@ from pairwright.schemas.request import Token
 from pairwright.schemas.source_row import SourceRow
 
 
-class SentenceTree(Written, Encoders, Shown, Guarded):
+class SentenceTree(Written, Encoders, Looking, Shown, Guarded):
     """Parameters of the builder."""
 
     search: Literal["tree", "whole"] = "tree"
@@ -88,6 +89,7 @@ class _Bench:
     run: Run
     fusion: Fusion
     answers: _Answers
+    look: LookAt
     pairer: Pairer[Comparison]
 
 
@@ -111,17 +113,19 @@ def prepare(settings: SentenceTree, run: Run) -> ConstructEncoding:
         run,
         fusion,
         _answers(settings, run),
+        prepare_looking(settings),
         Pairer(Making("sentence_tree", settings.pairing.rule, run), form, prepare_guards(settings)),
     )
 
     async def construct(row: SourceRow, neighbours: Neighbours, asks: Asks, encodes: Encodes) -> Built:
         try:
             bench.pairer.guarding.check(case_of(settings, row, run))
-            seen = await seen_by(row, encodes)  # told before anything is paid for
-            told = await bench.answers(row, asks)
+            looked = await bench.look(row)  # told before anything is paid for
+            seen = await seen_by(row, encodes)
+            told = await bench.answers(looked.row, asks)
         except RowError as error:
             return Built(rejects=(row_reject(row, error),), candidates=(row,))
-        return await _ranked(bench, row, told, seen=seen, asks=asks, encodes=encodes)
+        return await _ranked(bench, looked, told, seen=seen, asks=asks, encodes=encodes)
 
     return construct
 
@@ -227,7 +231,7 @@ def _split(candidate: Candidate, tokens: Sequence[Token]) -> tuple[Step, ...]:
 
 
 async def _ranked(
-    bench: _Bench, row: SourceRow, told: _Told, *, seen: Seen, asks: Asks, encodes: Encodes
+    bench: _Bench, looked: LookedAt, told: _Told, *, seen: Seen, asks: Asks, encodes: Encodes
 ) -> Built:
     """Return what a row gave, of answers that are written."""
     steps = [step for group in (*told.steps, *told.groups) for step in group]
@@ -235,6 +239,7 @@ async def _ranked(
     by_step = fused(bench.fusion, told.groups, fits)
     running = told.line.candidates[: told.line.usable]
     found = scored(bench.fusion, running, told.steps, by_step=by_step, fits=fits)
+    row = looked.row
     judged = Judged(
         row,
         told.line,
@@ -242,6 +247,7 @@ async def _ranked(
         told.line.comparisons,
         _judged_by(bench.settings, bench.fusion),
         found.agreement,
+        of_images=looked.judgements,
     )
     return await bench.pairer.pairs(
         judged,

@@ -8,7 +8,7 @@ class Judgement:
     """One value on one aspect."""
 
     target: str
-    """What was judged: ``chosen``, ``rejected``, ``pair``, or ``rejected_images[0]``."""
+    """What was judged: ``chosen``, ``rejected``, ``pair``, ``images[0]`` or ``rejected_images[0]``."""
     scorer: str
     """Who judged: a model, a person's id, or a measure's name."""
     aspect: str

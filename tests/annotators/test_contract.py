@@ -8,7 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from pairwright.annotators import ROOM, Case, Checked, EncoderPart, Judge, Measurer, Verifier
+from pairwright.annotators import ROOM, Case, Checked, EncoderPart, Judge, Measurer, PictureCheck, Verifier
 from pairwright.schemas.candidate import Candidate
 from pairwright.schemas.prompt import Prompt
 
@@ -51,7 +51,8 @@ def case_of(text: str, reference: str | None, question: str = "What is it?") -> 
 def test_the_room_has_all_kinds() -> None:
     assert len(VERIFIERS) >= 9
     assert any(isinstance(ROOM.get(name), Measurer) for name in EVERY)
-    assert all(isinstance(ROOM.get(name), Verifier | Judge | EncoderPart | Measurer) for name in EVERY)
+    kinds = Verifier | Judge | EncoderPart | Measurer | PictureCheck
+    assert all(isinstance(ROOM.get(name), kinds) for name in EVERY)
 
 
 @pytest.mark.parametrize("name", EVERY)
