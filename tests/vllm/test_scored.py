@@ -1,11 +1,16 @@
 """How likely a given answer is: the same of vLLM in this process, of its server and of a forward pass of transformers."""
 
 import asyncio
+import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
+import pairwright
+from pairwright.recipe import load_recipe
 from pairwright.samplers import CallSettings, Model, opened
 from pairwright.schemas.errors import RowError
 from pairwright.schemas.prompt import Prompt
@@ -59,3 +64,42 @@ def test_an_answer_beyond_the_context_is_refused(run: Any, sampler: Any) -> None
     with pytest.raises(RowError) as refused:
         run(sampler.sample(scoring(Prompt("What is it?"), "red cup " * 600)))
     assert refused.value.reason == "call_refused"
+
+
+def test_pairs_are_measured_against_the_server(
+    run: Any, server: str, white_box: Any, image: Any, tmp_path: Path
+) -> None:
+    """The recipe blind_test with all that asks models: what stands in the pairs is what a forward pass gives."""
+    rows = []
+    for number in range(3):
+        (tmp_path / f"{number}.png").write_bytes(image(number).data)
+        row = {"chosen": "3 cups", "rejected": "12 plates", "ground_truth": "3", "image": f"{number}.png"}
+        rows.append(json.dumps({"question": "How many cups stand there?", **row}))
+    (tmp_path / "pairs.jsonl").write_text("\n".join(rows))
+    told = [
+        "blind.answers.verifier={kind: exact}",
+        "blind.answers.max_tokens=8",
+        "blind.judge.params.max_tokens=400",
+    ]
+    for place in ("blind.judge", "blind.answers", "blind.fluency", "dependence"):
+        told += [f"{place}.model=tiny-vlm", f"{place}.base_url={server}"]
+    recipe = load_recipe("blind_test", told)
+    outcome = pairwright.build(recipe, source=tmp_path / "pairs.jsonl", out=tmp_path / "run")
+    assert outcome.counts.pairs == {"text": 3}
+    assert all(spent.failed == spent.refused == 0 for spent in outcome.ledger)
+    assert pairwright.validate(tmp_path / "run") == []
+    for pair in pq.read_table(tmp_path / "run" / "data").to_pylist():
+        scores = {(one["target"], one["aspect"]): one["value"] for one in pair["scores"]}
+        number = int(pair["source_id"].rpartition(":")[2])
+        prompts = [
+            Prompt("<image>\nHow many cups stand there?", (image(number),)),
+            Prompt("How many cups stand there?"),
+        ]
+        for side in ("chosen", "rejected"):
+            asked = [white_box.sample(scoring(prompt, pair[f"{side}_text"])) for prompt in prompts]
+            seeing, blind = (likelihoods(run(one).answers[0].tokens) for one in asked)
+            assert scores[side, "logprob"] == pytest.approx(sum(seeing), abs=0.01)
+            assert scores[side, "dependence_sum"] == pytest.approx(sum(seeing) - sum(blind), abs=0.01)
+        assert scores["pair", "blind_right"] in {number / 8 for number in range(9)}
+        assert scores["pair", "fluent"] in (0.0, 1.0)
+    assert pairwright.build(recipe, source=tmp_path / "pairs.jsonl", out=tmp_path / "run").already_done
