@@ -29,6 +29,9 @@ PairMeasure = Literal[
 ]
 """Measures that can be bounded."""
 
+FREE: frozenset[PairMeasure] = frozenset({"longer", "image_image", "image_text_drop", "drop_agreement"})
+"""Those that ask no model: a pair outside their bounds is not asked about."""
+
 LENGTH, FREQUENCY, ENCODERS = "blind.text: length", "blind.text: frequency", "encoders"
 
 

@@ -49,6 +49,7 @@ from pairwright.builders._encoder_measures import compared
 from pairwright.builders._jury import judge_marks
 from pairwright.builders._measure_bands import (
     ENCODERS,
+    FREE,
     FREQUENCY,
     LENGTH,
     Accept,
@@ -109,9 +110,8 @@ _Measure = Callable[[SourceRow, Pair, Asks, Encodes], Awaitable[tuple[Judgement,
 class _Bench:
     """All that was checked."""
 
-    measures: tuple[_Measure, ...]
-    accept: Accept
-    """What is known of a pair before its shard is settled."""
+    steps: tuple[tuple[tuple[_Measure, ...], Accept], ...]
+    """Measures that are taken together, and the bounds on them: first those that ask no model."""
     note: Mapping[str, object]
 
 
@@ -129,8 +129,11 @@ def prepare(settings: Measured, run: Run) -> ConstructEncoding:
     check_accept(settings.accept, measured)
     if "drop_agreement" in settings.accept and len(settings.encoders) < 2:
         raise ParameterError("accept.drop_agreement: one encoder agrees with itself; give several encoders")
-    early: Accept = {name: bounds for name, bounds in settings.accept.items() if name != "frequent"}
-    bench = _Bench(_measures(settings, run), early, _note(settings, run))
+    accept = settings.accept
+    free: Accept = {name: bounds for name, bounds in accept.items() if name in FREE}
+    paid: Accept = {name: bounds for name, bounds in accept.items() if name not in {*FREE, "frequent"}}
+    steps = ((_free(settings), free), (_paid(settings, run), paid))
+    bench = _Bench(steps, _note(settings, run))
 
     async def construct(row: SourceRow, neighbours: Neighbours, asks: Asks, encodes: Encodes) -> Built:
         return await _construct(bench, row, asks, encodes)
@@ -139,15 +142,17 @@ def prepare(settings: Measured, run: Run) -> ConstructEncoding:
 
 
 async def _construct(bench: _Bench, row: SourceRow, asks: Asks, encodes: Encodes) -> Built:
+    made: list[Judgement] = []
     try:
         pair = pair_as_it_is(row)
-        found = await all_at_once(partial(measure, row, pair, asks, encodes) for measure in bench.measures)
+        for measures, accept in bench.steps:
+            found = await all_at_once(partial(measure, row, pair, asks, encodes) for measure in measures)
+            made += [judgement for one in found for judgement in one]
+            why = outside(accept, made)
+            if why is not None:
+                raise why
     except RowError as error:
         return Built(rejects=(row_reject(row, error),))
-    made = [judgement for one in found for judgement in one]
-    why = outside(bench.accept, made)
-    if why is not None:
-        return Built(rejects=(row_reject(row, why),))
     return Built((with_note(with_measures(pair, made), bench.note),), record_id=row.record_id)
 
 
@@ -166,22 +171,27 @@ def _measured(settings: Measured) -> list[str]:
     return [place for place, one in given.items() if one]
 
 
-def _measures(settings: Measured, run: Run) -> tuple[_Measure, ...]:
+def _free(settings: Measured) -> tuple[_Measure, ...]:
+    """Return the measures that ask no model."""
+    made: list[_Measure] = [_length] if "length" in settings.blind.text else []
+    if settings.encoders:
+        made.append(partial(_pictures, settings, names_of(settings)))
+    return tuple(made)
+
+
+def _paid(settings: Measured, run: Run) -> tuple[_Measure, ...]:
+    """Return the measures that ask a model."""
     blind, made = settings.blind, list[_Measure]()
     if blind.judge is not None:
         made.append(_asking(prepare_judge(blind.judge, run)))
     if blind.answers is not None:
         made.append(_asking(prepare_answers(blind.answers, run)))
-    if "length" in blind.text:
-        made.append(_length)
     if blind.fluency is not None:
         check_able(blind.fluency, FLUENCY)
         made.append(partial(_fluency, blind.fluency))
     if settings.dependence is not None:
         check_able(settings.dependence, DEPENDENCE)
         made.append(partial(_dependence, settings.dependence))
-    if settings.encoders:
-        made.append(partial(_pictures, settings, names_of(settings)))
     return tuple(made)
 
 

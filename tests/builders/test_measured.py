@@ -192,6 +192,14 @@ def test_what_is_decided_blind_can_be_left_out(measured: Measured, comparing_jud
     ]
 
 
+def test_nobody_is_asked_about_what_is_outside_for_nothing(measured: Measured, model: Any) -> None:
+    judge = model([])
+    parameters = {"blind": {"judge": {"model": "j"}, "text": ["length"]}, "accept": {"longer": {"max": 0}}}
+    built = measured(parameters, {"blind.judge": judge}, chosen="A big cup.")
+    assert told(built) == [("outside_band", "accept.longer", "longer 1 is above 0")]
+    assert judge.requests == []
+
+
 def test_nobody_is_asked_where_only_the_pictures_differ(
     measured: Measured, model: Any, other_picture: Image
 ) -> None:
@@ -550,9 +558,9 @@ def test_the_recipe_asks_a_judge_in_both_orders(
     (made,) = settle([asyncio.run(built())])
     assert len(judge.requests) == 2
     assert said(made) == [
+        ("pair", "text", "longer", 0.5),
         ("pair", "j", "blind_decided", 1.0),
         ("pair", "j", "blind_preference", 1.0),
-        ("pair", "text", "longer", 0.5),
         ("pair", "text", "frequent", None),
     ]
     assert list(recipe.marks()) == ["blind.judge.params.prompt"]
