@@ -5,14 +5,15 @@ picture, of the pictures beside one answer, and of both. Which of them are writt
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated
 
 from pydantic import Field, model_validator
 
 from pairwright.annotators.pixels import Measures, measure
-from pairwright.builders import Built
+from pairwright.builders import Built, Settle
+from pairwright.builders._guarding import Watched, settle_guarded
 from pairwright.builders._negative import NO_OP_PSNR, View
 from pairwright.schemas.errors import RowError
 from pairwright.schemas.image import Image
@@ -72,6 +73,34 @@ def of_kinds(built: Built, settings: Kinds, record_id: str, rivals: Mapping[Side
     return replace(
         built, pairs=tuple(one for pair in built.pairs for one in _kinds(pair, settings, record_id, rivals))
     )
+
+
+def settle_pictured(settings: Watched) -> Settle | None:
+    """Return what is decided over a shard, as ``settle_guarded``: by the pairs whose texts differ. An image pair goes with its
+    text pair."""
+    inner = settle_guarded(settings)
+    if inner is None:
+        return None
+
+    def settle(results: Sequence[Built]) -> list[Built]:
+        texts = [replace(one, pairs=tuple(p for p in one.pairs if p.kind != "image")) for one in results]
+        return [
+            _followed(left, one) if among.pairs else one
+            for left, among, one in zip(inner(texts), texts, results, strict=True)
+        ]
+
+    return settle
+
+
+def _followed(left: Built, before: Built) -> Built:
+    """Return what is left of a row's pairs, with the image pairs that belong to it, in their order."""
+    kept = {_contrast(pair) for pair in left.pairs}
+    return replace(left, pairs=tuple(pair for pair in before.pairs if _contrast(pair) in kept))
+
+
+def _contrast(pair: Pair) -> tuple[tuple[str, ...], str]:
+    """Return what the pairs of one contrast have in common, whatever their kind."""
+    return tuple(image.sha256 for image in pair.prompt.images), pair.chosen
 
 
 def pixel_measures(image: Image, rival: Image, field: str) -> Measures:

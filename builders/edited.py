@@ -44,11 +44,10 @@ from pairwright.builders._guarding import (
     guard_marks,
     guard_models,
     prepare_guards,
-    settle_guarded,
 )
 from pairwright.builders._pairer import Pairer
 from pairwright.builders._parts import prepared
-from pairwright.builders._pictured import TARGET, Kinds, Rival, of_kinds, pixel_measures
+from pairwright.builders._pictured import TARGET, Kinds, Rival, of_kinds, pixel_measures, settle_pictured
 from pairwright.builders._roles import played
 from pairwright.builders._shown import Shown, case_of
 from pairwright.builders._text_pair import Judged, Making, refused, row_reject
@@ -360,7 +359,7 @@ PART = EncodingBuilder(
     "each picture over the other",
     source="V-DPO (arXiv 2411.02712): unconventional replacements, CLIPScore ratio of 1.5 or more, contrasts of answers and of "
     "pictures",
-    settle=settle_guarded,
+    settle=settle_pictured,
     marks=_marks,
     runs_code=_codes,
     kin="each answer belongs to one of two pictures",

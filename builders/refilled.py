@@ -30,13 +30,12 @@ from pairwright.builders._guarding import (
     guard_marks,
     guard_models,
     prepare_guards,
-    settle_guarded,
 )
 from pairwright.builders._nearest import Galleries, Similar
 from pairwright.builders._originals import Sides, Texts, texts_of
 from pairwright.builders._pairer import Pairer
 from pairwright.builders._parts import prepared
-from pairwright.builders._pictured import TARGET, Kinds, Rival, of_kinds, pixel_measures
+from pairwright.builders._pictured import TARGET, Kinds, Rival, of_kinds, pixel_measures, settle_pictured
 from pairwright.builders._refilling import MASKER, REFILLER, Completion, Refilled, Refiller, refilled
 from pairwright.builders._roles import played
 from pairwright.builders._shown import Shown, case_of
@@ -206,9 +205,15 @@ def _part(pictures: Pictures) -> Nearest[Any]:
 
 def _plan(pictures: Pictures, part: Nearest[Any]) -> Plan[Any]:
     try:
-        return plan(pictures.name, part.params, pictures.params)
+        checked = plan(pictures.name, part.params, pictures.params)
     except ParameterError as error:
         raise ParameterError(f"pictures.params: {error}") from error
+    tries = checked.settings.get("tries", pictures.count)
+    if (least := tries if isinstance(tries, int | float) else tries[0]) < pictures.count:
+        raise ParameterError(
+            f"pictures.count: {pictures.count} pictures are wanted, and {pictures.name} looks at {least:g} (params.tries)"
+        )
+    return checked
 
 
 async def _similar(
@@ -386,7 +391,7 @@ PART = EncodingBuilder(
     source="Re-Align (arXiv 2502.13146): words blanked by a text model, filled in from the most similar pictures in turn, "
     "similarity below 0.95, triples of texts and of pictures",
     uses_neighbours=lambda settings: True,
-    settle=settle_guarded,
+    settle=settle_pictured,
     marks=_marks,
     runs_code=guard_codes,
     kin="a completion pairs with the answer that it was made of, beside the picture that it was filled in from",

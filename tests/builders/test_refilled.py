@@ -4,6 +4,7 @@ import asyncio
 import json
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from random import Random
 from typing import Any
 
@@ -314,6 +315,32 @@ def test_what_an_earlier_run_filled_in_is_not_filled_in_again(refilled: Any, scr
     assert [(pair.chosen, pair.rejected) for pair in built.pairs] == [(ANSWER, CAT)]
 
 
+def test_an_image_pair_goes_with_its_text_pair_where_a_shard_is_settled(
+    refilled: Any, scripted: Any, model: Any, others: Any
+) -> None:
+    longer = {**FILLS, "cat": ("milk and honey", "cat that sleeps")}
+    rows = [
+        refilled(
+            scripted({ANSWER: 90.0}),
+            asks={"refiller": model(filling(others, fills))},
+            fields={"record_id": f"t.jsonl:{number}"},
+            **OWN,
+        )
+        for number, fills in enumerate((FILLS, longer, longer))
+    ]
+    part = ROOM.get("refilled")
+    settings = part.settings.model_validate({**OWN, "pairing": {"balance_length": True}})
+    assert part.settle is not None
+    settle = part.settle(settings)
+    assert settle is not None
+    left = settle(rows)
+    assert [[pair.kind for pair in one.pairs] for one in left] == [["text", "image"], [], []]
+    assert told(left[1]) == [("length_balance", "pairing", "pair"), ("length_balance", "pairing", "row")]
+    assert part.settle(part.settings.model_validate(OWN)) is None
+    pictures = [replace(one, pairs=one.pairs[1:]) for one in rows]
+    assert settle(pictures) == pictures  # two texts that are the same say nothing of length
+
+
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
@@ -321,6 +348,10 @@ def test_what_an_earlier_run_filled_in_is_not_filled_in_again(refilled: Any, scr
         ({**GOLD, **OWN}, r"samplers: with of: chosen the gold answer"),
         ({"pictures": {"name": "gaussian_blur"}}, r"pictures\.name: gaussian_blur takes no similar picture"),
         ({"pictures": {"name": "similar"}}, r"pictures\.name: no 'similar' among perturbations"),
+        (
+            {"pictures": {"count": 11}},
+            r"pictures\.count: 11 pictures are wanted, and similar_image looks at 10",
+        ),
         ({"pictures": {"params": {"max": 3}}}, r"pictures\.params: no 'max'"),
         ({"encoders": [FIRST, FIRST]}, r"encoders\.1: ViT-B-32/first stands at encoders\.0 already"),
         ({"masker": {"params": {"prompt": "tips"}}}, r"masker\.params\.prompt|corrector tips, not mask"),
