@@ -85,6 +85,7 @@ def render(summary: Summary, edition: Edition | None = None) -> str:
         judges=summary.text_pairs.judges if summary.text_pairs else (),
         verified=_verified(summary),
         judging=_judging(summary),
+        labelled=summary.run.builder == "labelled",
     )
     return f"---\n{metadata}---\n\n{text}"
 

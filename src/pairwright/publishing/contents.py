@@ -125,8 +125,10 @@ def _require_finished(folder: Path, status: str) -> None:
 
 
 def _require_sound(folder: Path, summary: Summary) -> None:
-    if not summary.pairs:
-        raise PublishError(f"the run in {folder} has no pairs; `pairwright show {folder}` says why")
+    if not summary.configs:
+        raise PublishError(
+            f"the run in {folder} has neither pairs nor candidates; `pairwright show {folder}` says why"
+        )
     problems = [*summary.problems, *(str(one) for one in validate(folder))]
     if problems:
         shown = "\n".join(f"  - {line}" for line in problems[:_SHOWN])

@@ -1,7 +1,6 @@
 """A data set repository on the Hugging Face Hub, asked through the Hub's own client; what it refuses becomes words that say what to do.
 
-The client retries the upload of large files itself. What it does not retry (looking, creating, the commit) is retried here.
-No error repeats a token: the client's own messages hold addresses and the Hub's words, never headers.
+What passes when one waits, and what is said of the rest, is in ``faults``.
 """
 
 import re

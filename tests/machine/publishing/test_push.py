@@ -10,6 +10,7 @@ import yaml
 import pairwright
 from pairwright.api import build
 from pairwright.cli import main
+from pairwright.importing import import_set
 from pairwright.publishing.push import preview
 from pairwright.schemas.errors import PublishError
 
@@ -85,6 +86,15 @@ def test_candidates_are_published_with_their_ratings(hub, rated):
     assert "rejects" not in {path.partition("/")[0] for path in commit.files}
     assert json.loads(texts(commit)["manifest.jsonl"])["files"][-1]["name"].startswith("candidates/")
     assert "decided on its licence" in texts(commit)["README.md"]
+
+
+def test_candidates_without_pairs_are_a_set_as_well(hub, rated, tmp_path):
+    pairwright.pair(rated, "margin", overrides=["at_least=99"], out=tmp_path / "wide")
+    pushed = pairwright.push(tmp_path / "wide", "me/wide", license="cc0-1.0")
+    assert pushed.committed
+    assert last(hub, "me/wide").summary == "Version 1: candidates 5 rows"
+    assert [one["config_name"] for one in metadata(last(hub, "me/wide"))["configs"]] == ["candidates"]
+    assert "## Samples" not in texts(last(hub, "me/wide"))["README.md"]
 
 
 def test_nothing_tells_of_the_machine_or_the_token(hub, photos, tmp_path):
@@ -320,3 +330,40 @@ def test_files_of_the_version_before_that_cannot_be_read(hub, photos, tmp_path):
         PublishError, match=r"data/train-00001-00\.parquet of the version before cannot be read"
     ):
         pairwright.push(tmp_path / "run", "me/photos")
+
+
+def test_a_set_that_people_have_labelled_says_how_far_they_agree(hub, tmp_path, photographs):
+    (tmp_path / "a.jpg").write_bytes(photographs[0])
+    votes = [
+        ["answer_1", "answer_1"],
+        ["answer_2", "answer_2"],
+        ["answer_1", "answer_2"],
+        ["answer_1", "answer_1"],
+    ]
+    rows = [
+        {
+            "id": f"r-{number}",
+            "_server_id": f"s-{number}",
+            "question": "What is it?",
+            "image": "a.jpg",
+            "answer_1": f"A square, {number}.",
+            "answer_2": f"A cat, {number}.",
+            "preference.responses": said,
+            "preference.responses.users": ["ann", "bob"],
+            "preference.responses.status": ["submitted", "submitted"],
+        }
+        for number, said in enumerate(votes)
+    ]
+    source = tmp_path / "records.jsonl"
+    source.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    import_set(source, layout="argilla", out=tmp_path / "people", overrides=["source.license=mit"], workers=1)
+    pushed = pairwright.push(tmp_path / "people", "me/people")
+    assert any("names of 2 annotators" in note for note in pushed.notes)
+    card = texts(last(hub, "me/people"))["README.md"]
+    assert "formed from what people or judges said of answers in the set that it was made of" in card
+    assert (
+        "- on which of two answers is better: Fleiss' kappa 0.47 over pairs of answers with 2 votes" in card
+    )
+    assert "Labels are judgements, of people or of models" in card
+    for wrong in ("not read by people", "Nobody else judged", "Judges that are models"):
+        assert wrong not in card

@@ -87,7 +87,7 @@ def test_a_run_without_pairs(tmp_path, table):
         f"parameters: {{perturbations: [{{name: jpeg}}], accept: {{ssim: {{max: 0.0}}}}}}\noutput: {{path: {tmp_path / 'e'}}}\n"
     )
     pairwright.build(recipe, workers=1)
-    refused(tmp_path / "e", "has no pairs; `pairwright show")
+    refused(tmp_path / "e", "has neither pairs nor candidates; `pairwright show")
 
 
 def test_too_many_files(photos, monkeypatch):
