@@ -144,9 +144,8 @@ class Repository:
 
         adds = [CommitOperationAdd(one.path, one.content) for one in items]
         for one, add in zip(items, adds, strict=True):
-            add.upload_info.sha256 = bytes.fromhex(
-                one.sha256
-            )  # it was hashed already: the file is not read again
+            # It was hashed already: so the client does not read the file once more for that.
+            add.upload_info.sha256 = bytes.fromhex(one.sha256)
         with self._asking("take the files"):
             try:
                 self._api.preupload_lfs_files(
