@@ -109,6 +109,9 @@ def _tell(done: "Exported", out: str) -> None:
         click.echo(f"left out for {reason}: {count:,}")
     if done.repeats:
         click.echo(f"not written again: {counted(done.repeats, 'row')} like earlier ones")
+    if done.spans_lost:
+        told = f"{counted(done.spans_lost, 'pair')} of the run have words with weights (spans)"
+        click.echo(f"{told}, for which {done.to} has no column: all words count alike; jsonl keeps them")
     first, *further = done.pages
     beside = f", beside {', '.join(page.name for page in further)}" if further else ""
     click.echo(f"{out}/{first.name} loads it{beside}:\n\n{first.text.rstrip()}")

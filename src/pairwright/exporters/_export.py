@@ -53,6 +53,8 @@ class Exported:
     """Pairs that were left out on request, by reason."""
     repeats: int
     """Rows that were not written because an earlier one is like them."""
+    spans_lost: int
+    """Pairs of the run that have words with a weight of their own, where the layout has no column for them."""
     pages: tuple[Page, ...]
     """What loads it, the page to read first in front."""
 
@@ -112,14 +114,16 @@ def export(
     made = plan(
         files, to, exporter, settings, asked=wishes(splits), apart=apart, seed=seed, leave_out=leave_out
     )
+    layout = exporter.layout(settings, made.extent)
     with begun(place) as draft:
-        written, repeats = _write(draft, place, files, exporter.layout(settings, made.extent), made)
+        written, repeats = _write(draft, place, files, layout, made)
         pages = tuple(exporter.loading(settings, written))
         for page in pages:
             write_page(draft, page)
         told = {"splits": [asdict(split) for split in written.splits], "apart": apart, "repeats": repeats}
         write_page(draft, _record(to, settings, seed, made.left_out, told))
-    return Exported(to, place, written.splits, made.left_out, repeats, pages)
+    kept = isinstance(layout, Lines | Tar) and "chosen_spans" in layout.columns
+    return Exported(to, place, written.splits, made.left_out, repeats, 0 if kept else made.spans, pages)
 
 
 def _export_tasks(
@@ -148,7 +152,7 @@ def _export_tasks(
             draft,
             _record(to, settings, seed, left_out, {"tasks": gathered.tasks, "run": folder.resolve().name}),
         )
-    return Exported(to, place, (split,), left_out, 0, pages)
+    return Exported(to, place, (split,), left_out, 0, 0, pages)
 
 
 def _record(

@@ -149,7 +149,7 @@ class TarFiles:
             (self._folder / self._split).mkdir(exist_ok=True)
             self._names.append(f"{self._split}/{self._split}-{len(self._names):06d}.tar")
             file = (self._folder / self._names[-1]).open("wb")
-            self._open = file, tarfile.TarFile(fileobj=file, mode="w", format=tarfile.USTAR_FORMAT)
+            self._open = file, tarfile.TarFile(fileobj=file, mode="w", format=tarfile.PAX_FORMAT)
         member = tarfile.TarInfo(name)  # its time is 0 and its owner 0, so that equal samples are equal bytes
         member.size = len(content)
         self._open[1].addfile(member, io.BytesIO(content))

@@ -1,6 +1,7 @@
 """What several layouts share: conversations, and the pages that load them."""
 
 import json
+import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -9,6 +10,8 @@ import pyarrow as pa
 from pairwright.exporters import PairRow, Picture, Row, Split, Task
 from pairwright.schemas.arrow import SCHEMA
 from pairwright.schemas.prompt import MARKER
+
+_MARKER = re.compile(rf"\n*{re.escape(MARKER)}\n*")
 
 PICTURE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 """Type of a column of one picture."""
@@ -33,7 +36,17 @@ def bare(question: str) -> str:
     >>> bare("<image>\\nWhat is it?")
     'What is it?'
     """
-    return "\n".join(line for line in question.replace(MARKER, "").split("\n") if line.strip()).strip()
+    return _MARKER.sub(lambda found: "\n" if "\n" in found[0] else "", question).strip()
+
+
+def image_inside(question: str) -> bool:
+    """Tell whether a marker stands between words, so that they would say something else without it.
+
+    >>> image_inside("<image>\\nWhat is it?"), image_inside("What is it? <image>"), image_inside("Is <image> red?")
+    (False, False, True)
+    """
+    *before, after = question.split(MARKER)
+    return bool(after.strip()) and any(text.strip() for text in before)
 
 
 def stored(picture: Picture) -> Row:

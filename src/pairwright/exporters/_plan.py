@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pairwright.exporters import Exporter, Extent
-from pairwright.exporters._reading import CHECKED, RunFiles, checked_rows
+from pairwright.exporters._reading import CHECKED, RunFiles, checked_rows, rows_with_spans
 from pairwright.exporters._splits import TRAIN, Apart, Groups, Wish, assign
 from pairwright.schemas.errors import ParameterError, RunError
 from pairwright.schemas.room import unknown
@@ -20,6 +20,7 @@ MOST_SPLITS = LEFT_OUT - 1
 ADVICE: Mapping[str, str] = {
     "rejected_images": "ms-swift, mm-rlhf, jsonl and webdataset take rejected images",
     "both": "ms-swift, jsonl and webdataset take pairs whose texts and images differ",
+    "image_inside": "TRL, LLaMA-Factory and ms-swift keep images where they stand",
     "images": "TRL, LLaMA-Factory and ms-swift take images",
     "several_images": "TRL, LLaMA-Factory, ms-swift and internvl take several images",
     "no_image": "TRL, LLaMA-Factory and ms-swift take pairs without images",
@@ -42,6 +43,8 @@ class Plan:
     left_out: Mapping[str, int]
     """Pairs that are left out, by reason; one with several reasons counts for each."""
     extent: Extent
+    spans: int
+    """Pairs of the run that have words with a weight of their own."""
 
 
 def plan(
@@ -70,7 +73,9 @@ def plan(
     split_of, refused = bytearray(), Counter[str]()
     groups, sources = Groups(apart), list[str]()
     images = image_pairs = False
+    spans = 0
     for batch in files.batches(CHECKED):
+        spans += rows_with_spans(batch)
         for row in checked_rows(batch):
             reasons = exporter.refuse(row, settings)
             refused.update(reasons)
@@ -90,7 +95,7 @@ def plan(
                 split_of[number] = next(drawn)
     taken = len(split_of) - split_of.count(LEFT_OUT)
     names = (TRAIN, *(wish.name for wish in asked))
-    return Plan(split_of, names, dict(sorted(refused.items())), Extent(taken, images, image_pairs))
+    return Plan(split_of, names, dict(sorted(refused.items())), Extent(taken, images, image_pairs), spans)
 
 
 def _require_takable(

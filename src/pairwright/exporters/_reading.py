@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pairwright.exporters import PairRow, Picture
@@ -13,7 +14,7 @@ from pairwright.runs import manifest
 from pairwright.runs.folder import damaged_files
 from pairwright.runs.readback import read_run
 from pairwright.runs.run_file import NAME as RUN_FILE
-from pairwright.schemas.arrow import SCHEMA
+from pairwright.schemas.arrow import REQUIRED, SCHEMA
 from pairwright.schemas.candidate_table import CANDIDATES_SCHEMA
 from pairwright.schemas.candidate_table import FOLDER as CANDIDATES
 from pairwright.schemas.errors import RunError
@@ -39,7 +40,13 @@ _TEXTS = (
 )
 _META = ("images_meta", "rejected_images_meta")
 _PIXELS = ("images", "rejected_images")
-CHECKED = (*_TEXTS, *(f"{name}.list.element.{member}" for name in _META for member in ("sha256", "format")))
+_SPANS = ("chosen_spans", "rejected_spans")
+CHECKED = (
+    *_TEXTS,
+    *(f"{name}.list.element.{member}" for name in _META for member in ("sha256", "format")),
+    *(f"{name}.list.element.path" for name in _PIXELS),
+    *(f"{name}.list.element.start" for name in _SPANS),
+)
 """Leaf columns that a check needs: everything but the pictures."""
 WHOLE = (*CHECKED, *(f"{name}.list.element.bytes" for name in _PIXELS))
 """Leaf columns that a layout needs which writes pictures itself."""
@@ -108,8 +115,25 @@ def _files(
 
 
 def checked_rows(batch: pa.RecordBatch) -> list[PairRow]:
-    """Return the rows of a batch of the columns :data:`CHECKED`, without their pictures' bytes."""
+    """Return the rows of a batch of the columns :data:`CHECKED`, without their pictures' bytes.
+
+    Raises:
+        RunError: a value is missing that no row may lack, or a row has not as many pictures as ``images_meta`` tells of.
+    """
+    for name in (*_TEXTS, *_META, *_PIXELS):
+        if name in REQUIRED and batch[name].null_count:
+            raise RunError(f"{name} is null in a row, which no trainer would take; see pairwright validate")
+    for name, meta in zip(_PIXELS, _META, strict=True):
+        found, told = (pc.fill_null(pc.list_value_length(batch[column]), -1) for column in (name, meta))
+        if not found.equals(told):
+            raise RunError(f"{name} has not the pictures that {meta} tells of; see pairwright validate")
     return [pair_row(told, (), {}) for told in batch.to_pylist()]
+
+
+def rows_with_spans(batch: pa.RecordBatch) -> int:
+    """Return how many rows of a batch of the columns :data:`CHECKED` have words with a weight of their own."""
+    either = pc.or_(*(pc.is_valid(batch[name]) for name in _SPANS))
+    return int(pc.sum(either).as_py() or 0)
 
 
 def whole_rows(batch: pa.RecordBatch, further: Sequence[str]) -> list[PairRow]:

@@ -6,7 +6,7 @@ from typing import Any, Literal
 import pyarrow as pa
 
 from pairwright.exporters import Exporter, Extent, Page, PairRow, Row, Table, Written
-from pairwright.exporters._layouts import PICTURE, bare, features, refused, stored
+from pairwright.exporters._layouts import PICTURE, bare, features, image_inside, refused, stored
 from pairwright.schemas.settings import Settings
 
 
@@ -24,6 +24,7 @@ def refuse(row: PairRow, settings: AlignAnything) -> Sequence[str]:
         ("rejected_images", settings.template == "ti2t" and row.rejected_images is not None),
         ("several_images", len(row.images) > 1),
         ("no_image", not row.images),
+        ("image_inside", len(row.images) == 1 and image_inside(row.question)),
         ("system", row.system is not None),
         ("history", bool(row.history)),
     )
@@ -88,6 +89,7 @@ PART = Exporter(
         "rejected_images": "the template has one picture for both sides; --set template=ti2ti has one for each",
         "several_images": "the template has one picture",
         "no_image": "the template needs a picture",
+        "image_inside": "it puts the picture in front of the question, and the words around its place would not fit",
         "system": "the template has a system text of its own, or none",
         "history": "the template has one question",
     },

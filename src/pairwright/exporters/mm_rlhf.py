@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pairwright.exporters import Exporter, Extent, Lines, Page, PairRow, Place, Row, Written
-from pairwright.exporters._layouts import refused
+from pairwright.exporters._layouts import image_inside, refused
 from pairwright.schemas.settings import Settings
 
 
@@ -22,6 +22,7 @@ def refuse(row: PairRow, settings: MmRlhf) -> Sequence[str]:
         ("both", row.kind == "both"),
         ("several_images", len(row.images) > 1 and not settings.loose),
         ("no_image", not row.images and not settings.loose),
+        ("image_inside", len(row.images) == 1 and image_inside(row.question)),
         ("system", row.system is not None),
         ("history", bool(row.history)),
     )
@@ -65,6 +66,7 @@ PART = Exporter(
         "pair's (--set loose=true writes a list)",
         "no_image": "its loader wants a conversation there, and it puts a marker in front of every prompt (--set loose=true "
         "writes no key)",
+        "image_inside": "it puts the picture in front of the question, and the words around its place would not fit",
         "system": "it takes the system text of its conversation template",
         "history": "a row is one prompt",
     },

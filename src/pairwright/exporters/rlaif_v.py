@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import pyarrow as pa
 
 from pairwright.exporters import Exporter, Extent, Page, PairRow, Row, Table, Written
-from pairwright.exporters._layouts import PICTURE, bare, features, refused, stored
+from pairwright.exporters._layouts import PICTURE, bare, features, image_inside, refused, stored
 from pairwright.schemas.settings import Settings
 
 
@@ -20,6 +20,7 @@ def refuse(row: PairRow, settings: RlaifV) -> Sequence[str]:
         ("rejected_images", row.rejected_images is not None),
         ("several_images", len(row.images) > 1),
         ("no_image", not row.images),
+        ("image_inside", len(row.images) == 1 and image_inside(row.question)),
         ("system", row.system is not None),
         ("history", bool(row.history)),
     )
@@ -62,6 +63,7 @@ PART = Exporter(
         "rejected_images": "it has one picture for both sides",
         "several_images": "it has one picture to a row",
         "no_image": "it needs a picture",
+        "image_inside": "it puts the picture in front of the question, and the words around its place would not fit",
         "system": "it takes the system text of its conversation template",
         "history": "a row is one question",
     },

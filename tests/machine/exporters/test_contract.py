@@ -225,6 +225,32 @@ def test_files_of_another_schema_are_refused(written, tmp_path, shapes) -> None:
         export(folder, "trl", out=tmp_path / "out")
 
 
+@pytest.mark.parametrize(
+    ("column", "value", "told"),
+    [
+        ("chosen_text", None, "chosen_text is null"),
+        ("images", None, "images is null"),
+        ("images", [], "has not the pictures"),
+    ],
+)
+def test_rows_that_no_validator_would_pass_are_refused(
+    column, value, told, written, tmp_path, shapes
+) -> None:
+    folder = written(shapes["one"])
+    path = folder / "data/train-00000-00.parquet"
+    rows = pq.read_table(path)
+    changed = [row | {column: value} for row in rows.to_pylist()]
+    pq.write_table(rows.from_pylist(changed, schema=rows.schema), path)
+    with pytest.raises(RunError, match=told):
+        export(folder, "trl", out=tmp_path / "out")
+
+
+@pytest.mark.parametrize("to", ["trl", "jsonl", "webdataset", "verl"])
+def test_weights_of_words_that_a_trainer_has_no_column_for_are_told_of(to, written, tmp_path, shapes) -> None:
+    done = export(written(shapes["one"]), to, out=tmp_path / "out")
+    assert done.spans_lost == (0 if to in ("jsonl", "webdataset") else 1)
+
+
 def test_a_run_is_exported_by_its_manifest(table, tmp_path) -> None:
     import pairwright
 

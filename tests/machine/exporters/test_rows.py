@@ -442,6 +442,36 @@ def test_an_answer_of_several_pairs_is_written_once_for_kto(written, tmp_path, s
     assert done.repeats == 1
 
 
+@pytest.mark.parametrize("to", ["rlaif-v", "align-anything", "mm-rlhf"])
+def test_an_image_between_words_is_not_moved(to, written, tmp_path, shapes) -> None:
+    from dataclasses import replace
+
+    from pairwright.exporters._export import export
+    from pairwright.schemas.errors import RunError
+    from pairwright.schemas.prompt import Prompt
+
+    images = shapes["one"].prompt.images
+    with pytest.raises(RunError, match="1 for image_inside"):
+        export(
+            written(replace(shapes["one"], prompt=Prompt("Is <image> red?", images))), to, out=tmp_path / "a"
+        )
+    for path in (tmp_path / "run").rglob("*.parquet"):
+        path.unlink()
+    behind = replace(shapes["one"], prompt=Prompt("First line.\n\nIs it red?\n<image>", images))
+    assert export(written(behind), to, out=tmp_path / "b").splits[0].pairs == 1
+
+
+def test_the_text_of_a_question_without_its_marker_is_as_it_was(written, tmp_path, shapes, rows_of) -> None:
+    from dataclasses import replace
+
+    from pairwright.exporters._export import export
+    from pairwright.schemas.prompt import Prompt
+
+    behind = Prompt("First line.\n\nIs it red?\n<image>", shapes["one"].prompt.images)
+    done = export(written(replace(shapes["one"], prompt=behind)), "rlaif-v", out=tmp_path / "out")
+    assert rows_of(done.folder)[0]["question"] == "First line.\n\nIs it red?"
+
+
 TAKEN = {
     "trl": set(TEXT),
     "unsloth": set(TEXT),
