@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from pairwright.builders import Built
-from pairwright.builders._candidates import in_line
+from pairwright.builders._candidates import Line
 from pairwright.builders._guarding import Catch, guarded_anew
 from pairwright.builders._text_pair import Group, Judged, Making, row_reject, text_pair
 from pairwright.correctors._spans import changed
@@ -39,14 +39,14 @@ def ready_pair(row: SourceRow, form: FormPairs, catch: Catch, making: Making, we
         return Built((_with_pictures(row, making),), record_id=row.record_id)
     judged = _judged(row, weight)
     formed = form(judged.candidates, (), generator(making.run.seed, row.record_id, "pairing"))
-    made = guarded_anew(catch, making, judged, Group(formed), rejects=judged.line.rejects)
+    made = guarded_anew(catch, making, judged, Group(formed), rejects=())
     pairs = tuple(_told(pair, row) for pair in made.pairs)
     return replace(made, pairs=pairs, candidates=(), record_id=row.record_id)
 
 
 def _judged(row: SourceRow, weight: float | None) -> Judged:
-    better, worse = row.chosen or "", row.rejected or ""
-    spans = changed(worse.strip(), better.strip(), weight) if weight is not None else ((), ())
+    better, worse = (row.chosen or "").strip(), (row.rejected or "").strip()
+    spans = changed(worse, better, weight) if weight is not None else ((), ())
     rejected_spans, chosen_spans = spans
     candidates = (
         Candidate(
@@ -64,8 +64,8 @@ def _judged(row: SourceRow, weight: float | None) -> Judged:
             spans=row.rejected_spans or rejected_spans,
         ),
     )
-    line = in_line(replace(row, candidates=candidates, comparisons=()))
-    return Judged(row, line, line.candidates[: line.usable])
+    # Sources check both sides of a pair as in_line checks candidates, so that there is nothing to put in order.
+    return Judged(row, Line(candidates, different=2, usable=2, comparisons=(), rejects=()), candidates)
 
 
 def _with_pictures(row: SourceRow, making: Making) -> Pair:
@@ -86,4 +86,4 @@ def _with_pictures(row: SourceRow, making: Making) -> Pair:
 
 def _told(pair: Pair, row: SourceRow) -> Pair:
     """Return a pair with what was said of it in the source."""
-    return replace(pair, scores=(*row.scores, *pair.scores))
+    return replace(pair, scores=(*row.scores, *pair.scores)) if row.scores else pair
