@@ -91,12 +91,13 @@ def refilled(
         asks: Mapping[str, Any] = {},
         fields: Mapping[str, Any] = {},
         beside: Mapping[str, Image] | None = None,
+        counting: bool = False,
         **parameters: Any,
     ) -> Built:
         part = ROOM.get("refilled")
         assert isinstance(part, EncodingBuilder)
         settings = part.settings.model_validate({"encoders": [FIRST, SECOND][: len(encoders)], **parameters})
-        construct = part.prepare(settings, Run("test", 0, "0"))
+        construct = part.prepare(settings, Run("test", 0, "0", counting=counting))
         encodes = dict(zip(part.encoders(settings), encoders, strict=True))
         for one in encoders:
             one.turned |= dict(zip((image.sha256 for image in others.values()), (30, 45, 80), strict=True))
@@ -305,6 +306,30 @@ def test_an_answer_of_which_nothing_can_be_blanked_is_a_reject(
     built = refilled(scripted({}), asks={"masker": reader}, **OWN)
     assert told(built) == [("bad_rewrite", "masker", "candidate"), ("bad_rewrite", "masker", "row")]
     assert built.rejects[1].message == "blanking answer 0: the model names nothing that could be blanked"
+
+
+def test_a_pair_that_a_guard_catches_takes_its_image_pair_along(refilled: Any, scripted: Any) -> None:
+    watched = [{"kind": "damage_talk", "params": {"also": ["milk"]}}]
+    built = refilled(scripted({ANSWER: 90.0}), guards=watched, **OWN)
+    assert built.pairs == ()
+    assert told(built) == [("damage_talk", "guards.0", "row")]
+
+
+def test_a_forecast_counts_all_pictures_and_whoever_has_to_agree(
+    refilled: Any, scripted: Any, model: Any, others: Any
+) -> None:
+    looker = model(filling(others, {**FILLS, "coins": ("gold", "coin")}))
+    judge = model(['{"rationale": "so", "verdict": "tie"}'])
+    refilled(
+        scripted({}),
+        asks={"refiller": looker, "second_opinion": judge},
+        counting=True,
+        second_opinion={"kind": "pairwise", "model": "judge"},
+        guards=[],
+        **OWN,
+    )
+    assert len(looker.requests) == 3
+    assert judge.requests
 
 
 def test_what_an_earlier_run_filled_in_is_not_filled_in_again(refilled: Any, scripted: Any) -> None:
