@@ -13,6 +13,7 @@ from pairwright.runs.contents import MEASURES
 from pairwright.runs.disk import replace_whole
 from pairwright.runs.endpoints import is_address, public_host, public_name
 from pairwright.runs.know_before import warnings
+from pairwright.runs.seen import SEEN, seen_middle, seen_text
 from pairwright.runs.summary import CANDIDATES, PerturbationSummary, Share, Sides, Summary, summarize
 from pairwright.runs.wording import (
     KINDS,
@@ -77,6 +78,8 @@ def render(summary: Summary, edition: Edition | None = None) -> str:
         outcome=outcome(summary),
         when=when_text(summary.run),
         measures=[f"{info.label}: {info.about}" for info in MEASURES.values()],
+        seen=_seen(summary),
+        seen_measures=_seen_measures(summary),
         recipe=_shown_recipe(summary.run.recipe_text),
         license_note=edition.licence_note if edition else _license_note(summary.licenses),
         warnings=warnings(summary),
@@ -215,6 +218,20 @@ def _medians(perturbation: PerturbationSummary) -> list[str]:
         f"{measure_text(name, spread.median)} ({middle_text(name, spread)})" if spread else ""
         for name, spread in spreads
     ]
+
+
+def _seen(summary: Summary) -> list[tuple[str, str, str, str]]:
+    """Return perturbation, measure, median and middle of all that encoders say."""
+    return [
+        (one.name, by.by.label, seen_text(by.name, by.spread.median), seen_middle(by))
+        for one in summary.perturbations
+        for by in one.seen
+    ]
+
+
+def _seen_measures(summary: Summary) -> list[str]:
+    names = {by.name for one in summary.perturbations for by in one.seen}
+    return [f"{info.label}: {info.about}" for name, info in SEEN.items() if name in names]
 
 
 def public_recipe(text: str) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from pairwright.card import write_card
 from pairwright.commands import show
 from pairwright.report import write_report
 from pairwright.runs.samples import choose
@@ -92,7 +93,15 @@ def test_the_report_has_a_chart_for_each_encoder_and_values_at_the_pair(seen_run
     )
 
 
+def test_the_card_has_it(seen_run: Path) -> None:
+    card = write_card(seen_run).read_text(encoding="utf-8")
+    assert "| `gaussian_blur` | text drop, small | 2.0 | 1.1–6.0 |" in card
+    assert "- image-image: 100 × cosine of the two pictures" in card
+    assert "- distance:" not in card
+
+
 def test_a_run_without_encoders_has_no_such_table(small_run: Path) -> None:
+    assert "Encoders measured" not in write_card(small_run).read_text(encoding="utf-8")
     shown = CliRunner().invoke(show.command, [str(small_run)], catch_exceptions=False).output
     assert "perturbation, encoder" not in shown
     assert all(one.seen == () for one in summarize(small_run).perturbations)
