@@ -90,7 +90,7 @@ EXPLANATIONS: dict[Reason, str] = {
     "image_too_small": "the picture has a side below source.min_side",
     "image_format": "a picture format or pixel type that trainers do not read",
     "no_op": "the perturbation left the picture as it was",
-    "outside_band": "a measure of the negative lies outside the recipe's accept band",
+    "outside_band": "a measure of the negative, or of the pair, lies outside the recipe's accept band",
     "target_not_reached": "no strength in the operation's range reaches the wanted measure",
     "no_other_image": "no other picture in the shard that is not the same or a near copy",
     "call_refused": "the model's server refuses this very request (too long, too many pictures, its content filter)",
