@@ -14,7 +14,7 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from pairwright.builders import Asks, Run
-from pairwright.builders._at_once import at_once
+from pairwright.builders._at_once import all_at_once, at_once
 from pairwright.builders._cutting import added_to
 from pairwright.builders._sentence_ranks import Step, mean_logprobs
 from pairwright.builders._writers import Plan, Task
@@ -82,12 +82,7 @@ def prepare_growing(tree: Tree, plan: Plan, run: Run) -> Grow:
 
     async def grow(row: SourceRow, asks: Asks) -> Grown:
         tasks, refused = await plan(row)
-        found = await at_once(partial(_Tree(tree, run, row, task, asks).grown) for task in tasks)
-        trees: list[Grown] = []
-        for one in found:
-            if isinstance(one, RowError):
-                raise one
-            trees.append(one)
+        trees = await all_at_once(_Tree(tree, run, row, task, asks).grown for task in tasks)
         return Grown(
             tuple(answer for one in trees for answer in one.candidates),
             {place: steps for one in trees for place, steps in one.steps.items()},

@@ -9,7 +9,7 @@ needs neither where ``logprob_weight`` is 0: sentences of all answers to a promp
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Annotated, Literal
 
@@ -71,7 +71,7 @@ class _Told:
 
     line: Line
     steps: tuple[tuple[Step, ...], ...]
-    """The sentences of each usable answer."""
+    """The sentences of each answer that is ranked: the first ones of the line."""
     groups: tuple[tuple[Step, ...], ...]
     """Those that are ranked among each other."""
     rejects: tuple[Reject, ...]
@@ -142,8 +142,11 @@ def _answers(settings: SentenceTree, run: Run) -> _Answers:
     if told:
         settings = _asking_logprobs(settings)
     if not grows:
-        return partial(_whole, settings, prepare_writers(settings, run), told)
-    return partial(_grown, settings, prepare_growing(settings.tree, prepare_tasks(settings, run), run))
+        # How likely answers of earlier rounds are to this round's model, nobody knows.
+        latest = run.round if told or settings.pairing.rounds == "latest" else None
+        return partial(_whole, settings, prepare_writers(settings, run), told, latest)
+    grow = prepare_growing(settings.tree, prepare_tasks(settings, run), run)
+    return partial(_grown, settings, grow, run.round)
 
 
 def _check_tree(settings: SentenceTree) -> None:
@@ -191,21 +194,24 @@ def _asking_logprobs(settings: SentenceTree) -> SentenceTree:
     return settings.model_copy(update={"samplers": tuple(asking)})
 
 
-async def _grown(settings: SentenceTree, grow: Grow, row: SourceRow, asks: Asks) -> _Told:
+async def _grown(settings: SentenceTree, grow: Grow, latest: int, row: SourceRow, asks: Asks) -> _Told:
     grown = await grow(row, asks)
-    line = in_line(row, written=grown.candidates, truncated=settings.truncated)
-    steps = [grown.steps.get(_place(one)) or _split(one, ()) for one in line.candidates[: line.usable]]
+    line = in_line(row, written=grown.candidates, truncated=settings.truncated, latest=latest)
+    steps = [grown.steps.get(_place(one)) or _split(one, ()) for one in line.candidates[: line.different]]
     return _Told(line, tuple(steps), grown.groups, grown.rejects)
 
 
-async def _whole(settings: SentenceTree, write: Write, told: bool, row: SourceRow, asks: Asks) -> _Told:
+async def _whole(
+    settings: SentenceTree, write: Write, told: bool, latest: int | None, row: SourceRow, asks: Asks
+) -> _Told:
     wrote = await write(row, asks)
     if lost := wrote.lost():
         raise lost
     if told:
         _check_told(wrote)
-    line = in_line(row, written=wrote.candidates, truncated=settings.truncated)
-    steps = [_split(one, wrote.tokens.get(_place(one), ())) for one in line.candidates[: line.usable]]
+    line = in_line(row, written=wrote.candidates, truncated=settings.truncated, latest=latest)
+    running = line.candidates[: line.different]
+    steps = [_split(one, wrote.tokens.get(_place(one), ())) for one in running]
     group = [step for path in steps for step in path if not told or step.logprob is not None]
     return _Told(line, tuple(steps), (tuple(group),), wrote.rejects)
 
@@ -237,25 +243,26 @@ async def _ranked(
     steps = [step for group in (*told.steps, *told.groups) for step in group]
     fits = await fits_of(steps, seen=seen, encodes=encodes)
     by_step = fused(bench.fusion, told.groups, fits)
-    running = told.line.candidates[: told.line.usable]
+    line = told.line
+    running, aside = line.candidates[: line.different], line.candidates[line.different : line.usable]
     found = scored(bench.fusion, running, told.steps, by_step=by_step, fits=fits)
     row = looked.row
     judged = Judged(
         row,
-        told.line,
-        found.candidates,
-        told.line.comparisons,
+        line,
+        (*found.candidates, *(replace(one, score=None) for one in aside)),
+        line.comparisons,
         _judged_by(bench.settings, bench.fusion),
         found.agreement,
         of_images=looked.judgements,
     )
     return await bench.pairer.pairs(
         judged,
-        told.line.comparisons,
+        line.comparisons,
         case=case_of(bench.settings, row, bench.run),
         asks=asks,
-        rejects=[*told.rejects, *told.line.rejects, *candidate_rejects(row, found.faults)],
-        why_none=why_unscored(told.line, told.rejects, found),
+        rejects=[*told.rejects, *line.rejects, *candidate_rejects(row, found.faults)],
+        why_none=why_unscored(line, told.rejects, found),
     )
 
 

@@ -57,7 +57,11 @@ def grown(row: Any, alone: Any, model: Any) -> Grow:
     """Return a way to let a row's answers grow: by a table of what follows each beginning."""
 
     def run(
-        table: Mapping[str, Sequence[Any]], *encoders: Any, fields: Mapping[str, Any] = {}, **parameters: Any
+        table: Mapping[str, Sequence[Any]],
+        *encoders: Any,
+        fields: Mapping[str, Any] = {},
+        number: int = 1,
+        **parameters: Any,
     ) -> Built:
         def write(request: Request) -> list[Answer]:
             told = [one if isinstance(one, Answer) else said(*one) for one in table[given(request)]]
@@ -67,7 +71,7 @@ def grown(row: Any, alone: Any, model: Any) -> Grow:
         assert isinstance(part, EncodingBuilder)
         plain = {"samplers": [WRITER], "tree": SMALL, "encoders": [FIRST, SECOND][: len(encoders)]}
         settings = part.settings.model_validate(plain | parameters)
-        construct = part.prepare(settings, Run("test", 3, "0"))
+        construct = part.prepare(settings, Run("test", 3, "0", round=number))
         run.asked = model(write)  # type: ignore[attr-defined]
         asks = dict.fromkeys(part.models(settings), run.asked)  # type: ignore[attr-defined]
         encodes = dict(zip(part.encoders(settings), encoders, strict=True))
@@ -302,6 +306,16 @@ def test_answers_of_the_source_are_ranked_where_nobody_needs_to_know_how_likely_
     assert built.pairs[0].rejected == "A car stands. It is old."
     assert [one.reason for one in built.rejects if one.scope == "candidate"][:2] == ["no_score", "no_score"]
     assert built.candidates[0].candidates[1].score is None
+
+
+def test_answers_of_earlier_rounds_stand_aside(grown: Any, scripted: Any) -> None:
+    earlier = {"candidates": (Candidate("A cat sits. It is blue.", round=1, score=-0.1),)}
+    built = grown(TREE, scripted(SCORES), fields=earlier, number=2)
+    assert built.pairs[0].chosen == "A cat sits."
+    assert [one.reason for one in built.rejects] == ["repeated_answer"]
+    *ranked, aside = built.candidates[0].candidates
+    assert len(ranked) == 5
+    assert (aside.round, aside.score) == (1, None)
 
 
 def test_short_sentences_do_not_count_and_the_answer_goes_on(grown: Any, scripted: Any) -> None:
