@@ -1,12 +1,13 @@
 """What every perturbation must do, whichever it is: run over all parts that the room finds."""
 
 import pickle
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pytest
 
-from pairwright.perturbations import ROOM, Adversary, Perturbation, Retrieval
+from pairwright.perturbations import ROOM, Adversary, Nearest, Perturbation, Retrieval
 from pairwright.schemas.errors import ParameterError
 from pairwright.schemas.image import Pixels
 from pairwright.schemas.knobs import Knob, knobs, plan, strength
@@ -15,6 +16,7 @@ EVERY = ROOM.names()
 CHANGES = [name for name in EVERY if isinstance(ROOM.get(name), Perturbation)]
 CHOOSES = [name for name in EVERY if isinstance(ROOM.get(name), Retrieval)]
 MISLEADS = [name for name in EVERY if isinstance(ROOM.get(name), Adversary)]
+NEAREST = [name for name in EVERY if isinstance(ROOM.get(name), Nearest)]
 NOISY = [name for name in CHANGES if "noise_seed" in knobs(ROOM.get(name).params)]
 SMALLER = {"random_crop"}
 """Operations whose result may be smaller than the picture."""
@@ -59,6 +61,7 @@ def test_the_room_has_these_kinds() -> None:
     assert len(CHANGES) >= 13
     assert "other_image" in CHOOSES
     assert "pgd" in MISLEADS
+    assert "similar_image" in NEAREST
 
 
 @pytest.mark.parametrize("name", CHANGES)
@@ -167,3 +170,18 @@ def test_an_attack_has_a_seed_and_a_budget_that_can_be_spent(name: str) -> None:
         plan(name, part.params, {key: end}).draw(np.random.default_rng(0)) for end in (knob.low, knob.high)
     )
     assert part.budget(weak).radius < part.budget(strong).radius
+
+
+@pytest.mark.parametrize("name", NEAREST)
+def test_what_is_nearest_is_ordered_without_repeats_and_copies_are_told(name: str, photo: Pixels) -> None:
+    part = ROOM.get(name)
+    rng = np.random.default_rng(1)
+    vectors = rng.normal(size=(40, 8)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    for params in [drawn(name), *extremes(name)]:
+        found = part.order(vectors[0], vectors, params)
+        assert len(set(found)) == len(found)
+        assert set(found) <= set(range(len(vectors)))
+        similar = [float(vectors[0] @ vectors[number]) for number in found]
+        assert all(one >= other - 1e-4 for one, other in pairwise(similar))
+        assert part.near_copy(photo, photo, params)
