@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 
 from pairwright.schemas.annotation import Annotation
 from pairwright.schemas.candidate import Candidate, Comparison
+from pairwright.schemas.errors import RowError
 from pairwright.schemas.judgement import Judgement
 from pairwright.schemas.room import Room
 
@@ -38,6 +39,14 @@ class Read:
     """What was said of a ready pair."""
     tags: tuple[str, ...] = ()
     """Labels beside those of the column that ``taken`` names."""
+
+
+class Columns(dict[str, Any]):
+    """A raw row as layouts are given it: a column that it does not have is a reject, not a KeyError."""
+
+    def __missing__(self, name: str) -> Any:
+        """Raise RowError: rows of one file may differ in their columns."""
+        raise RowError("missing_column", name, "rows of this layout have this column, and this one has not")
 
 
 def no_split(row: Row) -> Sequence[Row]:

@@ -7,10 +7,11 @@ from typing import Any
 from pairwright.layouts import Row
 from pairwright.schemas.candidate import Candidate, Comparison, Outcome
 from pairwright.schemas.errors import RowError
-from pairwright.sources.cells import bad_value, from_json, text
+from pairwright.sources.cells import bad_value, from_json, number, text
 
 PERSON = "annotator"
 """Who judged, where a set does not tell its people apart."""
+_NO_RATING = frozenset({"", "n/a", "na", "none", "nan"})
 RANK = "rank"
 """Aspect of a place in somebody's ranking, 1 the best."""
 
@@ -42,22 +43,21 @@ def verdict(outcome: Outcome, scorer: str, *, strength: float = 1.0, why: object
     return Comparison(0, 1, outcome, scorer, 0.0 if outcome == "tie" else strength, told)
 
 
-def rating(value: object, column: str) -> float | None:
+def rating(value: object, column: str, low: float | None = None, high: float | None = None) -> float | None:
     """Return a rating, also from its text; None for "N/A" and for nothing.
+
+    Raises:
+        RowError: ``bad_value`` for what is no number, or one outside of the range.
 
     >>> rating("4", "Rating"), rating("N/A", "Rating"), rating(None, "Rating")
     (4.0, None, None)
     """
-    if value is None or (
-        isinstance(value, str) and value.strip().lower() in ("", "n/a", "na", "none", "nan")
-    ):
+    if value is None or (isinstance(value, str) and value.strip().lower() in _NO_RATING):
         return None
-    if isinstance(value, bool):
-        raise bad_value(column, "a number", value)
-    try:
-        return float(value)  # type: ignore[arg-type]  # anything that is no number raises
-    except (TypeError, ValueError) as error:
-        raise bad_value(column, "a number", value) from error
+    found = number(value, column)
+    if found is not None and ((low is not None and found < low) or (high is not None and found > high)):
+        raise bad_value(column, f"a number from {low} to {high}", value)
+    return found
 
 
 def items(value: object, column: str) -> list[Any]:
@@ -76,6 +76,19 @@ def items(value: object, column: str) -> list[Any]:
     if not isinstance(value, (list, tuple)):
         raise bad_value(column, "a list", value)
     return list(value)
+
+
+def mapping(value: object, column: str) -> Mapping[str, Any]:
+    """Return an object. Raises RowError for anything else."""
+    if not isinstance(value, Mapping):
+        raise bad_value(column, "an object", value)
+    return value
+
+
+def mappings(value: object, column: str) -> list[Mapping[str, Any]]:
+    """Return a list of objects, in whatever way :func:`items` takes it; none for null."""
+    told = [] if value is None else items(value, column)
+    return [mapping(one, f"{column}[{number}]") for number, one in enumerate(told)]
 
 
 def ranked(ranks: Sequence[float], scorer: str, why: object = None) -> tuple[Comparison, ...]:

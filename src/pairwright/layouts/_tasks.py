@@ -8,6 +8,7 @@ answer on helpfulness), ``reason`` (text for the preference) or any other (text,
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import Any
 
 from pairwright.layouts import Read, Row
@@ -57,7 +58,7 @@ def hear_choice(heard: Heard, value: object, column: str) -> None:
 def hear_rating(heard: Heard, name: str, value: object, column: str) -> None:
     """Take a rating; without a number at the end of its name it is a note."""
     found = _RATED.fullmatch(name)
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not isfinite(value):
         raise RowError("bad_value", column, f"expected a number, got {value!r}")
     if found is None:
         heard.notes.append(f"{name}: {value}")

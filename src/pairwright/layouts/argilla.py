@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pairwright.layouts import Layout, Read, Row
-from pairwright.layouts._said import items
+from pairwright.layouts._said import items, mappings, rating
 from pairwright.layouts._tasks import (
     Heard,
     answer_names,
@@ -63,8 +63,10 @@ def _hear(heard: Heard, name: str, value: Any, names: Sequence[str], column: str
         hear_choice(heard, value, column)
     elif isinstance(value, (list, Mapping)):
         if name == "ranking":
-            places = {str(one["value"]): float(one["rank"]) for one in items(value, column)}
-            hear_ranks(heard, places, names, column)
+            ranks = {
+                str(one.get("value")): rating(one.get("rank"), column) for one in mappings(value, column)
+            }
+            hear_ranks(heard, {name: rank for name, rank in ranks.items() if rank is not None}, names, column)
         else:
             hear_text(heard, name, value if isinstance(value, list) else [value])
     elif isinstance(value, (int, float)) and not isinstance(value, bool):

@@ -59,9 +59,11 @@ def read(row: Row) -> Read:
 def _plain(value: Any) -> Any:
     """Return messages without what parts have beside type, text and picture."""
     turns = from_json(value)
+    if not isinstance(turns, list):
+        return turns
     return [
         {**turn, "content": _parts(turn.get("content"))} if isinstance(turn, Mapping) else turn
-        for turn in turns or ()
+        for turn in turns
     ]
 
 

@@ -28,7 +28,8 @@ def read(row: Row) -> Read:
         if not isinstance(one, Mapping):
             raise bad_value(column, "response, score and type", one)
         score = rating(one.get("score"), f"{column}.score")
-        told = Judgement("candidate", SCORER, "score", score, 0.0, 1.0 if score in (None, 0.0, 1.0) else None)
+        low, high = (0.0, 1.0) if score in (None, 0.0, 1.0) else (None, None)
+        told = Judgement("candidate", SCORER, "score", score, low, high)
         response = text(one.get("response"), f"{column}.response")
         candidates.append(Candidate(response, as_text(one.get("type")), score=score, judgements=(told,)))
     return Read(row, present(row, {"id": "id", "question": "prompt", "images": "image"}), tuple(candidates))

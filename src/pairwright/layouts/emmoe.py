@@ -9,7 +9,7 @@ from typing import Any
 
 from pairwright.layouts import Layout, Read, Row
 from pairwright.layouts._columns import present
-from pairwright.layouts._said import items
+from pairwright.layouts._said import mappings
 from pairwright.schemas.errors import RowError
 
 _STEPS = ("steps", "trajectory")
@@ -41,7 +41,7 @@ def split(row: Row) -> Sequence[Row]:
     name = _first(row, _STEPS)
     if name is None:
         return (row,)
-    steps = items(row[name], name)
+    steps = mappings(row[name], name)
     made = [
         {**row, "before": steps[: number - 1], "failed": failed, "succeeded": succeeded}
         for number, (failed, succeeded) in enumerate(pairwise(steps), 1)

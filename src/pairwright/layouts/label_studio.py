@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pairwright.layouts import Layout, Read, Row
+from pairwright.layouts._said import mapping, mappings, rating
 from pairwright.layouts._tasks import (
     Heard,
     answer_names,
@@ -15,7 +16,7 @@ from pairwright.layouts._tasks import (
     task_read,
 )
 from pairwright.schemas.errors import RowError
-from pairwright.sources.cells import number, optional_text
+from pairwright.sources.cells import optional_text
 
 
 def recognise(row: Row) -> int:
@@ -27,11 +28,11 @@ def recognise(row: Row) -> int:
 
 def read(row: Row) -> Read:
     """Return the task's answers with what each person said. Cancelled annotations say nothing; they stay in ``extra``."""
-    data = row["data"]
+    data = mapping(row["data"], "data")
     names = answer_names(data)
     people = [
         _heard(one, names, f"annotations[{place}]")
-        for place, one in enumerate(row["annotations"])
+        for place, one in enumerate(mappings(row["annotations"], "annotations"))
         if not one.get("was_cancelled")
     ]
     return task_read({**data, "id": row.get("id")}, people, {"id": "id"})
@@ -40,10 +41,10 @@ def read(row: Row) -> Read:
 def _heard(annotation: Mapping[str, Any], names: list[str], column: str) -> Heard:
     heard = Heard(
         person(annotation.get("completed_by")),
-        number(annotation.get("lead_time"), f"{column}.lead_time"),
+        rating(annotation.get("lead_time"), f"{column}.lead_time", 0.0),
         optional_text(annotation.get("created_at"), f"{column}.created_at"),
     )
-    for place, result in enumerate(annotation["result"]):
+    for place, result in enumerate(mappings(annotation.get("result"), f"{column}.result")):
         _hear(heard, result, names, f"{column}.result[{place}]")
     return heard
 

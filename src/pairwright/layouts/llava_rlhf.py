@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from pairwright.layouts import Layout, Read, Row
 from pairwright.layouts._columns import known_by, present
-from pairwright.layouts._said import PERSON, of_these, verdict
+from pairwright.layouts._said import PERSON, items, of_these, verdict
 from pairwright.schemas.annotation import Annotation
 from pairwright.schemas.candidate import Candidate, Outcome
 from pairwright.sources.cells import text
@@ -15,7 +15,7 @@ _WORDS: dict[str, Outcome] = {"1": "first", "2": "second", "0": "tie", "tie": "t
 
 def read(row: Row) -> Read:
     """Return the two answers with the person's verdict; an answer at the end of the dialogue itself is left out of it."""
-    turns = list(row["conversations"] or ())
+    turns = items(row["conversations"], "conversations")
     if turns and read_turns(turns[-1:], "conversations")[0].role == "assistant":
         turns.pop()
     outcome = of_these(row["preference"], "preference", _WORDS)

@@ -83,7 +83,7 @@ def _ratings(
 def _rank(ranks: Mapping[str, Any], name: str) -> Judgement:
     if name not in ranks:
         raise RowError("bad_value", "final_ranking", f"there is no rank of {name}")
-    return Judgement("candidate", PERSON, RANK, rating(ranks[name], f"final_ranking.{name}"), 1.0)
+    return Judgement("candidate", PERSON, RANK, rating(ranks[name], f"final_ranking.{name}", 1.0), 1.0)
 
 
 def _by_model(value: Any, column: str, names: Sequence[str] | None) -> dict[str, Any]:

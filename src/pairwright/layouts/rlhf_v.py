@@ -59,7 +59,7 @@ def _members(row: Row) -> dict[str, Any] | None:
         if "text_b64" in row:
             return _three(json.loads(binascii.a2b_base64(row["text_b64"])))
         return _three(json.loads(row["text"])) if isinstance(row.get("text"), str) else None
-    except ValueError:  # neither base64, nor UTF-8, nor JSON
+    except (TypeError, ValueError):  # no text, or neither base64, nor UTF-8, nor JSON
         return None
 
 

@@ -7,6 +7,7 @@ from pairwright.layouts._columns import present
 from pairwright.schemas.candidate import Candidate
 from pairwright.schemas.errors import RowError
 from pairwright.schemas.judgement import Judgement
+from pairwright.sources.cells import bad_value
 from pairwright.sources.turns import is_messages, read_turns
 
 SCORER = "label"
@@ -28,11 +29,13 @@ def read(row: Row) -> Read:
     taken = present(row, {"prompt": "prompt", "images": images, "chosen": "chosen", "rejected": "rejected"})
     if "completion" not in row:
         return Read(row, taken)
-    answer = read_turns(row["completion"], "completion")[-1]
-    if answer.role != "assistant":
-        raise RowError("bad_value", "completion", f"expected the assistant's message, got {answer.role}")
+    turns = read_turns(row["completion"], "completion")
+    if not turns or turns[-1].role != "assistant":
+        raise RowError("bad_value", "completion", "expected a message of the assistant at its end")
+    if not isinstance(row["label"], bool):
+        raise bad_value("label", "true or false", row["label"])
     told = Judgement("candidate", SCORER, "wanted", float(row["label"]), 0.0, 1.0)
-    return Read(row, taken, (Candidate(answer.text, judgements=(told,)),))
+    return Read(row, taken, (Candidate(turns[-1].text, judgements=(told,)),))
 
 
 def _by_role(value: object) -> bool:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pairwright.layouts import Layout, Read, Row
 from pairwright.layouts._columns import present
 from pairwright.layouts._media import without_media
+from pairwright.layouts._said import mappings
 from pairwright.schemas.errors import RowError
 from pairwright.sources.cells import text
 
@@ -26,8 +27,8 @@ def read(row: Row) -> Read:
         RowError: a turn is there twice, or has another role.
     """
     said: dict[str, str] = {}
-    for number, turn in enumerate(row["conversations"]):
-        role = turn.get("from") if isinstance(turn, Mapping) else None
+    for number, turn in enumerate(mappings(row["conversations"], "conversations")):
+        role = turn.get("from")
         field = "question" if role == "human" else _SIDES.get(str(role))
         column = f"conversations[{number}]"
         if field is None or field in said:

@@ -15,8 +15,9 @@ def read(row: Row) -> Read:
     known = [place for place in places if place is not None]
     if len(known) != len(texts):
         raise bad_value("human_ranking", f"{len(texts)} places, one for each response", row["human_ranking"])
-    models = row.get("models") or []
-    names = [*models] if len(models) == len(texts) else [None] * len(texts)
+    models = row.get("models")
+    told = models if isinstance(models, list) and len(models) == len(texts) else [None] * len(texts)
+    names = [one if isinstance(one, str) else None for one in told]
     return Read(
         row,
         present(row, {"id": "id", "question": "query", "images": "image", "ground_truth": "ground_truth"}),

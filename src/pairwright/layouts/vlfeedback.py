@@ -5,7 +5,7 @@ from typing import Any
 
 from pairwright.layouts import Layout, Read, Row
 from pairwright.layouts._columns import present
-from pairwright.layouts._said import items, rating
+from pairwright.layouts._said import as_text, items, mapping, rating
 from pairwright.schemas.candidate import Candidate
 from pairwright.schemas.judgement import Judgement
 from pairwright.sources.cells import bad_value, text
@@ -43,11 +43,12 @@ def _candidate(told: object, column: str) -> Candidate:
 
 
 def _ratings(told: Any, column: str) -> Iterator[Judgement]:
-    for aspect, said in (told or {}).items():
+    for aspect, said in mapping(told, column).items() if told is not None else ():
         if said is None:
             continue
-        value = rating(said.get("Rating"), f"{column}.{aspect}.Rating")
-        yield Judgement("candidate", SCORER, aspect, value, 1.0, 5.0, said.get("Rationale") or None)
+        one = mapping(said, f"{column}.{aspect}")
+        value = rating(one.get("Rating"), f"{column}.{aspect}.Rating", 1.0, 5.0)
+        yield Judgement("candidate", SCORER, aspect, value, 1.0, 5.0, as_text(one.get("Rationale")))
 
 
 PART = Layout(

@@ -4,9 +4,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from pairwright.layouts import Layout, Read, Row
+from pairwright.layouts import Columns, Layout, Read, Row
 from pairwright.layouts._columns import present
-from pairwright.layouts._said import as_text, items
+from pairwright.layouts._said import as_text, mappings
 from pairwright.schemas.candidate import Candidate, Comparison, Outcome
 from pairwright.schemas.errors import RowError
 from pairwright.sources.cells import text
@@ -41,8 +41,9 @@ def read(row: Row) -> Read:
     Raises:
         RowError: the prompt has another form, or the score is no verdict.
     """
-    first, *_ = items(row["games"], "games")
-    parts = [part for part in first["user_prompt"] if isinstance(part, Mapping)]
+    games = mappings(row["games"], "games")
+    first = Columns(games[0] if games else {})
+    parts = mappings(first["user_prompt"], "games[0].user_prompt")
     shown = next((part.get("text") for part in parts if part.get("type") == "text"), None)
     found = _PROMPT.fullmatch(text(shown, "games[0].user_prompt"))
     if found is None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from itertools import islice
 
 from pairwright.layouts import ROOM as LAYOUTS
-from pairwright.layouts import no_split
+from pairwright.layouts import Columns, no_split
 from pairwright.schemas.errors import RowError
 from pairwright.schemas.source_row import SourceRow
 from pairwright.sources import FileMark, RawRow, Source
@@ -46,7 +46,7 @@ class LayoutSource:
         if first is None:
             return {"layout": self._told}
         try:
-            return {"layout": self._told, **self._layout.read(first.fields).taken}
+            return {"layout": self._told, **self._layout.read(Columns(first.fields)).taken}
         except RowError:
             return {"layout": self._told}
 
@@ -56,7 +56,7 @@ class LayoutSource:
                 yield raw
                 continue
             try:
-                parts = self._layout.split(raw.fields)
+                parts = self._layout.split(Columns(raw.fields))
             except RowError as error:
                 yield replace(raw, problem=error)
                 continue

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
+from pairwright.layouts import Columns as LayoutColumns
 from pairwright.layouts import Layout, Read
 from pairwright.schemas.errors import RowError
 from pairwright.schemas.image import Image
@@ -130,10 +131,14 @@ def _read_by(layout: Layout, fields: Mapping[str, Any], reading: Reading) -> Rea
         columns = reading.columns(tuple(fields))
         _check_missing(columns)
         return Read(fields, columns.taken)
-    read = layout.read(fields)
-    if reading.settings.name is None:
-        return read
-    return replace(read, taken={field: name for field, name in read.taken.items() if field != "source"})
+    read = layout.read(LayoutColumns(fields))
+    named = reading.settings.name is not None  # then the recipe's name wins over the row's
+    taken = {
+        field: name
+        for field, name in read.taken.items()
+        if name in read.fields and not (named and field == "source")
+    }
+    return replace(read, taken=taken)
 
 
 def _check_missing(columns: Columns) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from pairwright.layouts import ROOM as LAYOUTS
-from pairwright.layouts import Read
+from pairwright.layouts import Columns, Read
 from pairwright.schemas.candidate import Candidate
 from pairwright.schemas.errors import RowError, SourceError
 from pairwright.schemas.source_row import SourceRow
@@ -93,7 +93,7 @@ def tasks_in(votes: Source, layout: str) -> dict[str, list[Task]]:
         try:
             if raw.problem is not None:
                 raise raw.problem
-            told = read(raw.fields)
+            told = read(Columns(raw.fields))
             places = _places(told)
         except RowError as error:
             raise SourceError(f"source.votes: {raw.record_id}: {error}") from error
