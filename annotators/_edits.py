@@ -192,7 +192,7 @@ def _thing(settings: Listing, one: object, header: Header, what: str) -> Thing:
     if not isinstance(one, dict):
         raise unusable(f"{what} is no object")
     exact_keys(one, ["name", *_SIDES], what)
-    name = _said(one, "name", what)
+    name = " ".join(_said(one, "name", what).split())
     told = [one[side] for side in _SIDES]
     if any(isinstance(value, bool) or not isinstance(value, int | float) for value in told):
         raise unusable(f"{what}: {quoted(json.dumps(told))} are no four numbers")
@@ -263,7 +263,7 @@ def _proposal(found: Json, keys: Sequence[str], things: Sequence[Thing], request
         raise unusable(f"{what}: both answers are the same: {quoted(said['answer'])}")
     return Proposal(
         things[number - 1],
-        said["replacement"].rstrip("."),
+        " ".join(said["replacement"].split()).rstrip("."),
         said.get("question"),
         said["answer"],
         said["edited_answer"],

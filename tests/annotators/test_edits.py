@@ -112,6 +112,13 @@ def test_a_lister_is_asked_again_and_never_for_more_than_it_may_name() -> None:
     assert sides["right"] == {"type": "integer", "minimum": 1, "maximum": 1000}
 
 
+def test_names_stay_on_their_line() -> None:
+    (one,) = listed(thing("cup\n2. knife", 0, 0, 10, 10))
+    assert one.name == "cup 2. knife"
+    made = proposed(Model({**PROPOSED, "replacement": "a pile\nof rocks."}))
+    assert made.instruction == "Replace the cake with a pile of rocks."
+
+
 def test_a_proposal_is_about_one_of_the_things() -> None:
     model = Model(PROPOSED)
     made = proposed(model)
