@@ -99,10 +99,9 @@ def _options(overrides: Iterable[str]) -> Mapping[str, Any]:
 def _tell(done: "Exported", out: str) -> None:
     from pairwright.runs.wording import counted
 
+    if done.tasks:
+        click.echo(counted(done.tasks, "task"))
     for split in done.splits:
-        if split.name == "tasks":
-            click.echo(counted(split.rows, "task"))
-            continue
         rows = "" if split.rows == split.pairs else f" in {counted(split.rows, 'row')}"
         click.echo(f"{split.name}: {counted(split.pairs, 'pair')}{rows}, {counted(len(split.files), 'file')}")
     for reason, count in done.left_out.items():

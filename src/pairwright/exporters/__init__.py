@@ -64,7 +64,6 @@ class PairRow:
 class Extent:
     """What the pairs that will be exported have in them; some layouts depend on it."""
 
-    pairs: int
     images: bool
     """Whether any has images."""
     image_pairs: bool

@@ -15,6 +15,7 @@ from pairwright import __version__
 from pairwright.exporters import (
     ROOM,
     AsTheyStand,
+    Exporter,
     Layout,
     Lines,
     Page,
@@ -28,7 +29,7 @@ from pairwright.exporters import (
 )
 from pairwright.exporters._files import PICTURES, LineFiles, PictureFolder, TarFiles
 from pairwright.exporters._parquet import ParquetFiles, TableFiles
-from pairwright.exporters._plan import LEFT_OUT, Plan, plan
+from pairwright.exporters._plan import LEFT_OUT, Choices, Plan, plan
 from pairwright.exporters._reading import WHOLE, RunFiles, pair_files, whole_rows
 from pairwright.exporters._splits import Apart, wishes
 from pairwright.exporters._tasks import gather, write_tasks
@@ -49,8 +50,11 @@ class Exported:
     to: str
     folder: Path
     splits: tuple[Split, ...]
+    """Empty where it made tasks."""
+    tasks: int
+    """Tasks for people that were made."""
     left_out: Mapping[str, int]
-    """Pairs that were left out on request, by reason."""
+    """Pairs that were left out on request, by reason; of tasks also what is none."""
     repeats: int
     """Rows that were not written because an earlier one is like them."""
     spans_lost: int
@@ -92,81 +96,65 @@ def export(
         UnknownPartError: no exporter of that name.
         ParameterError: a setting, split or reason that cannot be.
     """
-    name = to.replace("-", "_")
-    exporter = ROOM.get(name)
+    exporter = ROOM.get(to.replace("-", "_"))
     settings = parsed(exporter.settings, dict(options or {}), where="--set", owner=to)
-    if isinstance(exporter, Tasks):
-        if splits:
-            raise ParameterError(f"--splits: {to} makes tasks for people, which have none")
-        return _export_tasks(
-            Path(folder),
-            to,
-            exporter,
-            settings,
-            out=out,
-            seed=seed,
-            leave_out=leave_out,
-            unfinished=unfinished,
-        )
-    files = pair_files(Path(folder), unfinished=unfinished)
+    choices = Choices(wishes(splits), apart, seed, frozenset(leave_out), unfinished)
     place = Path(out).absolute()
     require_free(place)
-    made = plan(
-        files, to, exporter, settings, asked=wishes(splits), apart=apart, seed=seed, leave_out=leave_out
-    )
+    if isinstance(exporter, Tasks):
+        return _export_tasks(Path(folder), to, exporter, settings, place, choices)
+    return _export_pairs(Path(folder), to, exporter, settings, place, choices)
+
+
+def _export_pairs(
+    folder: Path, to: str, exporter: Exporter[Any], settings: Settings, place: Path, choices: Choices
+) -> Exported:
+    files = pair_files(folder, unfinished=choices.unfinished)
+    made = plan(files, to, exporter, settings, choices)
     layout = exporter.layout(settings, made.extent)
     with begun(place) as draft:
         written, repeats = _write(draft, place, files, layout, made)
         pages = tuple(exporter.loading(settings, written))
-        for page in pages:
-            write_page(draft, page)
-        told = {"splits": [asdict(split) for split in written.splits], "apart": apart, "repeats": repeats}
-        write_page(draft, _record(to, settings, seed, made.left_out, told))
+        told = {
+            "splits": [asdict(split) for split in written.splits],
+            "apart": choices.apart,
+            "left_out": dict(made.left_out),
+            "repeats": repeats,
+        }
+        _write_pages(draft, (*pages, _record(to, settings, choices.seed, told)))
     kept = isinstance(layout, Lines | Tar) and "chosen_spans" in layout.columns
-    return Exported(to, place, written.splits, made.left_out, repeats, 0 if kept else made.spans, pages)
+    spans_lost = 0 if kept else made.spans
+    return Exported(to, place, written.splits, 0, made.left_out, repeats, spans_lost, pages)
 
 
 def _export_tasks(
-    folder: Path,
-    to: str,
-    part: Tasks[Any],
-    settings: TaskSettings,
-    *,
-    out: str | Path,
-    seed: int,
-    leave_out: Sequence[str],
-    unfinished: bool,
+    folder: Path, to: str, part: Tasks[Any], settings: TaskSettings, place: Path, choices: Choices
 ) -> Exported:
-    place = Path(out).absolute()
-    require_free(place)
-    files, gathered, left_out = gather(
-        folder, settings, seed=seed, leave_out=leave_out, unfinished=unfinished
-    )
+    if choices.asked:
+        raise ParameterError(f"--splits: {to} makes tasks for people, which have none")
+    files, gathered, left_out = gather(folder, settings, choices)
     with begun(place) as draft:
-        write_tasks(draft, part, files, settings, seed)
+        write_tasks(draft, part, files, settings, choices.seed)
         pages = tuple(part.loading(settings, gathered))
-        for page in pages:
-            write_page(draft, page)
-        split = Split("tasks", gathered.tasks, gathered.tasks, (part.file,))
-        write_page(
-            draft,
-            _record(to, settings, seed, left_out, {"tasks": gathered.tasks, "run": folder.resolve().name}),
-        )
-    return Exported(to, place, (split,), left_out, 0, 0, pages)
+        told = {"run": folder.resolve().name, "tasks": gathered.tasks, "left_out": dict(left_out)}
+        _write_pages(draft, (*pages, _record(to, settings, choices.seed, told)))
+    return Exported(to, place, (), gathered.tasks, left_out, 0, 0, pages)
 
 
-def _record(
-    to: str, settings: Settings, seed: int, left_out: Mapping[str, int], told: Mapping[str, Any]
-) -> Page:
+def _record(to: str, settings: Settings, seed: int, told: Mapping[str, Any]) -> Page:
     record = {
         "exporter": to.replace("-", "_"),
         "settings": settings.model_dump(mode="json"),
         "pairwright": __version__,
         "seed": seed,
-        "left_out": dict(left_out),
         **told,
     }
     return Page(RECORD, json.dumps(record, indent=2) + "\n")
+
+
+def _write_pages(folder: Path, pages: Sequence[Page]) -> None:
+    for page in pages:
+        replace_whole(folder / page.name, page.text.encode())
 
 
 def require_free(place: Path) -> None:
@@ -197,12 +185,6 @@ def begun(place: Path) -> Iterator[Path]:
         except BaseException:
             shutil.rmtree(draft, ignore_errors=True)
             raise
-
-
-def write_page(folder: Path, page: Page) -> None:
-    """Write a text file of an export."""
-    (folder / page.name).parent.mkdir(parents=True, exist_ok=True)
-    replace_whole(folder / page.name, page.text.encode())
 
 
 def _write(draft: Path, place: Path, files: RunFiles, layout: Layout, made: Plan) -> tuple[Written, int]:

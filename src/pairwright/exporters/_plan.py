@@ -2,10 +2,10 @@
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from pairwright.exporters import Exporter, Extent
+from pairwright.exporters import Exporter, Extent, PairRow
 from pairwright.exporters._reading import CHECKED, RunFiles, checked_rows, rows_with_spans
 from pairwright.exporters._splits import TRAIN, Apart, Groups, Wish, assign
 from pairwright.schemas.errors import ParameterError, RunError
@@ -47,65 +47,76 @@ class Plan:
     """Pairs of the run that have words with a weight of their own."""
 
 
-def plan(
-    files: RunFiles,
-    name: str,
-    exporter: Exporter[Any],
-    settings: Settings,
-    *,
-    asked: Sequence[Wish],
-    apart: Apart,
-    seed: int,
-    leave_out: Collection[str],
-) -> Plan:
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What an export was asked to do, whichever trainer it is for."""
+
+    asked: tuple[Wish, ...]
+    """Splits beside train."""
+    apart: Apart
+    seed: int
+    leave_out: frozenset[str]
+    """Reasons for which pairs may be left out."""
+    unfinished: bool
+    """Export what there is of a run that is not finished."""
+
+
+def plan(files: RunFiles, name: str, exporter: Exporter[Any], settings: Settings, choices: Choices) -> Plan:
     """Look at every pair.
 
     Raises:
-        ParameterError: ``leave_out`` names a reason that this exporter does not have, or the splits cannot be had.
+        ParameterError: the choices name a reason that this exporter does not have, or splits that cannot be had.
         RunError: the trainer cannot take pairs that are not to be left out, or nothing would be left.
     """
-    for reason in leave_out:
-        if reason not in exporter.refusals:
-            known = list(exporter.refusals) or ["(it refuses nothing)"]
+    known = list(exporter.refusals) or ["(it refuses nothing)"]
+    for reason in choices.leave_out:
+        if reason not in known:
             raise ParameterError(f"--leave-out: {unknown(f'reasons of {name}', reason, known)}")
-    if len(asked) > MOST_SPLITS - 1:
+    if len(choices.asked) > MOST_SPLITS - 1:
         raise ParameterError(f"--splits: at most {MOST_SPLITS - 1}")
-    split_of, refused = bytearray(), Counter[str]()
-    groups, sources = Groups(apart), list[str]()
-    images = image_pairs = False
-    spans = 0
+    look = _Look(Groups(choices.apart))
     for batch in files.batches(CHECKED):
-        spans += rows_with_spans(batch)
+        look.spans += rows_with_spans(batch)
         for row in checked_rows(batch):
-            reasons = exporter.refuse(row, settings)
-            refused.update(reasons)
-            split_of.append(LEFT_OUT if reasons else 0)
-            if reasons:
-                continue
-            images = images or bool(row.images)
-            image_pairs = image_pairs or row.rejected_images is not None
-            if asked:
-                groups.add(row)
-                sources.append(row.source)
-    _require_takable(name, exporter, refused, split_of, leave_out)
-    if asked:
-        drawn = iter(assign(groups.roots(), sources, asked, seed))
-        for number, split in enumerate(split_of):
+            look.add(row, exporter.refuse(row, settings), grouped=bool(choices.asked))
+    _require_takable(name, exporter, look, choices.leave_out)
+    if choices.asked:
+        drawn = iter(assign(look.groups.roots(), look.sources, choices.asked, choices.seed))
+        for number, split in enumerate(look.split_of):
             if split != LEFT_OUT:
-                split_of[number] = next(drawn)
-    taken = len(split_of) - split_of.count(LEFT_OUT)
-    names = (TRAIN, *(wish.name for wish in asked))
-    return Plan(split_of, names, dict(sorted(refused.items())), Extent(taken, images, image_pairs), spans)
+                look.split_of[number] = next(drawn)
+    names = (TRAIN, *(wish.name for wish in choices.asked))
+    extent = Extent(look.images, look.image_pairs)
+    return Plan(look.split_of, names, dict(sorted(look.refused.items())), extent, look.spans)
 
 
-def _require_takable(
-    name: str,
-    exporter: Exporter[Any],
-    refused: Mapping[str, int],
-    split_of: bytearray,
-    leave_out: Collection[str],
-) -> None:
-    pairs, left = len(split_of), split_of.count(LEFT_OUT)
+@dataclass(slots=True)
+class _Look:
+    """What was seen of the pairs so far."""
+
+    groups: Groups
+    sources: list[str] = field(default_factory=list)
+    """Of each pair that is in a group."""
+    split_of: bytearray = field(default_factory=bytearray)
+    refused: Counter[str] = field(default_factory=Counter)
+    images: bool = False
+    image_pairs: bool = False
+    spans: int = 0
+
+    def add(self, row: PairRow, reasons: Sequence[str], *, grouped: bool) -> None:
+        self.refused.update(reasons)
+        self.split_of.append(LEFT_OUT if reasons else 0)
+        if reasons:
+            return
+        self.images = self.images or bool(row.images)
+        self.image_pairs = self.image_pairs or row.rejected_images is not None
+        if grouped:
+            self.groups.add(row)
+            self.sources.append(row.source)
+
+
+def _require_takable(name: str, exporter: Exporter[Any], look: _Look, leave_out: Collection[str]) -> None:
+    refused, pairs, left = look.refused, len(look.split_of), look.split_of.count(LEFT_OUT)
     if left < pairs and not set(refused) - set(leave_out):
         return
     lines = [

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import pyarrow as pa
 from pairwright.exporters import Gathered, PairRow, Picture, Shown, Task, Tasks, TaskSettings
 from pairwright.exporters._files import PictureFolder
 from pairwright.exporters._parquet import synced
+from pairwright.exporters._plan import Choices
 from pairwright.exporters._reading import (
     CHECKED,
     WHOLE,
@@ -44,7 +45,7 @@ _PIXELS = "images.list.element.bytes"
 
 
 def gather(
-    folder: Path, settings: TaskSettings, *, seed: int, leave_out: Collection[str], unfinished: bool
+    folder: Path, settings: TaskSettings, choices: Choices
 ) -> tuple[RunFiles, Gathered, Mapping[str, int]]:
     """Look at everything that may become a task; return the files, what the tasks have, and what is left out and why.
 
@@ -52,14 +53,14 @@ def gather(
         ParameterError: ``leave_out`` names an unknown reason.
         RunError: something cannot be a task that is not to be left out, or nothing would be left.
     """
-    for reason in leave_out:
+    for reason in choices.leave_out:
         if reason not in REFUSALS:
             raise ParameterError(f"--leave-out: {unknown('reasons of tasks', reason, list(REFUSALS))}")
     open_files = candidate_files if settings.of == "candidates" else pair_files
-    files = open_files(folder, unfinished=unfinished)
+    files = open_files(folder, unfinished=choices.unfinished)
     left_out: Counter[str] = Counter()
     tasks = images = answers = 0
-    for made in tasks_of(files, settings, seed, pictures=False):
+    for made in tasks_of(files, settings, choices.seed, pictures=False):
         if isinstance(made, str):
             left_out[made] += 1
         else:
@@ -70,7 +71,7 @@ def gather(
             )
     refused = {reason: count for reason, count in left_out.items() if reason in REFUSALS}
     lines = [f"  - {count:,} for {reason}: {REFUSALS[reason]}" for reason, count in sorted(refused.items())]
-    if set(refused) - set(leave_out):
+    if set(refused) - choices.leave_out:
         wanted = " ".join(f"--leave-out {reason}" for reason in sorted(refused))
         raise RunError(
             "\n".join(["some cannot be tasks:", *lines, f"Nothing was written. To leave them out: {wanted}"])
