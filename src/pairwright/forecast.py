@@ -40,7 +40,7 @@ class Forecast:
     columns: Mapping[str, str]
     """Which column was taken for which field."""
     unused: tuple[str, ...]
-    """Columns of the first row that were taken for nothing."""
+    """Columns of the first row that were taken for nothing; none where a layout reads them, which keeps all."""
     looked_at: int
     """Rows that were parsed."""
     images: int
@@ -109,7 +109,7 @@ def check(
         columns=columns,
         unused=tuple(
             name
-            for name in (head[0].fields if head else ())
+            for name in (head[0].fields if head and ready.file.source.layout is None else ())
             if name not in columns.values() and name not in columns
         ),
         looked_at=len(head),

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from pairwright.annotators.pixels import Measures
-from pairwright.schemas.arrow import REQUIRED, SCHEMA, SCHEMA_VERSION, to_row, to_table
 from pairwright.schemas.annotation import Annotation
+from pairwright.schemas.arrow import REQUIRED, SCHEMA, SCHEMA_VERSION, to_row, to_table
 from pairwright.schemas.candidate import Candidate, Comparison
 from pairwright.schemas.candidate_table import CANDIDATES_SCHEMA, to_candidate_table
 from pairwright.schemas.claim import Claim

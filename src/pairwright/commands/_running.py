@@ -12,6 +12,7 @@ import click
 from pairwright.building import Outcome
 from pairwright.executors import Watch
 from pairwright.responses.ledger import Spent
+from pairwright.schemas.candidate_table import FOLDER as CANDIDATES
 from pairwright.schemas.reasons import EXPLANATIONS, MAY_SUCCEED_LATER, Reason
 from pairwright.schemas.reject import Scope
 
@@ -25,8 +26,11 @@ if set(_REFUSED) != set(get_args(Scope)):
     raise AssertionError("each scope needs its words")
 
 
-def run_and_tell(name: str, work: Callable[[Watch], Outcome]) -> None:
-    """Do the work of a run, show how far it is, and tell what came of it; exit with 1 where no pair did."""
+def run_and_tell(name: str, work: Callable[[Watch], Outcome], *, pairs_wanted: bool = True) -> None:
+    """Do the work of a run, show how far it is, and tell what came of it; exit with 1 where no pair did.
+
+    With ``pairs_wanted`` false, candidates alone are enough: there are sets without a second side.
+    """
     from pairwright.commands._progress import shown_progress
     from pairwright.executors.shards import keep_freed_memory
 
@@ -43,10 +47,10 @@ def run_and_tell(name: str, work: Callable[[Watch], Outcome]) -> None:
             err=True,
         )
         sys.exit(130)
-    _tell(outcome)
+    _tell(outcome, pairs_wanted=pairs_wanted)
 
 
-def _tell(outcome: Outcome) -> None:
+def _tell(outcome: Outcome, *, pairs_wanted: bool) -> None:
     from pairwright.runs.wording import counted
 
     counts, folder = outcome.counts, outcome.folder
@@ -70,7 +74,10 @@ def _tell(outcome: Outcome) -> None:
             click.echo(f"{what}: " + ", ".join(f"{number:,} {reason}" for reason, number in reasons.items()))
     _tell_ledger(outcome.ledger)
     _tell_retry(outcome)
-    if not counts.pairs:
+    kept = folder / CANDIDATES
+    if not counts.pairs and not pairs_wanted and any(kept.glob("*.parquet")):
+        click.echo(f"no pair came out, and all that was said is in {kept}")
+    elif not counts.pairs:
         click.echo(
             f"pairwright: no pair came out of {counted(counts.rows, 'source row')}; see the reasons:",
             err=True,

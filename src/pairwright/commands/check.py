@@ -45,7 +45,8 @@ def tell_forecast(forecast: Forecast) -> None:
         f"recipe   {file.name}: builder {file.builder}, seed {file.seed}, into {forecast.recipe.folder()}"
     )
     click.echo(f"source   {forecast.source} ({file.source.path}): {rows}")
-    click.echo(f"columns  {_columns_text(forecast.columns)}")
+    layout = forecast.recipe.file.source.layout
+    click.echo(f"layout   {layout}" if layout else f"columns  {_columns_text(forecast.columns)}")
     if forecast.unused:
         click.echo(
             f"unused   {', '.join(map(repr, forecast.unused))}: kept as extra; --set source.columns.FIELD=COLUMN"
@@ -103,7 +104,9 @@ def _tell_encodings(forecast: Forecast) -> None:
     for one in forecast.encodings:
         images, texts = round(rows * one.images), round(rows * one.texts)
         attacks = f", {round(rows * one.attacks):,} attacks" if one.attacks else ""
-        click.echo(f"encoder  {one.name} ({one.model}): {images:,} images and {texts:,} texts{attacks}{known}")
+        click.echo(
+            f"encoder  {one.name} ({one.model}): {images:,} images and {texts:,} texts{attacks}{known}"
+        )
 
 
 def _tell_spending(forecast: Forecast) -> None:

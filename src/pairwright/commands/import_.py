@@ -61,4 +61,8 @@ def command(
     recipe = import_recipe(source, layout=layout, into=into, overrides=(*pictures, *overrides))
     told = recipe.file.source.votes or recipe.file.source
     click.echo(f"layout: {told.layout}", err=True)
-    run_and_tell(recipe.name, lambda watch: build(recipe, out=out, limit=limit, workers=workers, watch=watch))
+    run_and_tell(
+        recipe.name,
+        lambda watch: build(recipe, out=out, limit=limit, workers=workers, watch=watch),
+        pairs_wanted=False,
+    )
