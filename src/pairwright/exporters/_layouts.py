@@ -13,6 +13,9 @@ from pairwright.schemas.prompt import MARKER
 
 _MARKER = re.compile(rf"\n*{re.escape(MARKER)}\n*")
 
+NAME = r"^[A-Za-z0-9_-]+$"
+"""What a set may be called, in files and command lines of trainers."""
+
 PICTURE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 """Type of a column of one picture."""
 

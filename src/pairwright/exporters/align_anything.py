@@ -1,5 +1,6 @@
 """align-anything: one picture, one question, two answers; or pictures on either side, in its template ti2ti."""
 
+import shlex
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -75,9 +76,10 @@ def _ti2ti(pair: PairRow, split: str, number: int) -> Sequence[Row]:
 def loading(settings: AlignAnything, written: Written) -> Sequence[Page]:
     """The options that name the set and its template."""
     template = "RLAIFV" if settings.template == "ti2t" else "ti2ti_preference"
-    options = f"--train_datasets {written.folder} --train_template {template} --train_split train\n"
+    place = shlex.quote(str(written.folder))
+    options = f"--train_datasets {place} --train_template {template} --train_split train\n"
     if written.split("test"):
-        options += f"--eval_datasets {written.folder} --eval_template {template} --eval_split test\n"
+        options += f"--eval_datasets {place} --eval_template {template} --eval_split test\n"
     trainer = "text_image_to_text" if settings.template == "ti2t" else "text_image_to_text_image"
     return (Page("options.txt", f"# Options for align_anything.trainers.{trainer}.dpo:\n{options}"),)
 

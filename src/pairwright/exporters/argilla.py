@@ -2,15 +2,18 @@
 
 import json
 from collections.abc import Sequence
+from typing import Annotated
+
+from pydantic import Field
 
 from pairwright.exporters import Gathered, Page, Row, Task, Tasks, TaskSettings
-from pairwright.exporters._layouts import dialogue, numbered
+from pairwright.exporters._layouts import NAME, dialogue, numbered
 
 
 class Argilla(TaskSettings):
     """Settings of the exporter."""
 
-    name: str = "pairs"
+    name: Annotated[str, Field(pattern=NAME)] = "pairs"
     """Name of the data set in Argilla."""
 
 

@@ -1,5 +1,6 @@
 """EasyR1: problems with answers for reinforcement learning."""
 
+import shlex
 from collections.abc import Sequence
 
 import pyarrow as pa
@@ -38,8 +39,8 @@ def _rows(pair: PairRow, split: str, number: int) -> Sequence[Row]:
 
 def loading(settings: EasyR1, written: Written) -> Sequence[Page]:
     """The options that name files and columns."""
-    options = [f"data.train_files={written.folder}/train"]
-    options += [f"data.val_files={written.folder}/test"] if written.split("test") else []
+    options = [shlex.quote(f"data.train_files={written.folder}/train")]
+    options += [shlex.quote(f"data.val_files={written.folder}/test")] if written.split("test") else []
     options += ["data.prompt_key=problem", "data.answer_key=answer"]
     options += ["data.image_key=images"] if written.extent.images else []
     return (

@@ -2,17 +2,19 @@
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field
 
 from pairwright.exporters import Exporter, Extent, Lines, Page, PairRow, Place, Row, Written
-from pairwright.exporters._layouts import refused
+from pairwright.exporters._layouts import NAME, refused
 from pairwright.schemas.settings import Settings
 
 
 class InternVl(Settings):
     """Settings of the exporter."""
 
-    name: str = "pairs"
+    name: Annotated[str, Field(pattern=NAME)] = "pairs"
     """Name of the set in the meta file."""
 
 

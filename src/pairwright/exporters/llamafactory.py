@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import pyarrow as pa
+from pydantic import Field
 
 from pairwright.exporters import AsTheyStand, Exporter, Extent, Page, PairRow, Row, Table, Written
-from pairwright.exporters._layouts import history_rows, like_answer, refused, stored
+from pairwright.exporters._layouts import NAME, history_rows, like_answer, refused, stored
 from pairwright.schemas.arrow import IMAGES, SCHEMA
 from pairwright.schemas.settings import Settings
 
@@ -17,7 +18,7 @@ class LlamaFactory(Settings):
 
     stage: Literal["dpo", "kto"] = "dpo"
     """``dpo`` for pairs (dpo, simpo, orpo, rm), ``kto`` for single answers with ``kto_tag``."""
-    name: str = "pairs"
+    name: Annotated[str, Field(pattern=NAME)] = "pairs"
     """Name of the set in ``dataset_info.json``; other splits than train get theirs behind it."""
 
 

@@ -1,5 +1,7 @@
 """MM-RLHF: JSON Lines and picture files, image negatives as ``mixed_up_image``."""
 
+import json
+import shlex
 from collections.abc import Sequence
 from typing import Any
 
@@ -45,11 +47,12 @@ def _key(name: str, paths: Sequence[str]) -> dict[str, Any]:
 
 def loading(settings: MmRlhf, written: Written) -> Sequence[Page]:
     """The list of files, which is given as ``--data_path``."""
-    train = written.splits[0]
+    train, place = written.splits[0], shlex.quote(str(written.folder))
     listed = "".join(
-        f"  - json_path: {written.folder}/{name}\n    sampling_strategy: all\n" for name in train.files
+        f"  - json_path: {json.dumps(f'{written.folder}/{name}')}\n    sampling_strategy: all\n"
+        for name in train.files
     )
-    told = f"# MM-RLHF: --data_path {written.folder}/data.yaml --image_folder {written.folder}\n"
+    told = f"# MM-RLHF: --data_path {shlex.quote(f'{written.folder}/data.yaml')} --image_folder {place}\n"
     if len(train.files) > 1:
         told += (
             "# Train on one of the files at a time: batches of both kinds ignore mixed_up_image, or fail.\n"

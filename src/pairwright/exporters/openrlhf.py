@@ -1,5 +1,6 @@
 """OpenRLHF: text pairs for DPO and reward models, prompts with pictures for reinforcement learning."""
 
+import shlex
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -67,7 +68,7 @@ def loading(settings: OpenRlhf, written: Written) -> Sequence[Page]:
         keys += " --data.image_key images" if written.extent.images else ""
     else:
         told = f"# Options for OpenRLHF 0.11 (openrlhf.cli.train_{settings.stage}):\n"
-        keys = f"--data.dataset {written.folder}/train.jsonl"
+        keys = f"--data.dataset {shlex.quote(f'{written.folder}/train.jsonl')}"
         keys += " --data.prompt_key prompt --data.chosen_key chosen --data.rejected_key rejected"
     return (Page("options.txt", f"{told}{keys} --data.apply_chat_template\n"),)
 

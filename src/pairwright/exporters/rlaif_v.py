@@ -1,6 +1,7 @@
 """RLAIF-V and RLHF-V: the Parquet that their trainer (muffin) reads."""
 
 import json
+import shlex
 from collections.abc import Sequence
 
 import pyarrow as pa
@@ -53,7 +54,7 @@ def _rows(pair: PairRow, split: str, number: int) -> Sequence[Row]:
 def loading(settings: RlaifV, written: Written) -> Sequence[Page]:
     """The option that names the folder."""
     told = "# RLAIF-V (muffin/train/train_llava15.py); it writes log-probabilities into logps/ there.\n"
-    return (Page("options.txt", f"{told}--data_dir {written.folder}/train\n"),)
+    return (Page("options.txt", f"{told}--data_dir {shlex.quote(f'{written.folder}/train')}\n"),)
 
 
 PART = Exporter(

@@ -118,6 +118,7 @@ def test_nothing_left_is_an_error_even_on_request(written, tmp_path, shapes) -> 
         ({"to": "trl", "leave_out": ["rejected_image"]}, "Did you mean 'rejected_images'"),
         ({"to": "verl", "leave_out": [], "options": {"abilty": "x"}}, "Did you mean 'ability'"),
         ({"to": "verl", "options": {"pictures": "some"}}, "pictures"),
+        ({"to": "llamafactory", "options": {"name": "mine, yours"}}, "name"),
         ({"to": "trl", "splits": ["test:5"]}, "NAME=SHARE"),
     ],
 )
@@ -139,6 +140,28 @@ def test_an_export_is_never_written_over(written, tmp_path, shapes) -> None:
     (tmp_path / "mine" / "thesis.tex").touch()
     with pytest.raises(RunError, match="not empty"):
         export(folder, "trl", out=tmp_path / "mine")
+
+
+def test_a_place_with_odd_letters_is_named_so_that_trainers_find_it(written, tmp_path, shapes) -> None:
+    import shlex
+
+    import yaml
+
+    out = tmp_path / "my exports: 1 # 'a'"
+    for name in ("mm_rlhf", "axolotl", "llamafactory", "rlaif_v"):
+        shape = "none" if name == "axolotl" else "one"
+        done = export(written(shapes[shape]), name, out=out / name)
+        text = done.pages[-1].text
+        if name == "rlaif_v":
+            assert shlex.split(text.splitlines()[1])[1] == str(out / name / "train")
+        else:
+            told = yaml.safe_load(text)
+            found = (
+                told.get("dataset_dir") or (entry := told["datasets"][0]).get("path") or entry["json_path"]
+            )
+            assert Path(found).is_relative_to(out / name)
+        for path in (tmp_path / "run").rglob("*.parquet"):
+            path.unlink()
 
 
 def test_an_empty_folder_may_be_given(written, tmp_path, shapes) -> None:
