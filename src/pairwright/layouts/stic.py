@@ -6,10 +6,10 @@ from pairwright.sources.turns import is_messages
 
 
 def recognise(row: Row) -> int:
-    """Tell by two dialogues beside one picture, and no prompt of its own."""
+    """Tell by two dialogues beside one picture, and how the picture or the question was spoilt; else they are TRL's."""
     own = "image_corruption" in row or "hallu_prompt" in row
     sides = all(is_messages(row.get(side)) for side in ("chosen", "rejected"))
-    return (4 + own) if sides and "image" in row and "prompt" not in row and "question" not in row else 0
+    return 5 if own and sides and "image" in row else 0
 
 
 PART = Layout(

@@ -83,6 +83,13 @@ def test_a_recipe_with_a_layout_is_the_same_import(votes, tmp_path):
     assert json.loads(row.extra)["$layout"] == "llava_rlhf"
 
 
+def test_a_layout_may_be_recognised_by_the_source_itself(votes):
+    settings = SourceSettings(path=str(votes), layout="auto", image_root=str(votes.parent / "coco"))
+    source = open_source(settings)
+    assert source.columns()["layout"] == "llava_rlhf"
+    assert [len(source.parse(raw).comparisons) for raw in source.rows()] == [1]
+
+
 @pytest.mark.parametrize(
     ("settings", "told"),
     [
