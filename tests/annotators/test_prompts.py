@@ -59,8 +59,9 @@ def test_packaged_prompts_can_be_used_under_all_settings(name: str) -> None:
 @pytest.mark.parametrize("name", packaged())
 def test_packaged_prompts_tell_of_the_fences(name: str) -> None:
     text = read_prompt(name, OWNERS[name])
-    assert "=== begin NAME CODE ===" in text.system
-    assert "The code of this message is {{ code }}." in text.user
+    shows_text = "{{" in text.user  # one that shows a picture alone has nothing to fence
+    assert ("=== begin NAME CODE ===" in text.system) == shows_text
+    assert ("The code of this message is {{ code }}." in text.user) == shows_text
     assert name not in FOR_JUDGES or "Never guess" in text.system
 
 
