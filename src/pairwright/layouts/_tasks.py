@@ -139,13 +139,13 @@ def _comparisons(heard: Heard, count: int) -> Sequence[Comparison]:
 
 
 def person(told: Any) -> str:
-    """Return the id of a person: an address, a name, or a number.
+    """Return the id of a person: a number where there is one, rather than an address, which would be published with the set.
 
-    >>> person({"id": 7, "email": "ann@example.org"}), person(8)
-    ('ann@example.org', '8')
+    >>> person({"id": 7, "email": "ann@example.org"}), person({"email": "ann@example.org"}), person(8)
+    ('7', 'ann@example.org', '8')
     """
     if isinstance(told, Mapping):
-        told = next((told[name] for name in ("email", "username", "id") if told.get(name) is not None), None)
+        told = next((told[name] for name in ("id", "username", "email") if told.get(name) is not None), None)
     if told is None or isinstance(told, (list, bool)):
         raise RowError("bad_value", "completed_by", f"expected the id of a person, got {told!r}")
     return str(told)
