@@ -45,7 +45,7 @@ from pairwright.schemas.errors import (
 from pairwright.schemas.room import unknown
 from pairwright.schemas.settings import Settings
 from pairwright.sources.settings import SourceSettings
-from pairwright.strict_yaml import read_yaml
+from pairwright.strict_yaml import LONGEST, read_yaml
 
 
 class OutputSettings(Settings):
@@ -284,7 +284,8 @@ def _text_of(recipe: str | Path) -> tuple[str, str]:
         return recipe, known[recipe].read_text(encoding="utf-8")
     path = Path(recipe)
     try:
-        return str(path), path.read_text(encoding="utf-8")
+        with path.open(encoding="utf-8") as file:
+            return str(path), file.read(LONGEST + 1)  # a device has no end; longer ones are refused there
     except (FileNotFoundError, IsADirectoryError) as error:
         if path.suffix in (".yaml", ".yml") or path.parent != Path("."):
             raise RecipeError(str(path), [f"no such file (working directory: {Path.cwd()})"]) from error

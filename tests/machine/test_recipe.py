@@ -221,3 +221,38 @@ def test_pairs_of_kin_are_not_formed_anew_by_a_rule(builder: str, tmp_path: Path
     run = {"builder": builder, "parameters": {}}
     with pytest.raises(RecipeError, match=f"was built by {builder}: .*alone, which no rule knows"):
         pairing_recipe(tmp_path, "sides", of=run)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("name: 2001-99-99", "line 1: '2001-99-99' is no timestamp; a text needs quotes"),
+        (f"seed: {'9' * 5000}", "is no int"),
+        ("seed: !!int ''", "is no int"),
+        ("seed: 0b_", "is no int"),
+        ("name: !!bool x", "'x' is no bool"),
+        ("name: !!timestamp x", "'x' is no timestamp"),
+        ('name: "a\\0b"', "U+0000"),
+        ('name: "\\ud800"', "half a character"),
+        ('name: "\\U00110000"', "line 1"),
+        ("about: x\nname: " + "[" * 200, "line 2: more than 50 lists and mappings inside each other"),
+        ("&a {name: *a}", "line 1: an alias of what it stands in"),
+        ("name: !!python/name:os.system ", "could not determine a constructor"),
+    ],
+)
+def test_text_that_means_nothing_is_told(tmp_path: Path, text: str, told: str) -> None:
+    with pytest.raises(RecipeError) as caught:
+        load_recipe(_written(tmp_path, text))
+    assert told in str(caught.value)
+
+
+def test_few_lines_do_not_stand_for_a_billion_values(tmp_path: Path) -> None:
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 10)]
+    with pytest.raises(RecipeError, match="line 5: more than 100,000 values, aliases written out"):
+        load_recipe(_written(tmp_path, "\n".join(lines)))
+
+
+def test_a_recipe_without_end_is_refused() -> None:
+    with pytest.raises(RecipeError, match="longer than 1,048,576 characters"):
+        load_recipe("/dev/zero")
