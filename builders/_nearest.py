@@ -1,11 +1,12 @@
 """The most similar pictures of other rows: vectors of a shard's pictures are made once, each row then looks at them.
 
-Only the vectors are kept, two to four kilobytes a picture; what is taken is read again. The choice depends on the shard
-alone, and within it on no order in which rows are built.
+Only the vectors are kept, two to four kilobytes for each different picture; what is taken is read again. The choice depends on
+the shard alone, and within it on no order in which rows are built. A picture that several rows have, as in sets of questions, is
+one picture: the first of these rows stands for it.
 """
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
@@ -45,17 +46,21 @@ class Looked:
     found: tuple[Similar, ...]
     """The most similar first."""
     others: int
-    """Pictures of other rows, the same file left out."""
+    """Different pictures of other rows."""
     looked_at: int
     """Those that were decoded, to see whether they are near copies."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Gallery:
-    """The pictures of a shard."""
+    """The different pictures of a shard, in the order of their first rows."""
 
     record_ids: tuple[str, ...]
-    hashes: tuple[str, ...]
+    """The first row that has each."""
+    places: Mapping[str, int]
+    """By SHA-256 of the picture."""
+    of_row: Mapping[str, int]
+    """Place of each row's picture, by record id."""
     vectors: Vectors
 
 
@@ -104,20 +109,19 @@ class Galleries:
         """
         vector = await encode.image(image)
         gallery = await self._gallery(neighbours, encode)
-        rows = [
-            row
-            for row in range(len(gallery.record_ids))
-            if gallery.record_ids[row] != record_id and gallery.hashes[row] != image.sha256
-        ]
-        if not rows:
+        places = gallery.places.get(image.sha256), gallery.of_row.get(record_id)
+        own = {place for place in places if place is not None}
+        others = len(gallery.record_ids) - len(own)
+        if not others:
             return Looked((), 0, 0)
-        places = part.order(vector, gallery.vectors[rows], params)
-        ordered = [
-            (gallery.record_ids[row], score(vector, gallery.vectors[row]))
-            for row in (rows[at] for at in places)
-        ]
-        found, looked_at = await asyncio.to_thread(_taken, image, ordered, neighbours, part, params, count)
-        return Looked(tuple(found), len(rows), looked_at)
+
+        def taken() -> Looked:
+            order = part.order(vector, gallery.vectors, own, params)
+            ordered = ((gallery.record_ids[at], score(vector, gallery.vectors[at])) for at in order)
+            found, looked_at = _taken(image, ordered, neighbours, part, params, count)
+            return Looked(tuple(found), others, looked_at)
+
+        return await asyncio.to_thread(taken)
 
     async def _gallery(self, neighbours: Neighbours, encode: Encode) -> _Gallery:
         shelf = self._shelves.setdefault(neighbours, _Shelf())
@@ -129,19 +133,24 @@ class Galleries:
 
 async def _made(neighbours: Neighbours, encode: Encode) -> _Gallery:
     """Have all pictures of a shard encoded, some at a time; those that cannot be decoded are left out."""
-    record_ids: list[str] = []
-    hashes: list[str] = []
-    vectors: list[Vector] = []
+    first: dict[str, str] = {}
+    of_row: dict[str, str] = {}
+    vectors: dict[str, Vector] = {}
     coming = neighbours.every()
     while some := await asyncio.to_thread(_next, coming):
-        found = await at_once(partial(encode.image, image) for _, image in some)
-        for (record_id, image), vector in zip(some, found, strict=True):
-            if not isinstance(vector, RowError):  # its own row is rejected for it
-                record_ids.append(record_id)
-                hashes.append(image.sha256)
-                vectors.append(vector)
-    stacked = np.stack(vectors) if vectors else np.empty((0, 0), np.float32)
-    return _Gallery(tuple(record_ids), tuple(hashes), stacked)
+        of_row |= {record_id: image.sha256 for record_id, image in some}
+        new = {image.sha256: image for _, image in some if image.sha256 not in first}
+        first |= {image.sha256: record_id for record_id, image in reversed(some) if image.sha256 in new}
+        found = await at_once(partial(encode.image, image) for image in new.values())
+        made = zip(new, found, strict=True)  # of a broken one its own rows are rejected
+        vectors |= {sha256: vector for sha256, vector in made if not isinstance(vector, RowError)}
+    places = {sha256: place for place, sha256 in enumerate(vectors)}
+    return _Gallery(
+        tuple(first[sha256] for sha256 in vectors),
+        places,
+        {record_id: places[sha256] for record_id, sha256 in of_row.items() if sha256 in places},
+        np.stack([*vectors.values()]) if vectors else np.empty((0, 0), np.float32),
+    )
 
 
 def _next(coming: Iterator[tuple[str, Image]]) -> list[tuple[str, Image]]:
@@ -150,7 +159,7 @@ def _next(coming: Iterator[tuple[str, Image]]) -> list[tuple[str, Image]]:
 
 def _taken(
     image: Image,
-    ordered: Sequence[tuple[str, float]],
+    ordered: Iterable[tuple[str, float]],
     neighbours: Neighbours,
     part: Nearest[Any],
     params: Any,

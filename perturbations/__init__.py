@@ -9,6 +9,7 @@ picture by its vectors). Parameters are drawn first, recorded, and passed to a p
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -86,9 +87,10 @@ class Nearest(Generic[P]):
     """An operation that puts the most similar other picture in the place of this one; it needs an encoder."""
 
     params: type[P]
-    order: Callable[[Vector, Vectors, P], Sequence[int]]
-    """Takes the vector of the picture, those of the others (number × width, rows of length 1, float32) and the
-    parameters; returns the positions of those that may do, the most similar first."""
+    order: Callable[[Vector, Vectors, AbstractSet[int], P], Sequence[int]]
+    """Takes the vector of the picture, those of a set's pictures (number × width, rows of length 1, float32), the positions of
+    the picture itself and of others that are out of the question, and the parameters; returns the positions of those that may
+    do, the most similar first."""
     near_copy: Callable[[Pixels, Pixels, P], bool]
     """Tells whether another picture is a near copy of this one: a copy is no negative."""
     summary: str

@@ -8,6 +8,7 @@ encoder sees every flip as one.
 """
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -46,19 +47,20 @@ class Params:
     ]
 
 
-def order(vector: Vector, others: Vectors, params: Params) -> Sequence[int]:
-    """Return the positions of those that may do, the most similar first; no more than ``tries``.
+def order(vector: Vector, others: Vectors, own: AbstractSet[int], params: Params) -> Sequence[int]:
+    """Return the positions of those that may do, the most similar first; no more than ``tries``, none of ``own``.
 
     Similarities are rounded to 0.01, and the first of two equal ones comes first: the order does not hang on how a
     machine adds.
 
     >>> others = np.array([[0.6, 0.8], [1.0, 0.0], [0.8, 0.6], [-1.0, 0.0]], np.float32)
-    >>> order(np.array([1.0, 0.0], np.float32), others, Params(95.0, 0.0, 12, 10))
-    [2, 0]
+    >>> order(np.array([1.0, 0.0], np.float32), others, {0}, Params(95.0, 0.0, 12, 10))
+    [2]
     """
     similar = np.round(100.0 * (others @ vector).astype(np.float64), 2)
     nearest = np.argsort(-similar, kind="stable")
     fit = (similar <= params.max_similarity) & (similar >= params.min_similarity)
+    fit[[*own]] = False
     found: list[int] = nearest[fit[nearest]][: params.tries].tolist()
     return found
 

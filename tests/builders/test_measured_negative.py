@@ -300,6 +300,31 @@ def test_a_shards_pictures_are_encoded_once_for_all_its_rows(scripted: Any) -> N
     assert len(encoder.images) == 3 + 3  # the shard once, and each row's own
 
 
+def test_a_picture_that_several_rows_have_is_one(scripted: Any) -> None:
+    encoder = scripted({})
+    encoder.turned = {COFFEE.sha256: 40.0, CAT.sha256: 60.0}
+    shard = Shard(one=ASTRONAUT, b1=COFFEE, two=ASTRONAUT, b2=COFFEE, c=CAT, b3=COFFEE)
+    params = similar_image.Params(95.0, -100.0, 12, 2)
+
+    async def looked(image: Image, record_id: str) -> tuple[list[str], int]:
+        look = await Galleries().look(
+            image,
+            similar_image.PART,
+            params,
+            record_id=record_id,
+            neighbours=shard,
+            encode=encoder,
+            count=5,
+        )
+        return [one.record_id for one in look.found], look.others
+
+    assert asyncio.run(looked(ASTRONAUT, "two")) == (["b1", "c"], 2)
+    assert asyncio.run(looked(CAT, "b2")) == (
+        ["one"],
+        1,
+    )  # its own first picture is out of the question, in any row
+
+
 def test_galleries_are_forgotten_with_their_shard(scripted: Any) -> None:
     galleries = Galleries()
 

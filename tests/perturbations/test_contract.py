@@ -179,9 +179,9 @@ def test_what_is_nearest_is_ordered_without_repeats_and_copies_are_told(name: st
     vectors = rng.normal(size=(40, 8)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     for params in [drawn(name), *extremes(name)]:
-        found = part.order(vectors[0], vectors, params)
+        found = part.order(vectors[0], vectors, {0, 7}, params)
         assert len(set(found)) == len(found)
-        assert set(found) <= set(range(len(vectors)))
+        assert set(found) <= set(range(len(vectors))) - {0, 7}
         similar = [float(vectors[0] @ vectors[number]) for number in found]
         assert all(one >= other - 1e-4 for one, other in pairwise(similar))
         assert part.near_copy(photo, photo, params)

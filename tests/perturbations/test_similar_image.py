@@ -41,25 +41,30 @@ OTHERS = at(70, 10, 180, 40, 0)  # cosines 0.342, 0.985, -1, 0.766, 1
     ],
 )
 def test_the_most_similar_between_the_bounds_come_first(given: Params, taken: list[int]) -> None:
-    assert list(order(at(0)[0], OTHERS, given)) == taken
+    assert list(order(at(0)[0], OTHERS, set(), given)) == taken
+
+
+def test_what_is_out_of_the_question_takes_no_try() -> None:
+    assert list(order(at(0)[0], OTHERS, {4, 3}, params(-100, 100, tries=2))) == [1, 0]
+    assert list(order(at(0)[0], OTHERS, set(range(5)), params(-100, 100))) == []
 
 
 def test_equal_ones_keep_their_order_whatever_the_last_bit_says() -> None:
     others = at(40, 20, 40.0001, 20.0001, 39.9999)
-    assert list(order(at(0)[0], others, params(-100, 100))) == [1, 3, 0, 2, 4]
+    assert list(order(at(0)[0], others, set(), params(-100, 100))) == [1, 3, 0, 2, 4]
 
 
 def test_no_others_and_one_other() -> None:
-    assert list(order(at(0)[0], at(30), params(-100, 95))) == [0]
-    assert list(order(at(0)[0], np.empty((0, 2), np.float32), params(-100, 95))) == []
+    assert list(order(at(0)[0], at(30), set(), params(-100, 95))) == [0]
+    assert list(order(at(0)[0], np.empty((0, 2), np.float32), set(), params(-100, 95))) == []
 
 
 def test_more_vectors_change_no_order() -> None:
     rng = np.random.default_rng(3)
     vectors = rng.normal(size=(300, 512)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    whole = list(order(vectors[0], vectors, params(-100, 99, tries=1000)))
-    half = list(order(vectors[0], vectors[:150], params(-100, 99, tries=1000)))
+    whole = list(order(vectors[0], vectors, set(), params(-100, 99, tries=1000)))
+    half = list(order(vectors[0], vectors[:150], set(), params(-100, 99, tries=1000)))
     assert half == [one for one in whole if one < 150]
 
 
