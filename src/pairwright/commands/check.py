@@ -44,7 +44,8 @@ def tell_forecast(forecast: Forecast) -> None:
     click.echo(
         f"recipe   {file.name}: builder {file.builder}, seed {file.seed}, into {forecast.recipe.folder()}"
     )
-    click.echo(f"source   {forecast.source} ({file.source.path}): {rows}")
+    place = f" ({file.source.path})" if file.source.path else ""
+    click.echo(f"source   {forecast.source}{place}: {rows}")
     layout = forecast.recipe.file.source.layout
     click.echo(f"layout   {layout}" if layout else f"columns  {_columns_text(forecast.columns)}")
     if forecast.unused:

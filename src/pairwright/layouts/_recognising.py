@@ -29,7 +29,7 @@ def recognised(rows: Sequence[Row], where: str) -> str:
         columns = ", ".join(sorted({column for row in rows for column in row})) or "none"
         raise SourceError(
             f"{where}: no layout is recognised by its columns ({columns}). Name one with --as (source.layout): "
-            f"{', '.join(ROOM.names())}. For any other table take plain, with source.columns"
+            f"{', '.join(ROOM.names())}. For any other table take plain, and say what is what: --set source.columns.chosen=COLUMN"
         )
     if len(found) > 1:
         raise SourceError(f"{where}: may be {' or '.join(found)}; name the layout with --as (source.layout)")

@@ -17,12 +17,13 @@ _ASPECTS = ("faithfulness", "helpfulness", "ethical")
 
 
 def recognise(row: Row) -> int:
-    """Tell labels by their ranking, and pairs by their reasons or the columns of training."""
+    """Tell labels by their ranking, and pairs by a prompt in text beside the picture's path, or by their reasons."""
     if {"models_output", "final_ranking"} <= row.keys():
         return 5
     pair = {"prompt", "chosen", "rejected"} <= row.keys()
     own = {"chosen_reason", "rejected_reason", "ls_factor", "is_tie", "mixed_up_image"} & row.keys()
-    return 4 + len(own) if pair and own else 0
+    bare = isinstance(row.get("prompt"), str) and isinstance(row.get("image"), (str, list))
+    return 4 + len(own) if pair and (own or bare) else 0
 
 
 def read(row: Row) -> Read:
