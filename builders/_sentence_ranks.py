@@ -7,7 +7,6 @@ mean of its sentences'; its score is minus that, because everywhere else the hig
 """
 
 import math
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -17,6 +16,7 @@ from pairwright.annotators._similarity import Similarity, judgement, rounded
 from pairwright.builders import Encodes
 from pairwright.builders._at_once import all_at_once
 from pairwright.builders._encoded import IMAGE_TEXT, Fitting, Scored, Seen, fit
+from pairwright.samplers._scored import bare
 from pairwright.schemas.candidate import Candidate
 from pairwright.schemas.errors import RowError
 from pairwright.schemas.judgement import Judgement
@@ -29,6 +29,9 @@ RANK, LOGPROB = "rank", "logprob"
 
 SHORTEST = 4
 """Characters of a sentence that counts: CSR skips shorter ones."""
+
+_OF_HIDDEN = 4
+"""Characters of a text, taken apart, that one token without a text of its own makes up at most."""
 
 _DECIMALS = 6
 _AS_A_WHOLE = Fitting()
@@ -68,7 +71,9 @@ def mean_logprobs(tokens: Sequence[Token], text: str, ends: Sequence[int]) -> li
     """Return the mean log-probability of a token, for each sentence of a text; None for one without tokens.
 
     Tokens are told by their texts without white space, which some tokenizers hide; one that reaches over the end of a
-    sentence belongs to it, one behind the last sentence (the end of the text itself) to none.
+    sentence belongs to it, one behind the last sentence (the end of the text itself) to none. A token that is part of a
+    character has no text of its own, whatever a server writes for it (nothing, U+FFFD, escaped bytes): the text goes on with
+    the next one that stands there.
 
     Args:
         tokens: those of the text, from its beginning.
@@ -79,19 +84,17 @@ def mean_logprobs(tokens: Sequence[Token], text: str, ends: Sequence[int]) -> li
     >>> mean_logprobs(tokens, "A cat. Red", [6, 10])
     [-1.5, -0.5]
     """
-    bounds = [len(_bare(text[:end])) for end in ends]
+    whole, bounds = bare(text), [len(bare(text[:end])) for end in ends]
     shares: list[list[float]] = [[] for _ in bounds]
-    at = 0
+    at = hidden = 0
     for token in tokens:
         place = next((number for number, bound in enumerate(bounds) if at < bound), None)
         if place is not None:
             shares[place].append(token.logprob)
-        at += len(_bare(token.text))
+        own = bare(token.text)
+        found = whole.find(own, at, at + len(own) + _OF_HIDDEN * hidden) if own else -1
+        at, hidden = (at, hidden + 1) if found < 0 else (found + len(own), 0)
     return [math.fsum(one) / len(one) if one else None for one in shares]
-
-
-def _bare(text: str) -> str:
-    return "".join(unicodedata.normalize("NFKC", text).split())
 
 
 def ranks(values: Sequence[float]) -> list[float]:

@@ -26,7 +26,7 @@ def answer_tokens(prompt: Sequence[Token], answer: str) -> tuple[Token, ...]:
     """Return the last tokens of a prompt, as many as make up the answer at its end.
 
     Tokens are told by their texts, from the end. White space does not count, because chat templates trim it and some
-    tokenizers hide it, nor does what Unicode calls compatible (NFKC), because some tokenizers even it out. A token in the
+    tokenizers hide it, nor does what Unicode calls compatible (NFKD), because some tokenizers even it out. A token in the
     middle of a character has no text; those before the first one of the answer belong to it.
 
     Raises:
@@ -37,17 +37,24 @@ def answer_tokens(prompt: Sequence[Token], answer: str) -> tuple[Token, ...]:
     >>> [token.text for token in answer_tokens(told, "A red cat")]
     ['A', ' red', ' cat']
     """
-    wanted, found = _bare(answer), ""
+    wanted, found = bare(answer), ""
     first = len(prompt)
     while first and len(found) < len(wanted):
         first -= 1
-        found = _bare(prompt[first].text) + found
-    if found != wanted:
+        found = bare(prompt[first].text) + found
+    if bare(found) != wanted:
         raise RowError("call_refused", None, f"the prompt does not end with the answer, but with {found!r}")
     while first and not prompt[first - 1].text:
         first -= 1
     return tuple(prompt[first:])
 
 
-def _bare(text: str) -> str:
-    return "".join(unicodedata.normalize("NFKC", text).split())
+def bare(text: str) -> str:
+    """Return a text as tokens are compared with it: without white space, and taken apart as Unicode does it (NFKD).
+
+    Taken apart and not put together: an accent may be a token of its own, and the length of a text is that of its parts.
+
+    >>> len(bare("caf\\u00e9 ")), len(bare("cafe") + bare("\\u0301"))
+    (5, 5)
+    """
+    return "".join(unicodedata.normalize("NFKD", text).split())

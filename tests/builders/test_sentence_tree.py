@@ -165,6 +165,26 @@ def test_a_sentence_has_the_tokens_up_to_its_end() -> None:
     assert mean_logprobs([], "A cat.", [6]) == [None]
 
 
+@pytest.mark.parametrize("part", ["", "\ufffd", r"\xf0\x9f"])
+def test_tokens_without_a_text_of_their_own_shift_no_sentence(part: str) -> None:
+    text = "A cat 🐱🐈 sat. Red dog. A bat."
+    first = ["A", " cat", f" {part}", part, part, part, part, part, " sat", "."]
+    tokens = [Token(one, -1.0) for one in first]
+    tokens += [Token(one, -2.0) for one in (" Red", " dog", ".")] + [
+        Token(" A bat.", -3.0),
+        Token("</s>", -9.0),
+    ]
+    ends = [text.index(". ") + 1, text.index(". A") + 1, len(text)]
+    assert mean_logprobs(tokens, text, ends) == [-1.0, -2.0, -3.0]
+
+
+def test_accents_that_are_tokens_shift_no_sentence() -> None:
+    text = "Ca\u0301 bo\u0301 me\u0300. Red dog."
+    tokens = [Token(one, -1.0) for one in ("Ca", "\u0301", " bo", "\u0301", " me", "\u0300", ".")]
+    tokens += [Token(one, -2.0) for one in (" Red", " dog", ".")]
+    assert mean_logprobs(tokens, text, [text.index(".") + 1, len(text)]) == [-1.0, -2.0]
+
+
 def test_equal_values_share_their_mean_rank() -> None:
     assert ranks([5.0, 7.0, 5.0, 5.0]) == [0.75, 0.25, 0.75, 0.75]
     assert ranks([]) == []

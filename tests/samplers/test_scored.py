@@ -25,6 +25,8 @@ def told(*texts: str) -> list[Token]:
         (("<user>", "\n", "", "", "🙂", "!"), "🙂!", 4),  # the first two are parts of a character
         (("<user>", "\n", "…", " no"), "... no", 2),
         (("a", "a", "a"), "a", 1),
+        (("<user>", "cafe", "\u0301", "."), "cafe\u0301.", 3),  # an accent that is a token
+        (("<user>", "caf\u00e9"), "cafe\u0301", 1),
         (("\n", "Yes"), " Yes\n", 1),
     ],
 )
