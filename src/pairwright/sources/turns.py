@@ -19,7 +19,8 @@ _ROLES: dict[str, Role] = {
     "gpt": "assistant",
     "model": "assistant",
 }
-_PLACE = re.compile(rf"{MARKER}\n?")
+_PLACE = re.compile(r"<image\s?\d*>\n?")
+"""Markers, numbered ones too."""
 _MEDIA = ("image", "image_url", "url", "path", "bytes")
 """Members of a message part that may hold the picture itself."""
 
@@ -99,8 +100,8 @@ def dialogue(turns: Sequence[Turn], column: str) -> Dialogue:
 def without_markers(asked: Dialogue) -> Dialogue:
     """Return a prompt without its pictures and their places.
 
-    >>> without_markers(Dialogue("<image>\\nWhat is it?")).question
-    'What is it?'
+    >>> without_markers(Dialogue("<image>\\nWhat is it?")).question, without_markers(Dialogue("Is <image 2> red?")).question
+    ('What is it?', 'Is  red?')
     """
     return replace(
         asked,

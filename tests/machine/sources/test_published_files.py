@@ -3,7 +3,10 @@
 import pytest
 
 from pairwright.schemas.errors import RowError, SourceError
+from pairwright.sources import RawRow
 from pairwright.sources.pictures import Pictures
+from pairwright.sources.rows import Reading, parse_row
+from pairwright.sources.settings import SourceSettings
 from pairwright.sources.text_files import read_keyed
 
 KEYED = {
@@ -63,3 +66,23 @@ def test_no_picture_outside_of_the_root_is_found(tmp_path, photographs):
     for told in ("../a.png", "b.png", "../a.jpg"):
         with pytest.raises(RowError):
             pictures.read(told, field="image")
+
+
+@pytest.mark.parametrize("question", ["<image>\nWhat?", "<image1>\nWhat?", "What?"])
+def test_rows_without_their_pictures_where_that_is_wanted(tmp_path, question):
+    pictures = Pictures(tmp_path, True, 10**6, 10**6, 1)
+    fields = {"image": "gone.jpg", "question": question, "chosen": "This.", "rejected": "That."}
+    raw = RawRow("t:0", fields)
+    row = parse_row(raw, Reading("t", SourceSettings(missing_pictures="leave_out"), pictures))
+    assert (row.prompt.question, row.prompt.images, row.tags) == ("What?", (), ("no_picture",))
+    with pytest.raises(RowError, match="gone"):
+        parse_row(raw, Reading("t", SourceSettings(), pictures))
+
+
+def test_broken_pictures_are_rejects_all_the_same(tmp_path):
+    (tmp_path / "a.jpg").write_text("no picture")
+    pictures = Pictures(tmp_path, True, 10**6, 10**6, 1)
+    raw = RawRow("t:0", {"image": "a.jpg", "question": "What?", "chosen": "This."})
+    with pytest.raises(RowError, match=r"a\.jpg") as caught:
+        parse_row(raw, Reading("t", SourceSettings(missing_pictures="leave_out"), pictures))
+    assert caught.value.reason == "image_unreadable"
