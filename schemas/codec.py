@@ -98,7 +98,7 @@ def read_header(data: bytes, *, field: str | None = None, max_pixels: int = DEFA
     """
     if not data:
         raise RowError("image_unreadable", field, "the file is empty")
-    header = plain_jpeg_header(data) or _header_by_pillow(data, field)
+    header = plain_jpeg_header(data) or _header_by_pillow(data, field, max_pixels)
     if header.format not in EXTENSIONS:
         raise RowError(
             "image_format", field, f"{header.format} is not one of {', '.join(sorted(EXTENSIONS))}"
@@ -133,13 +133,14 @@ def plain_jpeg_header(data: bytes) -> Header | None:
     return None
 
 
-def _header_by_pillow(data: bytes, field: str | None) -> Header:
+def _header_by_pillow(data: bytes, field: str | None, max_pixels: int) -> Header:
     with _unwarned():  # broken EXIF and big pictures only warn; size is decided on below
         try:
             with PIL.Image.open(io.BytesIO(data)) as opened:
                 name, mode = str(opened.format), opened.mode
                 width, height = _stored_size(opened)
-                orientation = _orientation(opened, name, data)
+                too_large = width * height > max_pixels  # to look for an orientation may mean to decode it
+                orientation = 1 if too_large else _orientation(opened, name, data)
         except PIL.UnidentifiedImageError as error:  # its own text holds a memory address
             raise RowError("image_unreadable", field, "not a picture in any known format") from error
         except PIL.Image.DecompressionBombError as error:

@@ -253,3 +253,14 @@ def test_errors_name_the_picture() -> None:
     cut = read_image(encode(np.zeros((64, 64, 3), np.uint8), "png")[:-30], source_uri="imgs/b.png")
     with pytest.raises(RowError, match=r"imgs/b\.png: "):
         decode(cut)
+
+
+def test_a_picture_that_is_too_large_is_not_decoded_to_find_its_orientation(monkeypatch):
+    exif = PIL.Image.Exif()
+    exif[0x0112] = 6
+    data = saved(PIL.Image.new("L", (300, 200)), "PNG", exif=exif)
+    assert read_image(data, max_pixels=60_000).header.height == 300
+    monkeypatch.setattr(PIL.PngImagePlugin.PngImageFile, "load", lambda _: pytest.fail("it was decoded"))
+    with pytest.raises(RowError) as caught:
+        read_image(data, max_pixels=59_999)
+    assert caught.value.reason == "image_too_large"

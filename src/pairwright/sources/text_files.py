@@ -16,6 +16,7 @@ import ijson
 
 from pairwright.schemas.errors import RowError, SourceError
 from pairwright.sources.columns import NAMES
+from pairwright.sources.shallow import Shallow
 
 Row = Mapping[str, Any] | RowError | None
 """A parsed row, the error of a broken one, or None for one that was skipped."""
@@ -120,7 +121,7 @@ def read_keyed(path: Path, start: int = 0) -> Iterator[tuple[int, Row]]:
     number = -1
     with path.open("rb") as file:
         try:
-            for key, value in ijson.kvitems(file, "", use_float=True):
+            for key, value in ijson.kvitems(Shallow(file, str(path)), "", use_float=True):
                 for one in value if isinstance(value, list) else [value]:
                     number += 1
                     yield number, _keyed_row(one, key, path, number) if number >= start else None
@@ -142,7 +143,7 @@ def _is_keyed(path: Path) -> bool:
             return False
         file.seek(start)
         try:
-            key, first = next(ijson.kvitems(file, "", use_float=True))
+            key, first = next(ijson.kvitems(Shallow(file, str(path)), "", use_float=True))
         except (StopIteration, ijson.JSONError, UnicodeDecodeError):
             return False
     if any(key.lower() in names for names in NAMES.values()):
@@ -221,7 +222,7 @@ def _json_row(line: bytes, where: str) -> Row:
 def _array_rows(path: Path, file: BinaryIO, start: int) -> Iterator[tuple[int, Row]]:
     number = -1
     try:
-        for number, row in enumerate(ijson.items(file, "item", use_float=True)):
+        for number, row in enumerate(ijson.items(Shallow(file, str(path)), "item", use_float=True)):
             if number < start:
                 yield number, None
             elif isinstance(row, dict):
