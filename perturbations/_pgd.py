@@ -41,7 +41,7 @@ def attack(
     pictures: Sequence[Pixels],
     seeds: Sequence[int],
     encoder: VisionEncoder,
-    budget: Budget,
+    budget: Budget | Sequence[Budget],
     *,
     target: NDArray[np.float32] | None = None,
 ) -> list[Attacked]:
@@ -55,7 +55,7 @@ def attack(
         pictures: uint8, height × width × 3, RGB.
         seeds: one for each picture; decides where in the ball it starts.
         encoder: whose features are moved.
-        budget: radius and steps.
+        budget: radius and steps: one for all pictures, or one for each, of which all have as many steps.
         target: features to go towards, of any length but zero: one vector for each picture, pictures × size. None goes
             away from the clean picture's.
 
@@ -64,12 +64,14 @@ def attack(
     """
     import torch
 
+    budgets = [budget] * len(pictures) if isinstance(budget, Budget) else budget
     with torch.inference_mode(False), torch.no_grad():
         clean = [_as_tensor(picture, encoder.device) for picture in pictures]
         goal = None if target is None else torch.tensor(target, device=encoder.device)
         smooth, stored = _features(clean, encoder), _stored_features(pictures, encoder)
-        start = [_started(picture, seed, budget.radius) for picture, seed in zip(clean, seeds, strict=True)]
-        moved = _climbed(clean, start, encoder, budget, lambda found: _objective(found, smooth, goal))
+        drawn = zip(clean, seeds, budgets, strict=True)
+        start = [_started(picture, seed, own.radius) for picture, seed, own in drawn]
+        moved = _climbed(clean, start, encoder, budgets, lambda found: _objective(found, smooth, goal))
         rounded = [_as_pixels(picture) for picture in moved]
         found = _stored_features(rounded, encoder)
         figures = [
@@ -90,24 +92,25 @@ def _climbed(
     clean: Sequence[Any],
     start: Sequence[Any],
     encoder: VisionEncoder,
-    budget: Budget,
+    budgets: Sequence[Budget],
     objective: Callable[[Any], Any],
 ) -> list[Any]:
     """Return the pictures after all steps, unrounded. Pixels that the encoder never looked at are as they were."""
     import torch
 
     bounds = [
-        ((picture - budget.radius).clamp_(min=0), (picture + budget.radius).clamp_(max=255))
-        for picture in clean
+        ((picture - own.radius).clamp_(min=0), (picture + own.radius).clamp_(max=255))
+        for picture, own in zip(clean, budgets, strict=True)
     ]
     moved = [x.clamp(*ends) for x, ends in zip(start, bounds, strict=True)]
     seen = [torch.zeros_like(picture, dtype=torch.bool) for picture in clean]
-    for _ in range(budget.steps):
+    [steps] = {own.steps for own in budgets}
+    for _ in range(steps):
         with torch.enable_grad():
             leaves = [picture.detach().requires_grad_() for picture in moved]
             gradients = torch.autograd.grad(objective(_features(leaves, encoder)).sum(), leaves)
         for index, (gradient, ends) in enumerate(zip(gradients, bounds, strict=True)):
-            moved[index] = (moved[index] + budget.stride * gradient.sign()).clamp_(*ends)
+            moved[index] = (moved[index] + budgets[index].stride * gradient.sign()).clamp_(*ends)
             seen[index] |= gradient != 0
     return [torch.where(mask, x, picture) for mask, x, picture in zip(seen, moved, clean, strict=True)]
 

@@ -3,12 +3,14 @@
 import asyncio
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
 
 from pairwright.annotators._encoding import EncoderSettings
 from pairwright.encoding.service import Encoded, open_encoders
+from pairwright.perturbations import _pgd
 from pairwright.schemas.attack import Attack, AttackedImage, Budget
 from pairwright.schemas.codec import decode, encode, read_image
 from pairwright.schemas.errors import RowError
@@ -63,7 +65,31 @@ def test_bytes_do_not_depend_on_who_else_asks(
     assert alone[0] == together[3]
 
 
-def test_attacks_of_other_budgets_and_with_targets_do_not_share_a_batch(
+def test_attacks_share_a_batch_whatever_their_radius_and_step(
+    settings: EncoderSettings, images: list[Image], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both may be drawn from a range, or searched: a batch for each value would be full of copies of one picture."""
+    budgets = [Budget(radius=1), Budget(radius=4), Budget(radius=4, step=0.5), Budget(steps=3)]
+    attacks = [Attack(images[0], 1, budget) for budget in budgets]
+    batches: list[list[Budget]] = []
+    true = _pgd.attack
+
+    def counted(pictures: Any, seeds: Any, encoder: Any, budget: list[Budget], **target: Any) -> Any:
+        batches.append(budget)
+        return true(pictures, seeds, encoder, budget, **target)
+
+    monkeypatch.setattr(_pgd, "attack", counted)
+    together, _ = attacked(settings, tmp_path / "one.sqlite", attacks)
+    few, more = sorted(batches, key=lambda one: one[0].steps)
+    assert few == budgets[3:] * 3
+    assert set(more) == set(budgets[:3])
+    alone = [
+        attacked(settings, tmp_path / f"{number}.sqlite", [one])[0][0] for number, one in enumerate(attacks)
+    ]
+    assert alone == together
+
+
+def test_attacks_with_a_target_and_without_do_not_share_a_batch(
     settings: EncoderSettings, images: list[Image], tmp_path: Path
 ) -> None:
     target = tuple(float(value) for value in np.eye(64)[0])

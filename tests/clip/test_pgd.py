@@ -235,6 +235,15 @@ def test_a_batch_equals_one_by_one_but_for_the_last_bits(encoder: VisionEncoder,
         assert x.figures.objective == pytest.approx(y.figures.objective, rel=0.05)
 
 
+def test_each_picture_may_have_a_budget_of_its_own(encoder: VisionEncoder, pictures: Any) -> None:
+    clean, budgets = pictures(3, 90, 70), [Budget(radius=1), Budget(radius=4), Budget(radius=4, step=0.5)]
+    together = attack(clean, range(3), encoder, budgets)
+    for number, budget in enumerate(budgets):
+        alone = attack(clean, range(3), encoder, budget)[number]
+        assert (together[number].pixels == alone.pixels).all()
+        assert together[number].figures == alone.figures
+
+
 @pytest.mark.parametrize("radius", [2, 4])
 def test_towards_a_text_and_towards_a_picture(
     tiny_clip: str, model: Any, encoder: VisionEncoder, drawing: ModuleType, radius: int

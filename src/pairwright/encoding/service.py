@@ -24,7 +24,7 @@ from pairwright.annotators._encoding import EncoderSettings, encoder, encoder_ke
 from pairwright.encoding.batches import Batches
 from pairwright.encoding.store import AttackedFile, Entry, Kind, VectorStore, key_of, open_vectors
 from pairwright.responses.opening import Lazily
-from pairwright.schemas.attack import Attack, AttackedImage, Budget
+from pairwright.schemas.attack import Attack, AttackedImage
 from pairwright.schemas.codec import decode, encode, read_image
 from pairwright.schemas.errors import ModelError, PairwrightError
 from pairwright.schemas.image import Image, Pixels
@@ -150,7 +150,7 @@ class _Service:
         self._open: OpenEncoder | None = None
         self._images: Batches[_Task, Encoding] = Batches(self._encode_images, self._size, shop.encoding)
         self._texts: Batches[_Task, Encoding] = Batches(self._encode_texts, self._size, shop.encoding)
-        self._attacks: dict[tuple[Budget, bool], Batches[_Aim, AttackedFile]] = {}
+        self._attacks: dict[tuple[int, bool], Batches[_Aim, AttackedFile]] = {}
         self._read_ahead = asyncio.Semaphore(_READ_AHEAD * self._size)
         self._flights: dict[bytes, asyncio.Task[Any]] = {}
 
@@ -227,8 +227,8 @@ class _Service:
             return await self._attacks_like(attack).do(_Aim(key, pixels, attack))
 
     def _attacks_like(self, attack: Attack) -> Batches[_Aim, AttackedFile]:
-        """Return where attacks are done that go as far and in the same direction."""
-        alike = (attack.budget, attack.target is not None)
+        """Return where attacks are done that take as many steps, with a target or without."""
+        alike = (attack.budget.steps, attack.target is not None)
         if alike not in self._attacks:
             self._attacks[alike] = Batches(self._attack, self._size, self._shop.encoding)
         return self._attacks[alike]
@@ -237,14 +237,14 @@ class _Service:
         from pairwright.perturbations._pgd import attack
 
         aims = self._full(batch)
-        budget, targets = aims[0].attack.budget, [one.attack.target for one in aims]
+        targets = [one.attack.target for one in aims]
         target = None if targets[0] is None else np.array(targets, np.float32)
         found = self._tried(
             lambda model: attack(
                 [one.pixels for one in aims],
                 [one.attack.seed for one in aims],
                 model.vision(),
-                budget,
+                [one.attack.budget for one in aims],
                 target=target,
             )
         )
