@@ -30,6 +30,8 @@ _CALLS_OF_A_CLIENT = 32
 of them that is a third of the time a call takes."""
 _CONNECT_S = 30.0
 """Seconds for a connection; how long an answer may take is the limits' business."""
+_MOST_BYTES = 2**28
+"""Bytes of one answer, as they come. Log-probabilities of 16 answers of 4,096 tokens, 20 alternatives each, take 100 MB."""
 _REFUSED = frozenset({400, 413, 422})
 _LATER = frozenset({408, 409, 425, 429})
 _NO_MONEY = frozenset({"insufficient_quota", "billing_hard_limit_reached", "billing_not_active"})
@@ -39,6 +41,10 @@ _MODERATED = re.compile(r"moderat|flagged|polic|safety|content.?filter", re.IGNO
 """Words of a 403 that is about a request: OpenRouter and others answer so to moderated input."""
 _ABOUT_ACCESS = re.compile(r"\bkeys?\b|quota|credit|billing|balance|limit|permission|auth", re.IGNORECASE)
 """Words of a 403 that is about the account, also after others got through: a key can run out."""
+_LEAST_OF_A_KEY = 6
+"""Characters of a key that tell something of it; the first three or four say whose it is."""
+_IN_A_KEY = re.compile(r"[!-~]+")
+"""What a header takes. The package that sends it repeats in its error what it does not take."""
 _VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]{0,63}")
 """Names of environment variables that errors repeat. Another one may be a key in the wrong place."""
 
@@ -64,8 +70,19 @@ class Place:
         return f"{self.model} at {urlsplit(self.base_url).netloc.rpartition('@')[2]}"
 
     def scrubbed(self, text: str) -> str:
-        """Return a server's words without the key: some repeat it."""
-        return excerpt(text.replace(self.key, "[key]") if self.key != "none" else text)
+        """Return a server's words without the key: some repeat it.
+
+        Words that were shortened may end in the middle of it.
+
+        >>> Place("http://a/v1", "sk-0123456789", "api_key_env", "judge").scrubbed("no such key: sk-01234567…")
+        'no such key: [key]…'
+        """
+        if self.key == "none":
+            return excerpt(text)
+        cut = (self.key[:length] + "…" for length in range(len(self.key) - 1, _LEAST_OF_A_KEY - 1, -1))
+        for told, shown in ((self.key, "[key]"), *((part, "[key]…") for part in cut)):
+            text = text.replace(told, shown)
+        return excerpt(text)
 
 
 def place_of(model: Model) -> Place:
@@ -87,6 +104,11 @@ def place_of(model: Model) -> Place:
         )
     if not key:
         raise ModelError(f"api_key_env: api.openai.com needs a key; set {KEY}, or name another variable")
+    if not _IN_A_KEY.fullmatch(key):
+        raise ModelError(
+            f"{_shown(name)} holds something that no key has in it, a blank, a line break or a letter that is not ASCII: "
+            "set it to the key alone"
+        )
     return Place(model.base_url or OPENAI, key, _shown(name), model.model or "")
 
 
@@ -158,7 +180,14 @@ class Link:
         except self.sdk.APITimeoutError:
             raise TryError(f"no connection within {_CONNECT_S:g} s", "unreached") from None
         except self.sdk.APIConnectionError as error:
+            if isinstance(error.__cause__, TryError):
+                raise error.__cause__ from None
             cause = f"{type(error.__cause__).__name__} {error.__cause__}".strip()
+            if "CERTIFICATE_VERIFY_FAILED" in cause:  # which no waiting mends
+                raise ModelError(
+                    f"{self.place.name}: its certificate is not trusted ({self.place.scrubbed(cause)}). Set SSL_CERT_FILE to "
+                    "a file with the certificate of who signed it."
+                ) from None
             raise TryError(self.place.scrubbed(f"no connection: {cause}"), "unreached") from None
         except self.sdk.APIError as error:
             raise TryError(self.place.scrubbed(f"no usable answer: {error}"), "answered") from None
@@ -216,7 +245,7 @@ def _words(text: str) -> tuple[str, str, bool]:
     """
     try:
         body = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text, "", False
     error = body.get("error", body) if isinstance(body, dict) else body
     if not isinstance(error, dict):
@@ -265,5 +294,31 @@ def _client(openai: Any, http: Any, place: Place, *, headers: Mapping[str, str],
         default_headers=dict(headers),
         timeout=http.Timeout(None, connect=_CONNECT_S),
         max_retries=0,
-        http_client=openai.DefaultAsyncHttpxClient(limits=limits, verify=trust),
+        http_client=openai.DefaultAsyncHttpxClient(
+            limits=limits, verify=trust, event_hooks={"response": [_bounding(http)]}
+        ),
     )
+
+
+def _bounding(http: Any) -> Callable[[Any], Awaitable[None]]:
+    """Return a hook that has an answer broken off where it grows beyond all measure, before it fills the memory."""
+
+    class Bounded(http.AsyncByteStream):  # type: ignore[misc]  # httpx takes nothing else for a stream
+        def __init__(self, stream: Any) -> None:
+            self._stream = stream
+
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            size = 0
+            async for piece in self._stream:
+                size += len(piece)
+                if size > _MOST_BYTES:
+                    raise TryError(f"an answer of more than {_MOST_BYTES:,} bytes", "answered")
+                yield piece
+
+        async def aclose(self) -> None:
+            await self._stream.aclose()
+
+    async def bound(response: Any) -> None:
+        response.stream = Bounded(response.stream)
+
+    return bound

@@ -44,6 +44,8 @@ FINISHES: Mapping[str, Finish] = {
 _TOKENS_OF_AN_IMAGE = 1000
 """Estimate, for limits only: 765 for a large square at OpenAI, up to 1,600 elsewhere."""
 _CHARACTERS_OF_A_TOKEN = 4
+_MOST_TOKENS = 2**40
+"""A count of tokens that no call can reach: a server that tells such a one counts nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,4 +292,4 @@ def _usage(body: Json) -> Usage:
 def _count(usage: Json, *path: str) -> int:
     for name in path:
         usage = usage.get(name) if isinstance(usage, dict) else None
-    return usage if isinstance(usage, int) else 0
+    return usage if isinstance(usage, int) and 0 <= usage < _MOST_TOKENS else 0

@@ -147,7 +147,7 @@ class OpenAIServer:
             reply = reply_of(told) if scored is None else scored_reply_of(told, scored)
         except NonsenseError as error:
             raise TryError(self._link.place.scrubbed(str(error)), "answered", lost=error.usage) from None
-        except ValueError:
+        except (ValueError, RecursionError):  # the latter for brackets nested without end
             raise TryError(
                 f"not JSON: {self._link.place.scrubbed(excerpt(response.text))}", "answered"
             ) from None
