@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-vllm test-clip test-trainers lint compat trl wheel bench clean
+.PHONY: help demo test test-vllm test-clip test-ray test-trainers lint compat trl wheel bench clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | column -t -s "$$(printf '\t')"
@@ -53,6 +53,16 @@ test-vllm: .venv-vllm/.ready ## Run the tests against a real vLLM, on the CPU wi
 
 test-clip: .venv-clip/.ready ## Run the tests against a real open_clip, on the CPU with a tiny model
 	.venv-clip/bin/python -P -m pytest --quiet tests/clip
+
+.venv-ray/.ready: tests/ray/requirements.txt pyproject.toml
+	[ -x .venv-ray/bin/python ] || $(PYTHON) -m venv .venv-ray
+	.venv-ray/bin/python -m pip --disable-pip-version-check --quiet install --no-deps \
+	  --requirement tests/ray/requirements.txt
+	.venv-ray/bin/python -m pip --disable-pip-version-check --quiet install --no-deps --editable .
+	@touch $@
+
+test-ray: .venv-ray/.ready ## Run the tests on a real Ray cluster of this machine
+	.venv-ray/bin/python -P -m pytest --quiet tests/ray
 
 lint: $(VENV)/.dev ## Check format, style and types
 	$(BIN)/ruff format --check .

@@ -10,10 +10,13 @@ from pairwright.schemas.image import Pixels
 
 if TYPE_CHECKING:
     from pairwright.building import Outcome
-    from pairwright.executors import Progress
+    from pairwright.executors import Cluster, Progress
     from pairwright.runs.run_file import RunFile
     from pairwright.schemas.reasons import Reason
     from pairwright.schemas.validate import Problem
+
+EXECUTORS = ("local", "ray")
+"""Where :func:`build` can have shards built."""
 
 
 def build(
@@ -25,6 +28,8 @@ def build(
     workers: int | None = None,
     seed: int | None = None,
     shard: str | None = None,
+    executor: str = "local",
+    address: str | None = None,
     watch: "Callable[[Progress], None] | None" = None,
 ) -> "Outcome":
     """Build a data set, or continue one.
@@ -39,6 +44,9 @@ def build(
         seed: replaces the recipe's seed.
         shard: build one slice of n alone, ``i/n`` with i from 0; other processes, on other machines, build the others into
             the same folder, and the last to finish makes one run of all.
+        executor: ``local``, or ``ray`` for the actors of a Ray cluster; ``workers`` are then actors. The rows do not depend
+            on it. Models that are servers are asked from this process with either.
+        address: of the Ray cluster; if not given that of ``RAY_ADDRESS``, or else one is started for the run.
         watch: called with the progress after every few rows.
 
     Raises:
@@ -48,20 +56,23 @@ def build(
         ModelError: a model cannot be used; finished shards and stored answers are kept.
         BudgetError: the run has spent what it may; finished shards and stored answers are kept.
         WorkerError: a worker process failed; finished shards are kept.
-        ParameterError: ``limit`` or ``workers`` below 1, or a ``shard`` that is no slice.
+        ParameterError: ``limit`` or ``workers`` below 1, a ``shard`` that is no slice, an unknown ``executor``, or one that
+            does not fit the recipe or the other arguments.
+        MissingExtraError: Ray is not installed.
     """
     _at_least_one("limit", limit)
     _at_least_one("workers", workers)
     ready = (recipe if isinstance(recipe, Recipe) else load_recipe(recipe)).placed(
         source=source, out=out, seed=seed
     )
+    cluster = _cluster(executor, address, shard)
     if shard is not None:
         from pairwright.slicing import build_slice
 
         return build_slice(ready, shard, limit=limit, workers=workers, watch=watch)
     from pairwright.building import build_whole
 
-    return build_whole(ready, limit=limit, workers=workers, watch=watch)
+    return build_whole(ready, limit=limit, workers=workers, watch=watch, cluster=cluster)
 
 
 def retry(
@@ -260,6 +271,24 @@ def _run_problems(folder: Path, run: "RunFile | None") -> "Iterator[Problem]":
         yield Problem(None, None, "", said, file.name)
     if run is not None and run.status != "finished":
         yield Problem(None, None, "", "the run is not finished; the same build command goes on", NAME)
+
+
+def _cluster(executor: str, address: str | None, shard: str | None) -> "Cluster | None":
+    """Return the cluster to build on; None for this machine."""
+    from pairwright.executors import Cluster
+    from pairwright.schemas.room import unknown
+
+    if executor not in EXECUTORS:
+        raise ParameterError(f"executor: {unknown('executors', executor, EXECUTORS)}")
+    if executor == "local":
+        if address is not None:
+            raise ParameterError(f"address: {address} is of use with executor ray alone")
+        return None
+    if shard is not None:
+        raise ParameterError(
+            "shard: a Ray cluster builds all shards of a run; give executor ray or a slice, not both"
+        )
+    return Cluster(address)
 
 
 def _at_least_one(name: str, value: int | None) -> None:

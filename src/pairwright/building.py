@@ -1,6 +1,5 @@
 """Building a run, or going on with one: what every verb that builds comes to."""
 
-import os
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from pairwright.builders import Builder
 from pairwright.card import write_card
 from pairwright.encoding.of_recipe import check_encoders_of
 from pairwright.encoding.service import Encoded
-from pairwright.executors import Job, Progress, Watch, calls, local
+from pairwright.executors import Cluster, Job, Progress, Watch, calls, local, ray
 from pairwright.executors.local import row_count
 from pairwright.recipe import Recipe
 from pairwright.responses.asking import check_reachable
@@ -55,8 +54,14 @@ def build_whole(
     watch: Callable[[Progress], None] | None,
     again: Collection[Reason] = (),
     part: Slice | None = None,
+    cluster: Cluster | None = None,
 ) -> Outcome:
-    """Build what is missing of a run or a slice, and the shards with rejects of the reasons ``again``."""
+    """Build what is missing of a run or a slice, and the shards with rejects of the reasons ``again``.
+
+    ``cluster`` is where shards are built that ask no model; this machine if there is none.
+    """
+    if cluster is not None:
+        ray.check(ready)
     models = ready.models()  # a model without a name is told before anything is opened
     if not ready.responses().is_file():  # where answers are stored, a replay needs neither server nor key
         check_reachable(models)
@@ -79,18 +84,29 @@ def build_whole(
                 forget_refusals(ready.responses(), record.name)
             manifest.drop(folder, (*damaged, *retried))
             run_folder.clean(folder)
-            record.watch(lambda seen: _execute(job, opened, record.name, lock, workers, seen), watch)
-        if not finished or not (folder / "README.md").exists():
+            record.watch(lambda seen: _execute(job, opened, record.name, lock, workers, cluster, seen), watch)
+        # A slice has no card: once finished it may be joined with the others, and removed, by another process at any moment.
+        if part is None and (not finished or not (folder / "README.md").exists()):
             write_card(folder)
         counts = manifest.total(manifest.read(folder))
         ledger = earlier.ledger if finished and earlier else record.spent
         return Outcome(folder, counts, finished, len(damaged), len(retried), ledger)
 
 
-def _execute(job: Job, source: Source, name: str, lock: int, workers: int | None, watch: Watch) -> None:
+def _execute(
+    job: Job,
+    source: Source,
+    name: str,
+    lock: int,
+    workers: int | None,
+    cluster: Cluster | None,
+    watch: Watch,
+) -> None:
     """Build the shards that are left, by the executor that fits the builder."""
-    if isinstance(job.recipe.builder, Builder):
-        local.run(job, source, lock=lock, workers=workers or _usable_cores(), watch=watch)
+    if isinstance(job.recipe.builder, Builder) and cluster is not None:
+        ray.run(job, source, cluster=cluster, workers=workers, watch=watch)
+    elif isinstance(job.recipe.builder, Builder):
+        local.run(job, source, lock=lock, workers=workers or local.usable_cores(), watch=watch)
     else:
         calls.run(job, source, name=name, watch=watch)
 
@@ -141,8 +157,3 @@ class _Record:
             total=self._total,
             part=self._job.part,
         )
-
-
-def _usable_cores() -> int:
-    """Return the cores that this process may use; on a shared machine fewer than there are."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

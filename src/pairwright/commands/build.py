@@ -12,6 +12,18 @@ from pairwright.commands._options import build_arguments, tell_before
     metavar="I/N",
     help="Build slice I of N alone (I from 0) into the same DIR; the last slice to finish makes one run of all.",
 )
+@click.option(
+    "--executor",
+    metavar="local|ray",
+    default="local",
+    show_default=True,
+    help="Where shards are built: processes of this machine, or actors of a Ray cluster.",
+)
+@click.option(
+    "--address",
+    metavar="ADDRESS",
+    help="Ray cluster, as ray.init takes it; default: RAY_ADDRESS, or one for the time of the run.",
+)
 def command(
     recipe: str,
     source: str | None,
@@ -21,6 +33,8 @@ def command(
     workers: int | None,
     seed: int | None,
     shard: str | None,
+    executor: str,
+    address: str | None,
 ) -> None:
     """Build a data set from RECIPE, a YAML file or the name of a packaged one.
 
@@ -32,14 +46,27 @@ def command(
     pairwright build image_dpo --source photos.csv --out all --set per_row=all --limit 100
     pairwright build my_recipe.yaml --workers 4
     pairwright build image_dpo --source photos.csv --out negatives --shard 0/16
+    pairwright build image_dpo --source photos.parquet --out negatives --executor ray --address auto
     pairwright build silkie --source prompts.jsonl --out judged --set judge.model=NAME --set judge.base_url=URL
     """
     from pairwright.api import build
     from pairwright.commands._running import run_and_tell
+    from pairwright.executors.ray import check
     from pairwright.recipe import load_recipe
 
     ready = load_recipe(recipe, overrides).placed(source=source, out=out, seed=seed)
+    if executor == "ray" and (told := check(ready)):
+        click.echo(f"pairwright: {told}", err=True)
     tell_before(ready)
     run_and_tell(
-        ready.name, lambda watch: build(ready, limit=limit, workers=workers, shard=shard, watch=watch)
+        ready.name,
+        lambda watch: build(
+            ready,
+            limit=limit,
+            workers=workers,
+            shard=shard,
+            executor=executor,
+            address=address,
+            watch=watch,
+        ),
     )

@@ -1,5 +1,5 @@
 """Executors: where shards run. ``local`` is this machine, one process per worker; ``calls`` is for builders that ask
-models, one process with hundreds of rows under way.
+models, one process with hundreds of rows under way; ``ray`` is a Ray cluster.
 """
 
 from collections.abc import Callable
@@ -41,6 +41,14 @@ class Job:
     """Marks of the source's files; every process makes sure that it reads the same ones."""
     part: Slice | None = None
     """Which of the shards are built; None for all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """The Ray cluster that shards are built on."""
+
+    address: str | None
+    """As ``ray.init`` takes it; None for the one of ``RAY_ADDRESS``, or else one that lasts as long as the run."""
 
 
 Watch = Callable[[Progress], None]

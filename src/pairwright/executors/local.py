@@ -250,6 +250,11 @@ def _useful(job: Job, done: dict[int, ShardEntry], total: int | None) -> int:
     return max(0, sum(1 for _ in pending(done, job, total)) - 1)
 
 
+def usable_cores() -> int:
+    """Return the cores that this process may use; on a shared machine fewer than there are."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def row_count(job: Job, source: Source) -> int | None:
     """Return how many rows the run has at most; None where nobody knows."""
     known = [rows for rows in (source.count(), job.limit) if rows is not None]

@@ -1,6 +1,7 @@
 """What the processes of a run tell each other, a line of JSON each."""
 
 import json
+import traceback
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from pairwright.executors import Job
 from pairwright.recipe import RecipeFile, checked
 from pairwright.runs import manifest
 from pairwright.runs.manifest import ShardEntry
+from pairwright.schemas.errors import PairwrightError
 from pairwright.sources import FileMark
 
 
@@ -40,6 +42,16 @@ class Failed:
 
 
 Message = Tally | Finished | Failed
+
+
+def failed(error: Exception) -> Failed:
+    """Return what went wrong: the message of an error that was foreseen, the traceback of a bug.
+
+    >>> failed(PairwrightError("photos.csv has changed"))
+    Failed(why='photos.csv has changed')
+    """
+    foreseen = isinstance(error, PairwrightError)
+    return Failed(str(error) if foreseen else "".join(traceback.format_exception(error)))
 
 
 def job_line(job: Job) -> str:

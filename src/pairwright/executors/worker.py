@@ -8,14 +8,12 @@ import os
 import queue
 import sys
 import threading
-import traceback
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import BinaryIO
 
-from pairwright.executors.messages import Failed, Finished, Message, job_from, message_line
+from pairwright.executors.messages import Finished, Message, failed, job_from, message_line
 from pairwright.executors.shards import ShardBuilder, keep_freed_memory
 from pairwright.runs.commit import ShardWriter
-from pairwright.schemas.errors import PairwrightError
 
 
 class Answers:
@@ -33,9 +31,8 @@ class Answers:
             self._pipe.write(message_line(message).encode() + b"\n")
 
     def fail(self, error: Exception) -> None:
-        """Send what went wrong: the message of an error that was foreseen, the traceback of a bug."""
-        foreseen = isinstance(error, PairwrightError)
-        self.say(Failed(str(error) if foreseen else "".join(traceback.format_exception(error))))
+        """Send what went wrong."""
+        self.say(failed(error))
 
 
 def main() -> None:

@@ -3,6 +3,7 @@
 import fcntl
 import json
 import re
+import shutil
 import time
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -23,6 +24,9 @@ REJECTS = "rejects"
 WRITTEN = (*dict.fromkeys(FOLDERS.values()), CANDIDATES, REJECTS)
 """Folders into which shards are written."""
 
+STAGED = ".staged"
+"""Folder in which actors of a cluster write shards, before they are moved to where temporary files stand."""
+
 _OURS = re.compile(r"\.?(train|rejects)-\d{5,}(-\d+)?\.(parquet|jsonl)(\.tmp)?")
 
 _PATIENCE_S = 2.0
@@ -30,10 +34,11 @@ _PATIENCE_S = 2.0
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[int]:
+def locked(folder: Path, patience_s: float = _PATIENCE_S) -> Iterator[int]:
     """Hold a run folder, made if need be, against other processes on this machine; yield the lock's descriptor.
 
-    Waits two seconds for a run that was killed: its workers keep the lock until the last of them is gone.
+    Waits two seconds, if nothing else is said, for a run that was killed: its workers keep the lock until the last of them is
+    gone.
 
     Raises:
         RunError: another process has it, or it cannot be written.
@@ -44,7 +49,7 @@ def locked(folder: Path) -> Iterator[int]:
     except OSError as error:
         raise RunError(f"cannot write to {folder}: {error.strerror}") from error
     with file:
-        deadline = time.monotonic() + _PATIENCE_S
+        deadline = time.monotonic() + patience_s
         while not _taken(file):
             if time.monotonic() > deadline:
                 raise RunError(
@@ -141,6 +146,7 @@ def _whole(folder: Path, file: FileEntry) -> bool:
 def clean(folder: Path) -> None:
     """Remove what a killed run left: temporary files, and shards that never reached the manifest."""
     manifest.mend(folder)
+    shutil.rmtree(folder / STAGED, ignore_errors=True)  # of a cluster whose actors may still be dying
     done = {file.name for entry in manifest.read(folder) for file in entry.files}
     for name in WRITTEN:
         if not (folder / name).is_dir():

@@ -1,0 +1,146 @@
+"""Fixtures of the tests that need Ray: they run in an environment of its own (`make test-ray`), elsewhere not."""
+
+import importlib.util
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import cv2
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+if importlib.util.find_spec("ray") is None:
+    collect_ignore_glob = ["test_*.py"]
+
+MARK = "PAIRWRIGHT_TESTS_OF_RAY"
+"""Environment variable that every process of a cluster which these tests start has inherited."""
+
+_PARTS = {
+    "buggy": "raise ZeroDivisionError('bug')",
+    "deadly": "os._exit(1)",
+}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def surroundings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A package with perturbations that go wrong, for this process and all that come of it; ends what a test has left."""
+    folder = tmp_path_factory.mktemp("parts")
+    for name, body in _PARTS.items():
+        (folder / f"{name}.py").write_text(_part(name, body))
+    described = folder / "wrong-1.0.dist-info"
+    described.mkdir()
+    (described / "METADATA").write_text("Metadata-Version: 2.1\nName: wrong\nVersion: 1.0\n")
+    points = "\n".join(f"{name} = {name}:PART" for name in _PARTS)
+    (described / "entry_points.txt").write_text(f"[pairwright.perturbations]\n{points}\n")
+    os.environ.update({MARK: uuid4().hex, "PYTHONPATH": str(folder), "RAY_USAGE_STATS_ENABLED": "0"})
+    sys.path.insert(0, str(folder))
+    yield folder
+    for process in marked():
+        with suppress(ProcessLookupError):
+            os.kill(process, signal.SIGKILL)
+
+
+def _part(name: str, body: str) -> str:
+    return f'''"""Goes wrong."""
+import os
+from dataclasses import dataclass
+from pairwright.perturbations import Perturbation
+
+
+@dataclass(frozen=True)
+class Params:
+    pass
+
+
+def _apply(image, params):
+    {body}
+
+
+PART = Perturbation(params=Params, apply=_apply, summary="{name}", source="tests")
+'''
+
+
+def marked(*words: str) -> list[int]:
+    """Return the ids of all processes of these tests but this one, with any of these words in their names."""
+    mark = f"{MARK}={os.environ[MARK]}".encode()
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # it has ended meanwhile
+            command = (process / "cmdline").read_bytes()
+            named = not words or any(word.encode() in command for word in words)
+            if named and mark in (process / "environ").read_bytes() and int(process.name) != os.getpid():
+                found.append(int(process.name))
+    return found
+
+
+@pytest.fixture(scope="session")
+def processes() -> Callable[..., list[int]]:
+    """Return the ids of processes of these tests by a word in their names."""
+    return marked
+
+
+@pytest.fixture(scope="session")
+def cluster(surroundings: Path) -> Iterator[Any]:
+    """A cluster of one node that lasts as long as the tests; builds in this process find themselves connected with it."""
+    import ray
+
+    ray.init(
+        address="local",
+        num_cpus=2,
+        object_store_memory=100_000_000,
+        include_dashboard=False,
+        log_to_driver=False,
+        logging_level="ERROR",
+    )
+    yield ray
+    ray.shutdown()
+
+
+@pytest.fixture(scope="session")
+def pictures() -> list[bytes]:
+    """Forty soft-edged pictures of 160 × 120 pixels, all different, as JPEG files."""
+    rng = np.random.default_rng(5)
+    rough = (rng.integers(0, 255, (12, 16, 3), np.uint8) for _ in range(40))
+    smooth = (cv2.resize(one, (160, 120), interpolation=cv2.INTER_CUBIC) for one in rough)
+    return [cv2.imencode(".jpg", one)[1].tobytes() for one in smooth]
+
+
+@pytest.fixture
+def table(tmp_path: Path, pictures: list[bytes]) -> Callable[[int], Path]:
+    """Return a function that writes a Parquet source."""
+
+    def write(rows: int) -> Path:
+        data = {
+            "question": [f"What is in picture {n}?" for n in range(rows)],
+            "answer": [f"Right answer {n}." for n in range(rows)],
+            "image": [{"bytes": pictures[n % len(pictures)], "path": f"{n}.jpg"} for n in range(rows)],
+        }
+        path = tmp_path / "photos.parquet"
+        pq.write_table(pa.table(data), path, row_group_size=16)
+        return path
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def digests() -> Callable[[Path], dict[str, str]]:
+    """Return a function: digests of all that must be the same between two runs, shards in any order."""
+
+    def taken(folder: Path) -> dict[str, str]:
+        files = {
+            str(path.relative_to(folder)): path.read_bytes()
+            for path in sorted(folder.rglob("*"))
+            if path.is_file() and path.name not in ("run.json", ".lock", "README.md")
+        }
+        files["manifest.jsonl"] = b"".join(sorted(files["manifest.jsonl"].splitlines(keepends=True)))
+        return {name: sha256(content).hexdigest() for name, content in files.items()}
+
+    return taken

@@ -1,0 +1,227 @@
+"""The promises of a run, kept on a Ray cluster: the same bytes as local, through the death of anything."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import pairwright
+from pairwright.executors import Progress
+from pairwright.executors import ray as executor
+from pairwright.executors.local import WorkerError
+from pairwright.runs import manifest
+from pairwright.runs.folder import STAGED, locked
+from pairwright.schemas.errors import RunError
+
+Table = Callable[[int], Path]
+Digests = Callable[[Path], dict[str, str]]
+ROWS = 40
+SETS = ["output.shard_rows=4"]
+
+
+def recipe(*sets: str) -> pairwright.Recipe:
+    return pairwright.load_recipe("image_dpo", [*SETS, *sets])
+
+
+def with_part(name: str) -> pairwright.Recipe:
+    return recipe(f"perturbations=[{{name: {name}}}]")
+
+
+def command(source: Path, out: Path, *more: str) -> list[str]:
+    told = [*("--source", str(source)), *("--out", str(out)), *("--set", SETS[0]), "--workers", "2", *more]
+    return [sys.executable, "-P", "-m", "pairwright", "build", "image_dpo", *told]
+
+
+@pytest.fixture
+def whole(table: Table, tmp_path: Path) -> Path:
+    pairwright.build(recipe(), source=table(ROWS), out=tmp_path / "whole", workers=1)
+    return tmp_path / "whole"
+
+
+def _stop_after(shards: int) -> Callable[[Progress], None]:
+    def watch(progress: Progress) -> None:
+        if progress.rows >= 4 * shards:
+            raise KeyboardInterrupt
+
+    return watch
+
+
+def _parent(process: int) -> int:
+    return int(Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[1])
+
+
+def _left(folder: Path) -> list[Path]:
+    return [*folder.rglob("*.tmp"), *folder.glob(STAGED)]
+
+
+@pytest.mark.parametrize("name", ["gaussian_blur", "other_image"])
+def test_the_bytes_of_the_local_executor(
+    name: str, table: Table, tmp_path: Path, digests: Digests, cluster: Any
+) -> None:
+    source, seen = table(33), []  # a last shard of one row: with other_image it joins the one before
+    for executor_name in ("local", "ray"):
+        outcome = pairwright.build(
+            with_part(name),
+            source=source,
+            out=tmp_path / executor_name,
+            executor=executor_name,
+            watch=lambda progress: seen.append(progress),
+        )
+        assert outcome.counts.rows == 33
+        assert (seen[-1].rows, seen[-1].pairs, seen[-1].total) == (33, outcome.counts.pairs["image"], 33)
+    assert digests(tmp_path / "ray") == digests(tmp_path / "local")
+    assert not _left(tmp_path / "ray")
+    assert pairwright.validate(tmp_path / "ray") == []
+    assert pairwright.build(with_part(name), source=source, out=tmp_path / "ray", executor="ray").already_done
+
+
+@pytest.mark.parametrize("limit", [None, 9])
+def test_a_source_of_unknown_length(
+    limit: int | None, pictures: list[bytes], tmp_path: Path, digests: Digests, cluster: Any
+) -> None:
+    for number in range(21):
+        (tmp_path / f"{number}.jpg").write_bytes(pictures[number][: 90 if number == 5 else None])
+    lines = [{"image": f"{n}.jpg", "question": "What?", "answer": f"This {n}."} for n in range(21)]
+    (tmp_path / "photos.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    for name in ("local", "ray"):
+        outcome = pairwright.build(
+            recipe(), source=tmp_path / "photos.jsonl", out=tmp_path / name, executor=name, limit=limit
+        )
+        assert outcome.counts.rows == (limit or 21)
+        assert outcome.counts.rejected == 1
+    assert digests(tmp_path / "ray") == digests(tmp_path / "local")
+
+
+@pytest.mark.parametrize("order", [("local", "ray"), ("ray", "local"), ("ray", "ray")])
+def test_either_goes_on_where_the_other_stopped(
+    order: tuple[str, str], whole: Path, table: Table, tmp_path: Path, digests: Digests, cluster: Any
+) -> None:
+    out, source = tmp_path / "out", table(ROWS)
+    with pytest.raises(KeyboardInterrupt):
+        pairwright.build(recipe(), source=source, out=out, executor=order[0], workers=1, watch=_stop_after(3))
+    before = {path: path.stat().st_mtime_ns for path in out.rglob("*.parquet")}
+    assert len(before) == len(manifest.read(out)) >= 2
+    assert not _left(out)
+    pairwright.build(recipe(), source=source, out=out, executor=order[1])
+    assert digests(out) == digests(whole)
+    assert all(path.stat().st_mtime_ns == written for path, written in before.items())
+
+
+def test_workers_that_are_killed_are_replaced(
+    whole: Path,
+    table: Table,
+    tmp_path: Path,
+    digests: Digests,
+    cluster: Any,
+    processes: Callable[..., list[int]],
+) -> None:
+    rng, killed = random.Random(1), []
+
+    def watch(progress: Progress) -> None:
+        workers = processes("ray::MapWorker")
+        if workers and len(killed) < 5:
+            time.sleep(rng.uniform(0, 0.2))
+            os.kill(rng.choice(workers), signal.SIGKILL)
+            killed.append(progress.rows)
+
+    out = tmp_path / "out"
+    outcome = pairwright.build(recipe(), source=table(ROWS), out=out, executor="ray", watch=watch)
+    assert len(killed) == 5
+    assert outcome.counts.rows == ROWS
+    assert digests(out) == digests(whole)
+    assert Counter(entry.shard for entry in manifest.read(out)).most_common(1)[0][1] == 1
+    assert not _left(out)
+
+
+def test_a_shard_that_kills_every_worker_is_given_up(
+    table: Table, tmp_path: Path, cluster: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(executor, "_TRIES", 2)
+    with pytest.raises(WorkerError, match=r"shard 0 was begun 2 times, and each time its worker died"):
+        pairwright.build(
+            with_part("deadly"), source=table(4), out=tmp_path / "out", executor="ray", workers=1
+        )
+    assert manifest.read(tmp_path / "out") == ()
+    assert not _left(tmp_path / "out")
+
+
+def test_a_bug_names_the_row(table: Table, tmp_path: Path, cluster: Any) -> None:
+    with pytest.raises(
+        WorkerError, match=r"(?s)a worker of Ray failed: .*ZeroDivisionError: bug.*photos\.parquet:"
+    ):
+        pairwright.build(with_part("buggy"), source=table(4), out=tmp_path / "out", executor="ray")
+    assert not _left(tmp_path / "out")
+
+
+def test_a_node_with_other_packages_is_told(
+    table: Table, tmp_path: Path, cluster: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours = executor._packages()
+    monkeypatch.setattr(executor, "_packages", lambda: ours | {"pillow": "1.0"})
+    with pytest.raises(WorkerError, match=r"node \S+ has pillow \S+ in place of 1\.0: pictures might"):
+        pairwright.build(recipe(), source=table(4), out=tmp_path / "out", executor="ray")
+
+
+def test_two_runs_on_one_folder(table: Table, tmp_path: Path) -> None:
+    with locked(tmp_path / "out"), pytest.raises(RunError, match="another process is building"):
+        pairwright.build(recipe(), source=table(4), out=tmp_path / "out", executor="ray")
+
+
+def test_a_cluster_by_its_address(
+    whole: Path, table: Table, tmp_path: Path, digests: Digests, cluster: Any
+) -> None:
+    address = cluster.get_runtime_context().gcs_address
+    (tmp_path / "there").mkdir()
+    told = command(Path("..", table(ROWS).name), Path("out"), "--executor", "ray", "--address", address)
+    done = subprocess.run(told, cwd=tmp_path / "there", capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert digests(tmp_path / "there" / "out") == digests(whole)
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_killed_at_random_moments(
+    seed: int, table: Table, tmp_path: Path, digests: Digests, processes: Callable[..., list[int]]
+) -> None:
+    """The process that was started is killed, or Ray's node, or it is interrupted; either executor goes on."""
+    out, source, rng = tmp_path / "out", table(4 * ROWS), random.Random(seed)
+    ways = ["driver", "raylet", "interrupt"]
+    for how in rng.sample(ways, len(ways)):
+        before = len(manifest.read(out))
+        _started_and_ended(how, command(source, out, "--executor", "ray"), out, rng, processes)
+        assert before < len(manifest.read(out)) < ROWS, "killed too early or too late"
+    executor_name = ("local", "ray")[seed]
+    last = subprocess.run(command(source, out, "--executor", executor_name), check=False, capture_output=True)
+    assert last.returncode == 0, last.stderr
+    pairwright.build(recipe(), source=source, out=tmp_path / "whole", workers=1)
+    assert digests(out) == digests(tmp_path / "whole")
+    assert not _left(out)
+
+
+def _started_and_ended(
+    how: str, told: list[str], out: Path, rng: random.Random, processes: Callable[..., list[int]]
+) -> None:
+    """Start a build, and end it in some way after a few more shards."""
+    enough = len(manifest.read(out)) + rng.randint(1, 4)
+    with subprocess.Popen(
+        told, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    ) as process:
+        while process.poll() is None and len(manifest.read(out)) < enough:
+            time.sleep(0.02)
+        time.sleep(rng.uniform(0, 0.1))
+        if how == "driver":
+            process.kill()
+        elif how == "raylet":
+            [raylet] = [one for one in processes("raylet/raylet") if _parent(one) == process.pid]
+            os.kill(raylet, signal.SIGKILL)
+        else:
+            process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=120) != 0
