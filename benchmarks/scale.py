@@ -1,0 +1,281 @@
+"""Measure what the machine around the work costs: executors, resuming a large run, its manifest.
+
+Every ratio is taken within a round, in which the contenders take turns. Made-up pictures of 640 x 480 pixels are blurred
+with a radius of 20 to 40; the run of many shards has pictures of 64 x 48. About 2 GB of temporary files are written (TMPDIR).
+
+    make .venv-ray/.ready                           # without Ray its part is skipped
+    .venv-ray/bin/python benchmarks/scale.py --json scale.json
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+from statistics import median
+
+import cv2
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from rich.console import Console
+from rich.table import Table
+
+import pairwright
+from pairwright.executors import Progress
+from pairwright.executors.shards import Pool
+from pairwright.recipe import Recipe, load_recipe
+from pairwright.runs import manifest
+from pairwright.sources.open import open_source
+from pairwright.writer import PAIRS, PartWriter
+
+TARGETS = {
+    "executor_overhead": ("<=", 0.05),
+    "ray_ratio": (">=", 0.8),
+    "resume_seconds": ("<=", 2.0),
+    "manifest_mb": ("<=", 10.0),
+}
+"""Wanted value by key."""
+
+MEANINGS = {
+    "executor_overhead": "local executor, one process, over the same rows read, built and written by a bare loop",
+    "ray_ratio": "rows per second of Ray over those of local, both with as many workers, once all are at work",
+    "resume_seconds": "the same command on a run that is finished, its process included",
+    "manifest_mb": "manifest of that run, 10^6 bytes",
+}
+
+_WARM = 0.2
+"""Share of the rows after which workers count as warm."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What the command line asks for."""
+
+    rows: int
+    shards: int
+    rounds: int
+    workers: int
+    ray: bool
+    result: Path | None
+
+
+@dataclass(slots=True)
+class _Warm:
+    """The rate of a run from the moment when its workers are warm to its last row."""
+
+    rows: int
+    seen: list[tuple[float, int]] = field(default_factory=list)
+
+    def __call__(self, progress: Progress) -> None:
+        if progress.rows >= _WARM * self.rows:
+            self.seen.append((time.perf_counter(), progress.rows))
+
+    def rate(self) -> float:
+        """Return rows per second."""
+        (begun, before), (ended, rows) = self.seen[0], self.seen[-1]
+        return (rows - before) / (ended - begun)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; return the exit status."""
+    plan = _plan(arguments)
+    values: dict[str, float | None] = dict.fromkeys(TARGETS)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        source = folder / "pictures.parquet"
+        _write(source, plan.rows, (640, 480))
+        values["executor_overhead"] = _overhead(plan, source, folder)
+        if plan.ray:
+            values["ray_ratio"] = _ray_ratio(plan, source, folder)
+        values["resume_seconds"], values["manifest_mb"] = _large_run(plan, folder)
+    _print(values)
+    if plan.result:
+        plan.result.write_text(json.dumps({key: value for key, value in values.items() if value is not None}))
+    return 0
+
+
+def _blurs(*sets: str) -> Recipe:
+    return load_recipe("image_dpo", ["perturbations=[{name: gaussian_blur}]", *sets])
+
+
+def _overhead(plan: Plan, source: Path, folder: Path) -> float:
+    """Return by how much longer the local executor takes than a bare loop in one process; median over rounds."""
+    found = []
+    for number in range(plan.rounds):
+        bare = _timed(partial(_bare, source, folder / f"bare-{number}"))
+        out = folder / f"local-{number}"
+        whole = _timed(partial(pairwright.build, _blurs(), source=source, out=out, workers=1))
+        found.append(whole / bare - 1)
+        _say(f"round {number + 1}: bare loop {bare:.2f} s, local executor {whole:.2f} s")
+    return round(median(found), 4)
+
+
+def _bare(source: Path, out: Path) -> None:
+    """Read, build and write every row, and nothing else: no shards, no manifest, no progress."""
+    recipe, threads = _blurs().placed(source=source, out=out, seed=0), cv2.getNumThreads()
+    opened, construct = open_source(recipe.file.source), recipe.construct()
+    neighbours = Pool(opened, ())
+    cv2.setNumThreads(1)
+    with PartWriter(out, "train-00000", PAIRS) as writer:
+        for raw in opened.rows(0):
+            writer.add(construct(opened.parse(raw), neighbours).pairs)
+        writer.close()
+    cv2.setNumThreads(threads)
+
+
+def _ray_ratio(plan: Plan, source: Path, folder: Path) -> float:
+    """Return the warm rate of the Ray executor over that of the local one; median over rounds."""
+    found = []
+    with _cluster(plan.workers):
+        for number in range(plan.rounds):
+            local, ray = (
+                _warm_rate(plan, source, folder / f"warm-{executor}-{number}", executor)
+                for executor in ("local", "ray")
+            )
+            found.append(ray / local)
+            _say(f"round {number + 1}: local {local:.1f} rows/s, Ray {ray:.1f} rows/s")
+    return round(median(found), 3)
+
+
+@contextmanager
+def _cluster(workers: int) -> Iterator[None]:
+    import ray
+
+    ray.init(
+        address="local",
+        num_cpus=workers,
+        object_store_memory=200_000_000,
+        include_dashboard=False,
+        log_to_driver=False,
+        logging_level="ERROR",
+    )
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+def _warm_rate(plan: Plan, source: Path, out: Path, executor: str) -> float:
+    rows = pq.ParquetFile(source).metadata.num_rows
+    warm = _Warm(rows)
+    shard = max(1, rows // 40)  # enough shards that the last ones do not leave a worker without any for long
+    pairwright.build(
+        _blurs(f"output.shard_rows={shard}"),
+        source=source,
+        out=out,
+        workers=plan.workers,
+        executor=executor,
+        watch=warm,
+    )
+    return warm.rate()
+
+
+def _large_run(plan: Plan, folder: Path) -> tuple[float, float]:
+    """Return the seconds that a finished run of many shards takes to find out that it is, and its manifest's size."""
+    source, out = folder / "tiny.parquet", folder / "large"
+    _write(source, plan.shards, (64, 48))
+    _say(f"building {plan.shards:,} shards of one row")
+    recipe = _blurs("output.shard_rows=1")
+    pairwright.build(recipe, source=source, out=out, workers=plan.workers)
+    command = [
+        sys.executable,
+        "-P",
+        "-m",
+        "pairwright",
+        "build",
+        "image_dpo",
+        "--source",
+        str(source),
+        "--out",
+        str(out),
+    ]
+    command += ["--set", "perturbations=[{name: gaussian_blur}]", "--set", "output.shard_rows=1"]
+    times = [_timed(lambda: _nothing_to_do(command)) for _ in range(plan.rounds)]
+    size = (out / manifest.NAME).stat().st_size
+    _say(f"{plan.shards:,} shards: {size / plan.shards:.0f} bytes of manifest each")
+    return round(median(times), 3), round(size / 1e6, 3)
+
+
+def _nothing_to_do(command: Sequence[str]) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    if "nothing to do" not in done.stdout:
+        raise RuntimeError(f"built again what was finished: {done.stdout}")
+
+
+def _write(path: Path, rows: int, size: tuple[int, int]) -> None:
+    """Write a table of pictures of ``size`` (width, height), 500 different ones: soft patches of ten pixels, as JPEG."""
+    rng = np.random.default_rng(3)
+    rough = (size[1] // 10, size[0] // 10, 3)
+    drawn = (rng.integers(0, 255, rough, np.uint8) for _ in range(min(500, rows)))
+    smooth = (cv2.resize(one, size, interpolation=cv2.INTER_CUBIC) for one in drawn)
+    pictures = [cv2.imencode(".jpg", one, [cv2.IMWRITE_JPEG_QUALITY, 90])[1].tobytes() for one in smooth]
+    data = {
+        "question": [f"What is in picture {row}?" for row in range(rows)],
+        "answer": ["Soft colours."] * rows,
+        "image": [{"bytes": pictures[row % len(pictures)], "path": f"{row}.jpg"} for row in range(rows)],
+    }
+    pq.write_table(pa.table(data), path, row_group_size=100)
+
+
+def _timed(work: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def _print(values: dict[str, float | None]) -> None:
+    table = Table(title="What the machine around the work costs")
+    for heading in ("key", "value", "wanted", "holds", "what"):
+        table.add_column(heading, justify="right" if heading in ("value", "wanted") else "left")
+    for key, value in values.items():
+        if value is None:
+            table.add_row(key, "Ray is not installed: skipped")
+            continue
+        sign, target = TARGETS[key]
+        holds = value <= target if sign == "<=" else value >= target
+        table.add_row(key, f"{value:.3f}", f"{sign} {target:g}", "yes" if holds else "NO", MEANINGS[key])
+    Console(width=None if sys.stdout.isatty() else 160).print(table)
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def _plan(arguments: Sequence[str] | None) -> Plan:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    parser.add_argument(
+        "--rows", type=int, default=6000, help="pictures of the executors' runs (default 6000)"
+    )
+    parser.add_argument("--shards", type=int, default=10_000, help="shards of the large run (default 10000)")
+    parser.add_argument("--rounds", type=int, default=3, help="turns of every contender (default 3)")
+    parser.add_argument(
+        "--workers", type=int, default=cores, help="processes or actors (default: usable cores)"
+    )
+    parser.add_argument("--no-ray", action="store_true", help="leave Ray out")
+    parser.add_argument("--quick", action="store_true", help="few rows, one round: does everything run?")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write one flat JSON object")
+    given = parser.parse_args(arguments)
+    for name in ("rows", "shards", "rounds", "workers"):
+        if getattr(given, name) < 1:
+            parser.error(f"--{name} must be at least 1, got {getattr(given, name)}")
+    ray = not given.no_ray and find_spec("ray") is not None
+    if given.quick:
+        _say("quick: with so few rows the numbers mean nothing")
+        return Plan(200, 50, 1, given.workers, ray, given.json)
+    return Plan(given.rows, given.shards, given.rounds, given.workers, ray, given.json)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
