@@ -1,5 +1,6 @@
 """Building one slice of a run, and making one run of all slices when the last of them is finished."""
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,9 @@ from pairwright.runs.run_file import identity_of
 from pairwright.runs.slices import check_count, folder_of, parse_slice, remove, slices_in
 from pairwright.schemas.errors import RunError
 from pairwright.sources.open import open_source
+
+_AS_LONG_AS_IT_TAKES = math.inf
+"""Seconds to wait for a process that joins slices: it copies every answer, and every file where there are no links."""
 
 
 def build_slice(
@@ -42,7 +46,9 @@ def build_slice(
     own = recipe.placed(source=None, out=folder_of(folder, part), seed=None)
     outcome = build_whole(own, limit=limit, workers=workers, watch=watch, part=part)
     left = unfinished(folder, part.count)
-    if left:
+    if (
+        left and run_file.read(folder) is None
+    ):  # else another slice joined all in the meantime, and removed them
         return replace(outcome, slices_left=tuple(left))
     return _joined(folder, recipe, limit, outcome)
 
@@ -54,8 +60,8 @@ def _of_whole(folder: Path, recipe: Recipe, whole: run_file.RunFile, limit: int 
     )
     if whole.status != "finished" or run_folder.damaged(folder):
         raise RunError(f"{folder} holds a run that is not built in slices: go on with it without --shard")
-    if slices_in(folder):  # the join was killed at its last step
-        with run_folder.locked(folder):
+    with run_folder.locked(folder, _AS_LONG_AS_IT_TAKES):
+        if slices_in(folder):  # the join was killed at its last step
             remove(folder)
     return Outcome(folder, manifest.total(manifest.read(folder)), True, 0, 0, whole.ledger)
 
@@ -74,9 +80,14 @@ def _check_same(folder: Path, recipe: Recipe, limit: int | None) -> None:
 
 
 def _joined(folder: Path, recipe: Recipe, limit: int | None, outcome: Outcome) -> Outcome:
-    """Make one run of all slices, unless another process is at it; return the outcome of the whole run."""
-    with run_folder.locked(folder):
+    """Make one run of all slices, or wait for another process that is at it; return the outcome of the whole run.
+
+    Raises:
+        RunError: one of them is a slice of another run, which began at the same moment.
+    """
+    with run_folder.locked(folder, _AS_LONG_AS_IT_TAKES):
         if run_file.read(folder) is None:  # else another slice, finished at the same time, was first
+            _check_same(folder, recipe, limit)
             join(folder, recipe, identity_of(recipe, open_source(recipe.file.source), limit))
         write_card(folder)
     found = run_file.read(folder)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from pathlib import Path
 
@@ -14,8 +15,11 @@ import pytest
 from click.testing import CliRunner
 
 import pairwright
+from pairwright import slicing
 from pairwright.commands import status
-from pairwright.runs import joining, manifest
+from pairwright.runs import folder as run_folder
+from pairwright.runs import joining, manifest, run_file
+from pairwright.runs.joining import unfinished
 from pairwright.runs.slices import Slice, slices_in
 from pairwright.schemas.errors import ParameterError, RunError
 
@@ -127,6 +131,73 @@ def test_a_join_that_was_killed_is_done_again(
     pairwright.build(recipe(), source=source, out=out, workers=1, shard="1/2")
     assert contents(out) == contents(whole)
     assert slices_in(out) == {}
+
+
+@pytest.mark.parametrize("moment", ["unfinished", "_joined"])
+def test_two_slices_that_finish_at_the_same_moment(
+    moment: str, whole: Path, table: Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, source, true = tmp_path / "out", table(ROWS), getattr(slicing, moment)
+    for shard in ("0/3", "2/3") if moment == "_joined" else ("0/3",):
+        pairwright.build(recipe(), source=source, out=out, workers=1, shard=shard)
+
+    def meanwhile(*given: object) -> object:
+        monkeypatch.setattr(slicing, moment, true)
+        assert pairwright.build(recipe(), source=source, out=out, workers=1, shard="2/3").slices_left == ()
+        return true(*given)
+
+    monkeypatch.setattr(slicing, moment, meanwhile)
+    outcome = pairwright.build(recipe(), source=source, out=out, workers=1, shard="1/3")
+    assert (outcome.slices_left, outcome.folder, outcome.counts.rows) == ((), out, ROWS)
+    assert contents(out) == contents(whole)
+    assert slices_in(out) == {}
+
+
+def test_a_slice_that_is_finished_is_not_touched_again(
+    whole: Path, table: Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its folder may be gone: whoever finishes last joins all, as soon as ``run.json`` says that they are finished."""
+    out, source, true = tmp_path / "out", table(ROWS), run_file.write
+    pairwright.build(recipe(), source=source, out=out, workers=1, shard="0/3")
+
+    def written(folder: Path, *given: object, **told: object) -> None:
+        true(folder, *given, **told)  # type: ignore[arg-type]  # handed on as it is
+        if folder.name == "1-of-3" and told["status"] == "finished":
+            pairwright.build(recipe(), source=source, out=out, workers=1, shard="2/3")
+
+    monkeypatch.setattr(run_file, "write", written)
+    outcome = pairwright.build(recipe(), source=source, out=out, workers=1, shard="1/3")
+    assert (outcome.slices_left, outcome.counts.rows) == ((), ROWS)
+    assert contents(out) == contents(whole)
+
+
+def test_a_slice_waits_while_another_joins(whole: Path, table: Table, tmp_path: Path) -> None:
+    out, source = tmp_path / "out", table(ROWS)
+    pairwright.build(recipe(), source=source, out=out, workers=1, shard="0/2")
+    with ThreadPoolExecutor(1) as threads:
+        with run_folder.locked(out):
+            last = threads.submit(pairwright.build, recipe(), source=source, out=out, workers=1, shard="1/2")
+            while unfinished(out, 2):
+                time.sleep(0.02)
+            time.sleep(run_folder._PATIENCE_S + 0.5)
+        assert last.result().slices_left == ()
+    assert contents(out) == contents(whole)
+
+
+def test_a_slice_of_another_run_that_began_at_the_same_moment_is_not_joined(
+    table: Table, tmp_path: Path
+) -> None:
+    out, other, source = tmp_path / "out", tmp_path / "other", table(ROWS)
+    pairwright.build(recipe(), source=source, out=other, workers=1, shard="1/2", seed=5)
+
+    def meanwhile(progress: object) -> None:
+        if (other / "slices").exists():
+            (other / "slices" / "1-of-2").rename(out / "slices" / "1-of-2")
+            (other / "slices").rmdir()
+
+    with pytest.raises(RunError, match=r"seed was 5, is 0"):
+        pairwright.build(recipe(), source=source, out=out, workers=1, shard="0/2", watch=meanwhile)
+    assert not (out / "run.json").exists()
 
 
 def test_slices_of_another_run_are_refused(table: Table, tmp_path: Path) -> None:
