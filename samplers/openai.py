@@ -8,12 +8,13 @@ busy meanwhile.
 
 import json
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator
+from pydantic_core import PydanticCustomError
 
 from pairwright.samplers import Batches, Model, Sampler, SamplerPart
 from pairwright.samplers._limits import Clock, Limits, TryError
@@ -31,13 +32,17 @@ from pairwright.samplers._wire import (
 )
 from pairwright.schemas.errors import ParameterError
 from pairwright.schemas.request import Message, Reply, Request, Sampling
-from pairwright.schemas.settings import Settings
+from pairwright.schemas.settings import NOT_TOLD, Settings
 
 _IGNORED = 3
 """Calls in a row for several answers that brought one, after which a server is known to ignore n."""
 _GREETING = Request((Message("user", ("Hi",)),), Sampling(max_tokens=16))
 """A request that every server answers; some take no fewer than 16 tokens."""
 _SECRET = re.compile(r"key|auth|token|secret|pass|credential|cookie", re.IGNORECASE)
+_SECRET_OF_A_BODY = re.compile(
+    r"(api|access|auth|secret).?(key|token)|password|credential|authorization", re.IGNORECASE
+)
+"""Narrower: fields of a body speak of tokens and passes for other reasons."""
 
 
 def _harmless(name: str) -> str:
@@ -64,7 +69,19 @@ def _plain(extra: dict[str, Any]) -> dict[str, Any]:
     for name in ("messages", "model", "n", "seed", "stream"):
         if name in extra:
             raise ValueError(f"{name} is set by the request itself")
+    for name in filter(_SECRET_OF_A_BODY.search, _names(extra)):
+        told = f"{name} looks like a secret; keys stay in the environment (model.api_key_env)"
+        raise PydanticCustomError(NOT_TOLD, "{told}", {"told": told})
     return extra
+
+
+def _names(value: object) -> Iterator[str]:
+    """Yield the names of all fields, those of objects inside among them."""
+    if isinstance(value, dict):
+        yield from value
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    for one in inner:
+        yield from _names(one)
 
 
 class Options(Settings):
@@ -83,7 +100,7 @@ class Options(Settings):
     """Fields that are not sent because the server refuses them, for example ``[temperature, top_p]``."""
     extra_body: Annotated[dict[str, Any], AfterValidator(_plain)] = {}
     """Further fields of every request, for example ``{top_k: -1}`` for a vLLM server that would take top_k from the
-    model's own generation_config.json."""
+    model's own generation_config.json. No secrets: keys stay in the environment."""
     headers: dict[HeaderName, str] = {}
     """Further HTTP headers. No secrets: keys stay in the environment."""
 

@@ -19,7 +19,7 @@ from typing import Literal, TypeVar
 import numpy as np
 
 from pairwright.annotators import Encoding
-from pairwright.responses.layout import telling
+from pairwright.responses.layout import cannot
 from pairwright.schemas.attack import Figures
 from pairwright.schemas.errors import RunError
 
@@ -79,7 +79,7 @@ class VectorStore:
 
     def number_of(self, identity: str, name: str) -> int:
         """Return the number of an encoder, new where it has none."""
-        with telling(self._path):
+        with _telling(self._path):
             self._connection.execute(
                 "INSERT OR IGNORE INTO encoders (identity, name) VALUES (?, ?)", (identity, name)
             )
@@ -88,7 +88,7 @@ class VectorStore:
 
     def get(self, key: bytes) -> Encoding | None:
         """Return what is stored under a key."""
-        with telling(self._path):
+        with _telling(self._path):
             found = self._connection.execute(
                 "SELECT vector, cut FROM vectors WHERE key = ?", (key,)
             ).fetchone()
@@ -100,7 +100,7 @@ class VectorStore:
             (one.key, encoder, one.kind, one.encoded.vector.tobytes(), one.encoded.cut, self._run)
             for one in entries
         ]
-        with telling(self._path), self._connection:
+        with _telling(self._path), self._connection:
             self._connection.execute("BEGIN IMMEDIATE")
             self._connection.executemany("INSERT OR IGNORE INTO vectors VALUES (?, ?, ?, ?, ?, ?)", rows)
         return self._all_of([self.get(one.key) for one in entries])
@@ -108,14 +108,14 @@ class VectorStore:
     def attacked(self, key: bytes) -> AttackedFile | None:
         """Return the attacked picture that is stored under a key."""
         sql = "SELECT image, objective, unrounded, clean, cosine FROM attacked WHERE key = ?"
-        with telling(self._path):
+        with _telling(self._path):
             found = self._connection.execute(sql, (key,)).fetchone()
         return None if found is None else AttackedFile(found[0], Figures(*found[1:]))
 
     def put_attacked(self, encoder: int, files: Mapping[bytes, AttackedFile]) -> list[AttackedFile]:
         """Store attacked pictures in one go; return what is stored now, which another process may have been first with."""
         rows = [(key, encoder, one.data, *astuple(one.figures), self._run) for key, one in files.items()]
-        with telling(self._path), self._connection:
+        with _telling(self._path), self._connection:
             self._connection.execute("BEGIN IMMEDIATE")
             self._connection.executemany(
                 "INSERT OR IGNORE INTO attacked VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows
@@ -126,7 +126,7 @@ class VectorStore:
         """Return how many of each kind this run had encoded or attacked, in all its goes."""
         encoded = "SELECT kind, count(*) FROM vectors WHERE run = ? AND encoder = ? GROUP BY kind"
         attacked = "SELECT 'attack', count(*) FROM attacked WHERE run = ? AND encoder = ?"
-        with telling(self._path):
+        with _telling(self._path):
             found = [
                 self._connection.execute(sql, (self._run, encoder)).fetchall() for sql in (encoded, attacked)
             ]
@@ -150,13 +150,25 @@ def open_vectors(path: Path, run: str) -> Iterator[VectorStore]:
     Raises:
         RunError: it is something else, or cannot be written.
     """
-    with telling(path):
+    with _telling(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         connection = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
     with closing(connection):
-        with telling(path):
+        with _telling(path):
             _set_up(connection, path)
         yield VectorStore(path, connection, run)
+
+
+@contextmanager
+def _telling(path: Path) -> Iterator[None]:
+    """Turn what SQLite and the system say into a RunError that names the file and what to do."""
+    try:
+        yield
+    except (OSError, sqlite3.Error) as error:
+        if "not a database" in str(error) or "malformed" in str(error):
+            advice = "move it away, and what stood in it is encoded again: nothing in it was paid for"
+            raise RunError(f"{path} is damaged, or no file of vectors ({error}): {advice}") from error
+        raise cannot(path, error) from error
 
 
 def _set_up(connection: sqlite3.Connection, path: Path) -> None:

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias, get_args
 
 from pairwright import __version__
 from pairwright.encoding.of_recipe import packages_of_encoders
@@ -18,10 +18,12 @@ from pairwright.runs.disk import replace_whole
 from pairwright.runs.manifest import Counts
 from pairwright.runs.slices import Slice, parse_slice
 from pairwright.schemas.arrow import SCHEMA_VERSION
-from pairwright.schemas.errors import RunError
+from pairwright.schemas.errors import ParameterError, RunError
 from pairwright.sources import FileMark, Source
 
 NAME = "run.json"
+Status: TypeAlias = Literal["running", "finished"]
+
 _RECORDED = ("numpy", "opencv-python-headless", "pillow", "pyarrow")
 
 
@@ -47,7 +49,7 @@ class RunFile:
     """The parts of ``run.json`` that a later run needs."""
 
     identity: Identity
-    status: Literal["running", "finished"]
+    status: Status
     recipe: Mapping[str, Any]
     """The resolved recipe as it was written."""
     started: str
@@ -95,7 +97,7 @@ def write(
     identity: Identity,
     *,
     name: str,
-    status: Literal["running", "finished"],
+    status: Status,
     started: str,
     counts: Counts,
     ledger: Sequence[Spent],
@@ -142,6 +144,7 @@ def read(folder: Path) -> RunFile | None:
     path = folder / NAME
     try:
         told = json.loads(path.read_bytes())
+        _check(told)
         files = tuple(FileMark(**mark) for mark in told["source"]["files"])
         identity = Identity(
             told["recipe_fingerprint"],
@@ -168,10 +171,20 @@ def read(folder: Path) -> RunFile | None:
         return None
     except NotADirectoryError as error:
         raise RunError(f"{folder} is a file: name the folder of a run") from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, ParameterError) as error:
         raise RunError(
             f"{path} is not a run file of pairwright ({error!r}); build into another folder"
         ) from error
+
+
+def _check(told: Mapping[str, Any]) -> None:
+    """Raise KeyError, TypeError or ValueError for what those who go on with a run would trip over later."""
+    if told["status"] not in get_args(Status):
+        raise ValueError(f"no status: {told['status']!r}")
+    if not isinstance(told.get("total"), int | None):
+        raise TypeError(f"no number of rows: {told['total']!r}")
+    if not isinstance(told["name"], str) or not isinstance(told["recipe"]["output"]["shard_rows"], int):
+        raise TypeError("no name, or no size of shards")
 
 
 def encoded_from(told: Mapping[str, Any]) -> tuple[Encoded, ...]:

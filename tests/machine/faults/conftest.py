@@ -136,7 +136,7 @@ class _Handler(socketserver.StreamRequestHandler):
         self._tell("500 Internal Server Error", f"{'x' * 280} {key}")
 
     def _tells_key_in_nonsense(self, key: str) -> None:
-        self._say(json.dumps({"debug": "y" * 272, "authorization": key}).encode())
+        self._say(json.dumps({"debug": "y" * 244, "authorization": key}).encode())
 
     def _tells_key_in_page(self, key: str) -> None:
         self._say(f"<html>{'z' * 280} {key}</html>".encode())

@@ -104,5 +104,7 @@ def test_a_report_can_be_written_elsewhere(
 ) -> None:
     done = alone(READ_ONLY, finished, *command("report", finished))
     assert (done.returncode, "Traceback" in done.stderr) == (1, False)
-    assert alone(READ_ONLY, finished, *command("report", finished, "--out", tmp_path / "r.html")).returncode == 0
+    assert (
+        alone(READ_ONLY, finished, *command("report", finished, "--out", tmp_path / "r.html")).returncode == 0
+    )
     assert (tmp_path / "r.html").exists()
