@@ -1,6 +1,7 @@
 """Candidates in a row: those that pairwright wrote, and lists of answers as others keep them."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import fields, is_dataclass
 from itertools import pairwise
 from typing import Any, get_args
 
@@ -15,6 +16,7 @@ from pairwright.sources import cells
 _TEXT = ("text", "response", "answer", "output", "content", "value")
 _MODEL = ("model", "model_id", "name")
 _SCORE = ("score", "reward", "rating")
+_MOST = 2**31 - 1
 SCORER = "source"
 """Who judged, in judgements made of numbers that a source has beside its candidates."""
 
@@ -56,10 +58,12 @@ def _listed(value: object, column: str) -> Candidate:
     model = next((value[key] for key in _MODEL if isinstance(value.get(key), str)), None)
     return Candidate(
         text=cells.text(value[name], f"{column}.{name}"),
-        model=model,
+        model=None if model is None else cells.text(model, f"{column}.model"),
         score=None if score is None else cells.number(numbers[score], f"{column}.{score}"),
         judgements=tuple(
-            Judgement("candidate", SCORER, str(key), cells.number(number, f"{column}.{key}"))
+            Judgement(
+                "candidate", SCORER, cells.text(str(key), column), cells.number(number, f"{column}.{key}")
+            )
             for key, number in numbers.items()
         ),
     )
@@ -154,6 +158,8 @@ def _span(one: Mapping[str, Any], column: str) -> Span:
 
 def _whole(value: object, column: str) -> int | None:
     number = cells.number(value, column)
+    if number is not None and not -_MOST - 1 <= number <= _MOST:
+        raise cells.bad_value(column, "a number of 32 bits", value)
     return None if number is None else int(number)
 
 
@@ -161,7 +167,7 @@ def _comparison(one: Mapping[str, Any], column: str, candidates: int) -> Compari
     numbers = []
     for name in ("first", "second"):
         number = one.get(name)
-        if not isinstance(number, int) or not 0 <= number < candidates:
+        if not _is_place(number, candidates):
             raise cells.bad_value(f"{column}.{name}", f"a number from 0 to {candidates - 1}", number)
         numbers.append(number)
     return Comparison(
@@ -176,7 +182,7 @@ def _comparison(one: Mapping[str, Any], column: str, candidates: int) -> Compari
 
 def _annotation(one: Mapping[str, Any], column: str, candidates: int) -> Annotation:
     shown = one.get("shown") or ()
-    if not all(isinstance(number, int) and 0 <= number < candidates for number in shown):
+    if not isinstance(shown, (list, tuple)) or not all(_is_place(number, candidates) for number in shown):
         raise cells.bad_value(f"{column}.shown", f"numbers from 0 to {candidates - 1}", shown)
     return Annotation(
         annotator=cells.text(one.get("annotator"), f"{column}.annotator"),
@@ -185,6 +191,10 @@ def _annotation(one: Mapping[str, Any], column: str, candidates: int) -> Annotat
         at=cells.optional_text(one.get("at"), f"{column}.at"),
         note=cells.optional_text(one.get("note"), f"{column}.note"),
     )
+
+
+def _is_place(value: object, candidates: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < candidates
 
 
 def _one_of(value: object, known: Sequence[str], column: str) -> Any:
@@ -206,3 +216,15 @@ def _judgement(score: Mapping[str, Any], column: str) -> Judgement:
         high=high,
         rationale=cells.optional_text(score.get("rationale"), f"{column}.rationale"),
     )
+
+
+def check_texts(*records: object) -> None:
+    """Raise RowError where a text in records, however deep, cannot be written as UTF-8."""
+    for record in records:
+        match record:
+            case str():
+                cells.text(record, "candidates")
+            case tuple():
+                check_texts(*record)
+            case _ if is_dataclass(record):
+                check_texts(*(getattr(record, one.name) for one in fields(record)))

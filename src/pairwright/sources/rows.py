@@ -12,7 +12,7 @@ from pairwright.schemas.image import Image
 from pairwright.schemas.prompt import MARKER, Prompt
 from pairwright.schemas.source_row import SourceRow
 from pairwright.sources import RawRow, cells
-from pairwright.sources.candidates import listed_candidates
+from pairwright.sources.candidates import check_texts, listed_candidates
 from pairwright.sources.columns import Columns, recognise, said
 from pairwright.sources.packing import packed
 from pairwright.sources.pictures import Pictures, picture_values
@@ -104,6 +104,7 @@ def parse_row(raw: RawRow, reading: Reading) -> SourceRow:
 def _layout_row(raw: RawRow, reading: Reading, layout: Layout) -> SourceRow:
     """Return a row of a layout: what the layout does not read for itself is read as in any other row."""
     read = _read_by(layout, raw.fields, reading)
+    check_texts(read.candidates, read.comparisons, read.annotations, read.scores, read.tags)
     row = _general_row(
         raw, Cells(read.fields, read.taken), Columns(read.taken, (), (), shared=False), reading
     )

@@ -99,9 +99,9 @@ def _spans(row: Mapping[str, Any], side: str) -> tuple[Span, ...]:
 def _with_meta(row: Mapping[str, Any], column: str, pictures: Pictures, folder: str) -> tuple[Image, ...]:
     """Return the images of a column with what the column beside it tells of each."""
     values = picture_values(row.get(column), column)
-    metas: Sequence[Any] = cells.from_json(row.get(f"{column}_meta")) or [None] * len(values)
-    if len(metas) != len(values):
-        raise RowError("bad_value", f"{column}_meta", f"{len(metas)} entries for {len(values)} images")
+    metas: Any = cells.from_json(row.get(f"{column}_meta")) or [None] * len(values)
+    if not isinstance(metas, (list, tuple)) or len(metas) != len(values):
+        raise cells.bad_value(f"{column}_meta", f"a list of {len(values)}, one for each image", metas)
     made = []
     for (value, name), meta in zip(values, metas, strict=True):
         image = pictures.read(value, field=name, folder=folder)
