@@ -46,9 +46,8 @@ def build_slice(
     own = recipe.placed(source=None, out=folder_of(folder, part), seed=None)
     outcome = build_whole(own, limit=limit, workers=workers, watch=watch, part=part)
     left = unfinished(folder, part.count)
-    if (
-        left and run_file.read(folder) is None
-    ):  # else another slice joined all in the meantime, and removed them
+    # Of a whole run another process removed the slices in the meantime.
+    if left and run_file.read(folder) is None:
         return replace(outcome, slices_left=tuple(left))
     return _joined(folder, recipe, limit, outcome)
 

@@ -17,10 +17,12 @@ from click.testing import CliRunner
 import pairwright
 from pairwright import slicing
 from pairwright.commands import status
+from pairwright.encoding.store import AttackedFile, key_of, open_vectors
 from pairwright.runs import folder as run_folder
 from pairwright.runs import joining, manifest, run_file
 from pairwright.runs.joining import unfinished
 from pairwright.runs.slices import Slice, slices_in
+from pairwright.schemas.attack import Figures
 from pairwright.schemas.errors import ParameterError, RunError
 
 Table = Callable[..., Path]
@@ -198,6 +200,18 @@ def test_a_slice_of_another_run_that_began_at_the_same_moment_is_not_joined(
     with pytest.raises(RunError, match=r"seed was 5, is 0"):
         pairwright.build(recipe(), source=source, out=out, workers=1, shard="0/2", watch=meanwhile)
     assert not (out / "run.json").exists()
+
+
+def test_what_encoders_did_is_joined(table: Table, tmp_path: Path) -> None:
+    """Pictures that were attacked among it: `pairwright retry` must find the same ones."""
+    out, source, key = tmp_path / "out", table(ROWS), key_of("encoder", "attack", "picture")
+    kept = AttackedFile(b"png", Figures(1.0, 1.0, 0.0, 0.5))
+    pairwright.build(recipe(), source=source, out=out, workers=1, shard="0/2")
+    with open_vectors(out / "slices" / "0-of-2" / "encodings.sqlite", "slice") as store:
+        store.put_attacked(store.number_of("encoder", "name"), {key: kept})
+    pairwright.build(recipe(), source=source, out=out, workers=1, shard="1/2")
+    with open_vectors(out / "encodings.sqlite", "run") as store:
+        assert store.attacked(key) == kept
 
 
 def test_slices_of_another_run_are_refused(table: Table, tmp_path: Path) -> None:

@@ -12,7 +12,9 @@ from dataclasses import fields, replace
 from itertools import chain
 from pathlib import Path
 
+from pairwright.encoding.merging import merge_vectors
 from pairwright.encoding.service import Encoded
+from pairwright.encoding.store import NAME as VECTORS
 from pairwright.recipe import Recipe
 from pairwright.responses.layout import NAME as RESPONSES
 from pairwright.responses.ledger import Spent
@@ -59,9 +61,10 @@ def join(folder: Path, recipe: Recipe, identity: Identity) -> None:
             for file in entry.files:
                 _link(place / file.name, folder / file.name)
     name = runs[0].name
-    stores = [place / RESPONSES for place in parts.values() if (place / RESPONSES).exists()]
-    if stores:
+    if stores := _kept(parts.values(), RESPONSES):
         merge_stores(stores, folder / RESPONSES, run=name)
+    if vectors := _kept(parts.values(), VECTORS):
+        merge_vectors(vectors, folder / VECTORS, run=name)
     whole = sorted(chain.from_iterable(entries.values()), key=lambda entry: entry.shard)
     manifest.replace(folder, whole)
     run_file.write(
@@ -87,6 +90,11 @@ def _check(entries: Mapping[Slice, Sequence[ShardEntry]]) -> None:
             raise RunError(
                 f"slice {part} has shard {strange[0]}, which is not its own: its manifest was edited"
             )
+
+
+def _kept(places: Iterable[Path], name: str) -> list[Path]:
+    """Return the files of this name that slices kept for themselves."""
+    return [place / name for place in places if (place / name).exists()]
 
 
 def _link(file: Path, to: Path) -> None:
