@@ -3,6 +3,7 @@
 import fcntl
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
@@ -17,6 +18,9 @@ State = Literal["finished", "running", "stopped", "not begun"]
 
 _RECENT = 20
 """Shards, finished last, that the rate is taken from."""
+
+_PAUSE = 10.0
+"""How many times longer than all others together a gap between two shards is that says nothing of the rate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,16 +108,25 @@ def _is_held(folder: Path) -> bool:
 
 
 def _rate(folder: Path, entries: Sequence[ShardEntry]) -> float | None:
-    """Return rows per second: what came after the first of the last shards, over the time since that one."""
-    ended = sorted((_ended(folder, entry), entry.counts.rows) for entry in entries if entry.files)[-_RECENT:]
-    if len(ended) < 2 or ended[-1][0] <= ended[0][0]:
+    """Return rows per second: what came after the first of the last shards, over the time since that one.
+
+    A single gap that is out of all proportion is left out: the run stood still meanwhile, or the clock was set.
+    """
+    moments = ((_ended(folder, entry), entry.counts.rows) for entry in entries if entry.files)
+    ended = sorted((moment, rows) for moment, rows in moments if moment is not None)[-_RECENT:]
+    gaps = sorted((end[0] - start[0], end[1]) for start, end in pairwise(ended))
+    if len(gaps) > 2 and gaps[-1][0] > _PAUSE * sum(seconds for seconds, _ in gaps[:-1]):
+        gaps = gaps[:-1]
+    seconds = sum(seconds for seconds, _ in gaps)
+    return sum(rows for _, rows in gaps) / seconds if seconds > 0 else None
+
+
+def _ended(folder: Path, entry: ShardEntry) -> float | None:
+    """Return when a shard was written, seconds; None where a file of it is gone."""
+    try:
+        return max(path.stat().st_mtime for path in _paths(folder, entry))
+    except FileNotFoundError:
         return None
-    return sum(rows for _, rows in ended[1:]) / (ended[-1][0] - ended[0][0])
-
-
-def _ended(folder: Path, entry: ShardEntry) -> float:
-    """Return when a shard was written, seconds; 0 where its files are gone."""
-    return max((path.stat().st_mtime for path in _paths(folder, entry) if path.exists()), default=0.0)
 
 
 def _paths(folder: Path, entry: ShardEntry) -> Iterable[Path]:
