@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from itertools import pairwise
-from typing import Any, get_args
+from typing import Any, TypeGuard, get_args
 
 from pairwright.schemas.annotation import Annotation
 from pairwright.schemas.candidate import Candidate, Comparison, Outcome, Side
@@ -193,7 +193,7 @@ def _annotation(one: Mapping[str, Any], column: str, candidates: int) -> Annotat
     )
 
 
-def _is_place(value: object, candidates: int) -> bool:
+def _is_place(value: object, candidates: int) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < candidates
 
 
