@@ -8,7 +8,7 @@ captions, signs seen from the front, documents, screenshots. It misses text that
 than about 7 in 1000 of the longer side, and it does not read. How often it is right: docs/clip.md.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -43,6 +43,8 @@ _THICKEST = 0.45
 _EVEN = 60.0
 """Largest standard deviation of a glyph's grey levels; or its contrast, where that is more."""
 _MOST_GLYPHS = 3000
+_AT_ONCE = 128
+"""Glyphs that are compared with all at once: each comparison of all with all takes 70 megabytes, and threads look at pictures."""
 
 
 class Reading(Settings):
@@ -81,6 +83,10 @@ class _Glyphs:
     def bottom(self) -> NDArray[np.float64]:
         """On what they stand."""
         return self.top + self.height
+
+
+Column = Callable[[_Glyphs], NDArray[np.float64]]
+"""One of its columns."""
 
 
 def prepare(settings: Reading) -> Look:
@@ -182,19 +188,29 @@ def _lines(glyphs: _Glyphs, letters: int) -> list[tuple[int, int, int, int]]:
 
 def _neighbours(glyphs: _Glyphs) -> NDArray[np.bool_]:
     """Tell of every two glyphs whether they may be next to each other in a word or at its end: number × number."""
+    count = len(glyphs.left)
+    near = np.empty((count, count), np.bool_)
+    for start in range(0, count, _AT_ONCE):
+        rows = np.arange(start, min(start + _AT_ONCE, count))
+        near[rows] = _near(glyphs.some(rows), glyphs)
+    return near
 
-    def least(values: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.minimum(values[:, None], values)
 
-    def most(values: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.maximum(values[:, None], values)
+def _near(some: _Glyphs, glyphs: _Glyphs) -> NDArray[np.bool_]:
+    def least(column: Column) -> NDArray[np.float64]:
+        return np.minimum(column(some)[:, None], column(glyphs))
 
-    high, low = most(glyphs.height), least(glyphs.height)
-    gap = most(glyphs.left) - least(glyphs.right)
+    def most(column: Column) -> NDArray[np.float64]:
+        return np.maximum(column(some)[:, None], column(glyphs))
+
+    high, low = most(lambda one: one.height), least(lambda one: one.height)
+    gap = most(lambda one: one.left) - least(lambda one: one.right)
     beside = (gap <= 0.9 * high) & (gap >= -0.3 * high)
-    level = least(glyphs.bottom) - most(glyphs.top) >= 0.5 * low
-    alike = (high <= 2.2 * low) & (most(glyphs.stroke) <= 2.2 * least(glyphs.stroke))
-    near: NDArray[np.bool_] = beside & level & alike & (most(glyphs.tone) - least(glyphs.tone) <= 30)
+    level = least(lambda one: one.bottom) - most(lambda one: one.top) >= 0.5 * low
+    thick, thin = most(lambda one: one.stroke), least(lambda one: one.stroke)
+    alike = (high <= 2.2 * low) & (thick <= 2.2 * thin)
+    toned = most(lambda one: one.tone) - least(lambda one: one.tone) <= 30
+    near: NDArray[np.bool_] = beside & level & alike & toned
     return near
 
 

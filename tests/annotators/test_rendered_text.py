@@ -1,5 +1,6 @@
 """Rendered text in pictures: drawn text is found where it stands, and pictures without any are left alone."""
 
+import tracemalloc
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 import skimage.data
 
+from pairwright.annotators import rendered_text
 from pairwright.annotators.rendered_text import PART, Reading, boxes
 from pairwright.schemas.codec import encode, read_image
 from pairwright.schemas.image import Pixels
@@ -126,3 +128,22 @@ def test_receipts_are_text_and_photographs_are_not(shared_data: Path) -> None:
     assert len(photographs) > 10
     # A clock's numbers and a bottle's label are letters in the picture.
     assert {name for name, share in photographs.items() if share} == {"clock-1274699_1280", "wine-5884_1280"}
+
+
+def test_glyphs_are_compared_some_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A texture has thousands: all with all in one go takes hundreds of megabytes in each thread."""
+    rng = np.random.default_rng(1)
+    glyphs = rendered_text._Glyphs(*(rng.integers(1, 200, 300).astype(float) for _ in range(6)))
+    some = rendered_text._neighbours(glyphs)
+    monkeypatch.setattr(rendered_text, "_AT_ONCE", 1000)
+    assert (some == rendered_text._neighbours(glyphs)).all()
+    assert (some == some.T).all()
+    assert 300 < some.sum() < 300 * 300
+
+    monkeypatch.undo()
+    many = rendered_text._Glyphs(*(rng.integers(1, 200, 1500).astype(float) for _ in range(6)))
+    tracemalloc.start()
+    rendered_text._neighbours(many)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 30e6
