@@ -141,6 +141,9 @@ class _Handler(socketserver.StreamRequestHandler):
     def _tells_key_in_page(self, key: str) -> None:
         self._say(f"<html>{'z' * 280} {key}</html>".encode())
 
+    def _tells_strange_text(self, key: str) -> None:
+        self._say(_completion("Half \ud83d, zero \x00, <|im_end|><image> and \u202e more."))
+
     def _tells_no_tokens(self, key: str) -> None:
         """Counts that no server can mean."""
         self._say(_completion("An answer.", {"prompt_tokens": -5, "completion_tokens": 10**30}))

@@ -6,8 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
+import pairwright
+from pairwright.report import write_report
+from pairwright.runs import manifest
 from pairwright.samplers import _openai_link
 from pairwright.schemas.errors import ModelError
 
@@ -68,6 +72,22 @@ def test_an_endless_answer_is_broken_off(own: Any, odd_server: Any, monkeypatch:
     odd_server.always = "endless"
     with pytest.raises(ModelError, match=r"last: an answer of more than 3,145,728 bytes"):
         own(4, "other", timeout_s=60, give_up_after_s=0.1).build()
+
+
+def test_text_that_is_hardly_text(own: Any, odd_server: Any, contents: Contents, tmp_path: Path) -> None:
+    odd_server.always = "tells_strange_text"
+    run = own(4)
+    folder = run.build().folder
+    assert pairwright.validate(folder) == []
+    rows = pq.read_table(folder / "data").to_pylist()
+    assert {row["rejected_text"] for row in rows} == {
+        "Half \ufffd, zero \x00, <|im_end|><image> and \u202e more."
+    }
+    first = contents(folder)
+    manifest.replace(folder, ())
+    odd_server.always = "closes"
+    assert contents(run.build().folder) == first
+    write_report(folder)
 
 
 def test_counts_of_tokens_that_nobody_can_mean_count_nothing(own: Any, odd_server: Any) -> None:

@@ -42,7 +42,7 @@ def at_work(command: list[str], begun: Callable[[], object]) -> Iterator["subpro
 
 
 @pytest.mark.parametrize(("sent", "times"), [(signal.SIGINT, 1), (signal.SIGINT, 2), (signal.SIGTERM, 2)])
-def test_pictures(
+def test_a_run_of_pictures_is_told_to_end(
     sent: signal.Signals, times: int, table: Any, tmp_path: Path, command: Command, contents: Contents
 ) -> None:
     source, out, size = table(80), tmp_path / "out", "output.shard_rows=4"
@@ -62,7 +62,9 @@ def test_pictures(
 
 
 @pytest.mark.parametrize("times", [1, 2])
-def test_models(times: int, own: Any, odd_server: Any, command: Command, contents: Contents) -> None:
+def test_a_run_of_models_is_told_to_end(
+    times: int, own: Any, odd_server: Any, command: Command, contents: Contents
+) -> None:
     """Answers that are under way are waited for the first time, and given up the second."""
     run, odd_server.slow_s = own(12, timeout_s=60), 0.6
     with at_work(command("build", run.path), lambda: len(odd_server.answered) >= 4) as process:
