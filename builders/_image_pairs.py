@@ -188,25 +188,37 @@ def check_row(row: SourceRow) -> str:
     return row.chosen
 
 
-def pixel_scores(measures: Sequence[Measures]) -> tuple[Judgement, ...]:
+def pixel_scores(measures: Mapping[int, Measures]) -> tuple[Judgement, ...]:
     """Return measures in pixels as judgements, those of each negative under its number."""
-    return tuple(score for number, one in enumerate(measures) for score in one.judgements(f"{OWN}[{number}]"))
+    return tuple(score for number, one in measures.items() for score in one.judgements(f"{OWN}[{number}]"))
 
 
-def own_measures(views: Sequence[View], others: Sequence[View]) -> list[Measures]:
-    """Return the measures in pixels of the source's own negatives.
+def negatives_in(images: Sequence[Image], rejected: Sequence[Image]) -> dict[int, tuple[Image, Image]]:
+    """Return each picture with what stands in its place on the rejected side, by number; what is the same file is no negative.
+
+    Of several pictures often one alone is another one: the others would be measured as negatives that look the same.
+    """
+    sides = enumerate(zip(images, rejected, strict=False))
+    return {number: two for number, two in sides if two[0].sha256 != two[1].sha256}
+
+
+def own_measures(views: Sequence[View], rejected: Sequence[Image]) -> dict[int, Measures]:
+    """Return the measures in pixels of the source's own negatives, by number; none where there are no rejected pictures.
 
     Raises:
         RowError: a picture of either side is broken, or all negatives look the same as their originals (``no_op``).
     """
     for view in views:
         view.to_measure()
+    different = negatives_in([view.image for view in views], rejected)
     # Both decoded in full: a reduced decode of one would be a difference of its own.
-    measures = [
-        measure(*(shrink(view.at(1), one.measured_at) for view in (one, other)))
-        for one, other in zip(views, others, strict=False)
-    ]
-    if measures and all(one.psnr >= NO_OP_PSNR for one in measures):
+    measures = {
+        number: measure(
+            *(shrink(one.at(1), views[number].measured_at) for one in (views[number], View(negative)))
+        )
+        for number, (_, negative) in different.items()
+    }
+    if rejected and all(one.psnr >= NO_OP_PSNR for one in measures.values()):
         raise RowError("no_op", OWN, "the source's own negative looks the same as its original")
     return measures
 

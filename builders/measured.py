@@ -46,6 +46,7 @@ from pairwright.builders._dependence import (
 )
 from pairwright.builders._encoded import Fitting, encoders_by_place, names_of, scored_text
 from pairwright.builders._encoder_measures import compared
+from pairwright.builders._image_pairs import OWN, negatives_in
 from pairwright.builders._jury import judge_marks
 from pairwright.builders._measure_bands import (
     ENCODERS,
@@ -223,14 +224,15 @@ async def _pictures(
 ) -> tuple[Judgement, ...]:
     """Return what encoders say of the rejected pictures; nothing of a pair that has none."""
     text = scored_text(settings.scored, row.prompt.question, pair.chosen)
+    different = negatives_in(row.prompt.images, pair.rejected_images or ())
     found = await all_at_once(
         partial(compared, image, negative, text, settings=settings, names=names, encodes=encodes)
-        for image, negative in zip(row.prompt.images, pair.rejected_images or (), strict=False)
+        for image, negative in different.values()
     )
     return tuple(
         judgement
-        for number, one in enumerate(found)
-        for judgement in one.judgements(f"rejected_images[{number}]")
+        for number, one in zip(different, found, strict=True)
+        for judgement in one.judgements(f"{OWN}[{number}]")
     )
 
 

@@ -40,9 +40,11 @@ from pairwright.builders._image_pairs import (
     check_row,
     drawn,
     image_pair,
+    negatives_in,
     numbered,
     own_measures,
     own_pair,
+    pixel_scores,
     target_of,
 )
 from pairwright.builders._nearest import Galleries
@@ -195,28 +197,26 @@ async def _own_pair(bench: _Bench, row: SourceRow, eyes: Eyes) -> Pair:
     Raises:
         RowError: a picture of either side is broken, the negatives look the same as their originals, or lie outside a band.
     """
-    sides = list(zip(row.prompt.images, row.rejected_images or (), strict=False))
     pixels = await asyncio.to_thread(_own_pixels, row)
-    for one in pixels:
+    for one in pixels.values():
         check_bands(OWN, one, bench.finish.accept)
     text = scored_text(bench.settings.scored, row.prompt.question, row.chosen or "")
+    different = negatives_in(row.prompt.images, row.rejected_images or ())
     seen = await all_at_once(
-        partial(_seen, bench, OWN, image, negative, text, eyes) for image, negative in sides
+        partial(_seen, bench, OWN, image, negative, text, eyes) for image, negative in different.values()
     )
     measured = any(score.scorer == SCORER for score in row.scores)  # the source is a run of pairwright
-    scores = [
+    by_encoders = (
         score
-        for number, (in_pixels, in_encoders) in enumerate(zip(pixels, seen, strict=True))
-        for score in (
-            *(() if measured else in_pixels.judgements(f"{OWN}[{number}]")),
-            *in_encoders.judgements(f"{OWN}[{number}]"),
-        )
-    ]
-    return own_pair(_unsaid(row, scores), tuple(scores), bench.making)
+        for number, one in zip(different, seen, strict=True)
+        for score in one.judgements(f"{OWN}[{number}]")
+    )
+    scores = (*(() if measured else pixel_scores(pixels)), *by_encoders)
+    return own_pair(_unsaid(row, scores), scores, bench.making)
 
 
-def _own_pixels(row: SourceRow) -> list[Measures]:
-    return own_measures([*map(View, row.prompt.images)], [*map(View, row.rejected_images or ())])
+def _own_pixels(row: SourceRow) -> dict[int, Measures]:
+    return own_measures([*map(View, row.prompt.images)], row.rejected_images or ())
 
 
 def _unsaid(row: SourceRow, scores: Sequence[Judgement]) -> SourceRow:

@@ -108,13 +108,13 @@ def _build(
     for operation in operations:
         with attempts.of(operation.name):
             negatives = _negatives(row, views, operation, making.run, finish, neighbours)
-            scores = pixel_scores([negative.measures for negative in negatives])
+            scores = pixel_scores({number: one.measures for number, one in enumerate(negatives)})
             attempts.add(operation.name, image_pair(row, negatives, scores, making))
     return attempts.built()
 
 
 def _own_scores(row: SourceRow, views: Sequence[View]) -> tuple[Judgement, ...]:
-    measures = own_measures(views, tuple(map(View, row.rejected_images or ())))
+    measures = own_measures(views, row.rejected_images or ())
     measured = any(score.scorer == SCORER for score in row.scores)  # the source is a run of pairwright
     return () if measured else pixel_scores(measures)
 

@@ -394,6 +394,11 @@ def test_encoders_measure_rejected_pictures(
         ("outside_band", "accept.image_image", "image_image 50 is above 40")
     ]
     assert said(measured(parameters, {}, [encoder])) == []
+    two = Prompt("<image><image>\nWhat differs?", (picture, picture))
+    built = measured(band, {}, [encoder], prompt=two, rejected_images=(picture, other_picture))
+    assert told(built)[0][2] == "image_image 50 is above 40"  # of the second one; the first is no negative
+    built = measured(parameters, {}, [encoder], prompt=two, rejected_images=(picture, other_picture))
+    assert {target for target, *_ in said(built)} == {"rejected_images[1]"}
 
 
 def settled(

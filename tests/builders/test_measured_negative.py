@@ -389,6 +389,20 @@ def test_a_prompt_with_several_pictures_has_each_measured(scripted: Any, alone: 
     assert said(pair, FIRST, "rejected_images[1]") == {"image_image": 0.0, "image_text_drop": 20.0}
 
 
+def test_a_picture_that_is_the_same_on_both_sides_is_no_negative(scripted: Any, alone: Neighbours) -> None:
+    encoder = scripted({"A woman.": 60.0})
+    encoder.turned = {COFFEE.sha256: 90.0, CAT.sha256: -90.0}
+    prompt = Prompt("<image>\n<image>\nWhat is it?", (COFFEE, ASTRONAUT))
+    given = replace(row(), prompt=prompt, rejected="A woman.", rejected_images=(COFFEE, CAT))
+    bounds = {"image_image": {"max": 50}, "ssim": {"max": 0.9}}
+    [pair] = build({"encoders.0": encoder}, given, alone, accept=bounds).pairs
+    assert pair.rejected_images == (COFFEE, CAT)
+    assert {one.target for one in pair.scores} == {"rejected_images[1]"}
+    assert said(pair, FIRST, "rejected_images[1]") == {"image_image": 0.0, "image_text_drop": 140.0}
+    same = replace(given, rejected_images=(COFFEE, ASTRONAUT))
+    assert [one.reason for one in build({"encoders.0": encoder}, same, alone).rejects] == ["no_op"]
+
+
 def test_operations_are_drawn_as_elsewhere(scripted: Any, alone: Neighbours) -> None:
     two = [{"name": "blank", "weight": 1}, {"name": "rotate", "weight": 3}]
     names = [
