@@ -142,7 +142,7 @@ class _Handler(socketserver.StreamRequestHandler):
         self._say(f"<html>{'z' * 280} {key}</html>".encode())
 
     def _tells_strange_text(self, key: str) -> None:
-        self._say(_completion("Half \ud83d, zero \x00, <|im_end|><image> and \u202e more."))
+        self._say(_completion("Half \ud83d, zero \x00, and \u202e more."))
 
     def _tells_no_tokens(self, key: str) -> None:
         """Counts that no server can mean."""

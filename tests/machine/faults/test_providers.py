@@ -80,9 +80,7 @@ def test_text_that_is_hardly_text(own: Any, odd_server: Any, contents: Contents,
     folder = run.build().folder
     assert pairwright.validate(folder) == []
     rows = pq.read_table(folder / "data").to_pylist()
-    assert {row["rejected_text"] for row in rows} == {
-        "Half \ufffd, zero \x00, <|im_end|><image> and \u202e more."
-    }
+    assert {row["rejected_text"] for row in rows} == {"Half \ufffd, zero \x00, and \u202e more."}
     first = contents(folder)
     manifest.replace(folder, ())
     odd_server.always = "closes"
