@@ -37,8 +37,8 @@ IMAGE_TEXT = "image_text"
 """Aspect of how well a text fits the pictures."""
 
 _QUESTION, _ANSWER = "{question}", "{answer}"
-_SHORTEST = 4
-"""Characters of a sentence that is scored; CSR leaves out shorter ones."""
+SHORTEST = 4
+"""Characters of a sentence that is scored; CSR (arXiv 2405.14622) leaves out shorter ones."""
 
 
 class Encoders(Settings):
@@ -222,7 +222,7 @@ async def fit(settings: Fitting, encode: Encode, images: Sequence[Vector], text:
 def _sentences(text: str) -> list[str]:
     """Return the sentences that are scored: those that are not too short, or the whole text if all are."""
     found = [text[start:end] for start, end in sentences(text)]
-    return [one for one in found if len(one) >= _SHORTEST] or [text]
+    return [one for one in found if len(one) >= SHORTEST] or [text]
 
 
 def _whole(found: T | RowError) -> T:

@@ -15,7 +15,7 @@ from pairwright.annotators import Encode
 from pairwright.annotators._similarity import Similarity, judgement, rounded
 from pairwright.builders import Encodes
 from pairwright.builders._at_once import all_at_once
-from pairwright.builders._encoded import IMAGE_TEXT, Fitting, Scored, Seen, fit
+from pairwright.builders._encoded import IMAGE_TEXT, SHORTEST, Fitting, Scored, Seen, fit
 from pairwright.samplers._scored import bare
 from pairwright.schemas.candidate import Candidate
 from pairwright.schemas.errors import RowError
@@ -26,9 +26,6 @@ SCORER = "sentence_tree"
 """Who judged, in judgements of fused ranks."""
 RANK, LOGPROB = "rank", "logprob"
 """Aspects: the fused rank, from above 0, the best, to 1; and the log-probability of a token, on average."""
-
-SHORTEST = 4
-"""Characters of a sentence that counts: CSR skips shorter ones."""
 
 _OF_HIDDEN = 4
 """Characters of a text, taken apart, that one token without a text of its own makes up at most."""
