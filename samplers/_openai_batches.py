@@ -150,7 +150,7 @@ def outcomes(link: Link, batch: str, file: IO[bytes]) -> Iterator[tuple[str, Rep
         try:
             entry = json.loads(line)
             name, outcome = str(entry["custom_id"]), _outcome(link, entry)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise ModelError(
                 f"batch {batch}, line {number} of its answers: not a batch's line ({error})"
             ) from error
