@@ -30,6 +30,7 @@ def build(
     shard: str | None = None,
     executor: str = "local",
     address: str | None = None,
+    gpus_per_worker: float | None = None,
     watch: "Callable[[Progress], None] | None" = None,
 ) -> "Outcome":
     """Build a data set, or continue one.
@@ -45,8 +46,10 @@ def build(
         shard: build one slice of n alone, ``i/n`` with i from 0; other processes, on other machines, build the others into
             the same folder, and the last to finish makes one run of all.
         executor: ``local``, or ``ray`` for the actors of a Ray cluster; ``workers`` are then actors. The rows do not depend
-            on it. Models that are servers are asked from this process with either.
+            on it. Models that are servers are asked from this process with either; those that live in the process that
+            builds, and encoders, get an actor for each slice of the run.
         address: of the Ray cluster; if not given that of ``RAY_ADDRESS``, or else one is started for the run.
+        gpus_per_worker: GPUs of an actor with models or encoders; if not given 1 where the cluster has GPUs.
         watch: called with the progress after every few rows.
 
     Raises:
@@ -65,11 +68,19 @@ def build(
     ready = (recipe if isinstance(recipe, Recipe) else load_recipe(recipe)).placed(
         source=source, out=out, seed=seed
     )
-    cluster = _cluster(executor, address, shard)
+    cluster = _cluster(executor, address, shard, gpus_per_worker)
     if shard is not None:
         from pairwright.slicing import build_slice
 
         return build_slice(ready, shard, limit=limit, workers=workers, watch=watch)
+    if cluster is not None:
+        from pairwright.executors.ray import inside
+        from pairwright.slicing_on_ray import build_in_slices
+
+        if inside(ready):
+            return build_in_slices(
+                ready, cluster=cluster, limit=limit, workers=workers, gpus=gpus_per_worker, watch=watch
+            )
     from pairwright.building import build_whole
 
     return build_whole(ready, limit=limit, workers=workers, watch=watch, cluster=cluster)
@@ -273,7 +284,7 @@ def _run_problems(folder: Path, run: "RunFile | None") -> "Iterator[Problem]":
         yield Problem(None, None, "", "the run is not finished; the same build command goes on", NAME)
 
 
-def _cluster(executor: str, address: str | None, shard: str | None) -> "Cluster | None":
+def _cluster(executor: str, address: str | None, shard: str | None, gpus: float | None) -> "Cluster | None":
     """Return the cluster to build on; None for this machine."""
     from pairwright.executors import Cluster
     from pairwright.schemas.room import unknown
@@ -283,7 +294,11 @@ def _cluster(executor: str, address: str | None, shard: str | None) -> "Cluster 
     if executor == "local":
         if address is not None:
             raise ParameterError(f"address: {address} is of use with executor ray alone")
+        if gpus is not None:
+            raise ParameterError(f"gpus_per_worker: {gpus:g} is of use with executor ray alone")
         return None
+    if gpus is not None and gpus < 0:
+        raise ParameterError(f"gpus_per_worker: expected 0 or more, got {gpus:g}")
     if shard is not None:
         raise ParameterError(
             "shard: a Ray cluster builds all shards of a run; give executor ray or a slice, not both"

@@ -23,6 +23,45 @@ if importlib.util.find_spec("ray") is None:
 MARK = "PAIRWRIGHT_TESTS_OF_RAY"
 """Environment variable that every process of a cluster which these tests start has inherited."""
 
+_TOY = '''"""A model in this process that answers by the seed, and dies when a file in TOY_DEATHS says so."""
+import os
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from pairwright.samplers import SamplerPart
+from pairwright.schemas.errors import ModelError
+from pairwright.schemas.request import Answer, Reply
+from pairwright.schemas.settings import Settings
+
+
+class Options(Settings):
+    """None."""
+
+
+class Toy:
+    async def sample(self, request):
+        folder = os.environ.get("TOY_DEATHS")
+        for way in Path(folder).glob("*") if folder else ():
+            if way.name == "at_once":
+                raise ModelError("the engine does not start")
+            asked = int(way.read_text() or 0) + 1
+            way.write_text(str(asked))
+            if asked in (9, 18):
+                if way.name == "killed":
+                    os._exit(1)
+                raise ModelError("the engine has died")
+        seed = request.sampling.seed
+        return Reply((Answer(f"A picture of {seed} things.", "stop"),) * request.n, "toy", 10, 5)
+
+
+@asynccontextmanager
+async def opened(model, options):
+    yield Toy()
+
+
+PART = SamplerPart(options=Options, open=opened, remote=False, summary="toy", source="tests")
+'''
+
 _PARTS = {
     "buggy": "raise ZeroDivisionError('bug')",
     "deadly": "os._exit(1)",
@@ -38,8 +77,11 @@ def surroundings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     described = folder / "wrong-1.0.dist-info"
     described.mkdir()
     (described / "METADATA").write_text("Metadata-Version: 2.1\nName: wrong\nVersion: 1.0\n")
+    (folder / "toy.py").write_text(_TOY)
     points = "\n".join(f"{name} = {name}:PART" for name in _PARTS)
-    (described / "entry_points.txt").write_text(f"[pairwright.perturbations]\n{points}\n")
+    (described / "entry_points.txt").write_text(
+        f"[pairwright.perturbations]\n{points}\n[pairwright.samplers]\ntoy = toy:PART\n"
+    )
     os.environ.update({MARK: uuid4().hex, "PYTHONPATH": str(folder), "RAY_USAGE_STATS_ENABLED": "0"})
     sys.path.insert(0, str(folder))
     yield folder

@@ -165,8 +165,8 @@ def test_a_bug_names_the_row(table: Table, tmp_path: Path, cluster: Any) -> None
 def test_a_node_with_other_packages_is_told(
     table: Table, tmp_path: Path, cluster: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ours = executor._packages()
-    monkeypatch.setattr(executor, "_packages", lambda: ours | {"pillow": "1.0"})
+    ours = executor.packages()
+    monkeypatch.setattr(executor, "packages", lambda: ours | {"pillow": "1.0"})
     with pytest.raises(WorkerError, match=r"node \S+ has pillow \S+ in place of 1\.0: pictures might"):
         pairwright.build(recipe(), source=table(4), out=tmp_path / "out", executor="ray")
 

@@ -24,6 +24,12 @@ from pairwright.commands._options import build_arguments, tell_before
     metavar="ADDRESS",
     help="Ray cluster, as ray.init takes it; default: RAY_ADDRESS, or one for the time of the run.",
 )
+@click.option(
+    "--gpus-per-worker",
+    type=click.FloatRange(min=0),
+    metavar="N",
+    help="With --executor ray: GPUs of a worker that has models or encoders; default: 1 where there are any.",
+)
 def command(
     recipe: str,
     source: str | None,
@@ -35,6 +41,7 @@ def command(
     shard: str | None,
     executor: str,
     address: str | None,
+    gpus_per_worker: float | None,
 ) -> None:
     """Build a data set from RECIPE, a YAML file or the name of a packaged one.
 
@@ -67,6 +74,7 @@ def command(
             shard=shard,
             executor=executor,
             address=address,
+            gpus_per_worker=gpus_per_worker,
             watch=watch,
         ),
     )

@@ -6,24 +6,20 @@ writes them in a folder of its own below the run's, so that an actor that is bel
 its successor writes. The process that was started, and it alone, moves the files in place and enters the shard.
 """
 
-import logging
 import os
 import platform
-import signal
-import threading
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from pairwright import __version__
 from pairwright.builders import Builder
 from pairwright.encoding.of_recipe import encoders_of
 from pairwright.executors import Cluster, Job, Watch
-from pairwright.executors.local import WorkerError, own_rows, pending, progress_of, row_count, usable_cores
+from pairwright.executors.local import WorkerError, own_rows, pending, progress_of, row_count
 from pairwright.executors.messages import (
     Failed,
     Finished,
@@ -33,6 +29,7 @@ from pairwright.executors.messages import (
     message_from,
     message_line,
 )
+from pairwright.executors.ray_cluster import check_packages, connected, packages, ray_data
 from pairwright.executors.shards import ShardBuilder, keep_freed_memory
 from pairwright.recipe import Recipe
 from pairwright.runs import folder as run_folder
@@ -41,41 +38,39 @@ from pairwright.runs.commit import enter
 from pairwright.runs.disk import temporary, writing
 from pairwright.runs.folder import STAGED
 from pairwright.runs.manifest import ShardEntry
-from pairwright.runs.run_file import versions
 from pairwright.samplers import ROOM as SAMPLERS
-from pairwright.schemas.errors import MissingExtraError, ParameterError, RunError, SourceError
+from pairwright.schemas.errors import RunError, SourceError
 from pairwright.sources import Source
 from pairwright.sources.open import open_source
 
 _TRIES = 10
 """Times that a shard is built before the run stops: a picture that kills whoever opens it would go round for ever."""
 
-_STORE_BYTES = 200_000_000
-"""Object store of a cluster that is started here: nothing but shard numbers and manifest lines goes through it."""
-
 _SAFE = "Finished shards are safe; the same command goes on from there."
 
 
+def inside(recipe: Recipe) -> list[str]:
+    """Return the models and encoders of a recipe that live in the process that builds, by where they stand in it."""
+    models = [name for name, model in recipe.models().items() if not SAMPLERS.get(model.sampler).remote]
+    return [*models, *encoders_of(recipe)]
+
+
 def check(recipe: Recipe) -> str | None:
-    """Check that a recipe can be built with a Ray cluster, before anything is opened.
+    """Check that there is what a recipe needs to be built on a cluster, before anything is opened.
 
     Returns:
-        What should be said beforehand: that a recipe whose models are servers is built in this process all the same.
+        What should be said beforehand, where models or encoders are used: how the cluster will be.
 
     Raises:
         MissingExtraError: Ray is not installed.
-        ParameterError: models or encoders would run in this process.
     """
+    living = inside(recipe)
+    if living or isinstance(recipe.builder, Builder):
+        ray_data()
+    if living:
+        return f"{', '.join(living)} run in the workers: the run is built in slices, one for each worker, and joined"
     if isinstance(recipe.builder, Builder):
-        _data()
         return None
-    inside = [name for name, model in recipe.models().items() if not SAMPLERS.get(model.sampler).remote]
-    inside += encoders_of(recipe)
-    if inside:
-        raise ParameterError(
-            f"executor: {', '.join(inside)} would run in the process that builds, which --executor ray does not spread yet; "
-            "start --shard i/n on each machine with a GPU, or name a server by base_url"
-        )
     return (
         "all models are servers, so they are asked from this process, with one set of limits and one store; "
         "--executor ray changes nothing"
@@ -105,8 +100,8 @@ def run(job: Job, source: Source, *, cluster: Cluster, workers: int | None, watc
     try:
         with writing(staged):
             staged.mkdir(parents=True)
-        brief = _Brief(job_line(job), staged, Path.cwd(), _packages(), _TRIES)
-        with _connected(cluster, workers), closing(_built(brief, numbers, workers)) as built:
+        brief = _Brief(job_line(job), staged, Path.cwd(), packages(), _TRIES)
+        with connected(cluster, workers), closing(_built(brief, numbers, workers)) as built:
             for entry, place in built:
                 _move(entry, place, job.folder)
                 enter(job.folder, entry)
@@ -191,7 +186,7 @@ class _ShardActor:
     def _opened(self) -> Job:
         """Return the job, with a folder of this actor's own; opened by the first shard."""
         if self._job is None:
-            _check_packages(self._brief.packages)
+            check_packages(self._brief.packages)
             keep_freed_memory()
             with suppress(OSError):  # a node may lack it: then only what is named from the root is found
                 os.chdir(self._brief.working)
@@ -231,87 +226,6 @@ def _count_try(brief: _Brief, number: int) -> None:
         )
 
 
-def _packages() -> dict[str, str]:
-    return {"pairwright": __version__, **dict(versions())}
-
-
-def _check_packages(wanted: Mapping[str, str]) -> None:
-    """Raise RunError where this node has other versions than the process that was started."""
-    own = _packages()
-    different = [
-        f"{name} {own.get(name)} in place of {told}" for name, told in wanted.items() if own.get(name) != told
-    ]
-    if different:
-        raise RunError(
-            f"node {platform.node()} has {', '.join(different)}: pictures might come out differently. Install the same "
-            "on every node"
-        )
-
-
-def _data() -> Any:  # Any: modules of optional packages are not typed here
-    """Return the package ``ray.data``. Raises MissingExtraError."""
-    try:
-        import ray.data
-    except ImportError as error:
-        raise MissingExtraError("executor ray", "ray[data]", "ray") from error
-    return ray.data
-
-
-@contextmanager
-def _connected(cluster: Cluster, workers: int | None) -> Iterator[None]:
-    """Be connected with a cluster: the one that the caller is connected with already, or else the one that is named."""
-    _data()
-    import ray
-
-    if ray.is_initialized():
-        yield
-        return
-    address = cluster.address or os.environ.get("RAY_ADDRESS") or "local"
-    own: dict[str, Any] = {}
-    if address == "local":
-        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-        own = {
-            "num_cpus": workers or usable_cores(),
-            "object_store_memory": _STORE_BYTES,
-            "include_dashboard": False,
-        }
-    with _own_signals(), _quiet():
-        try:
-            ray.init(address=address, logging_level="ERROR", log_to_driver=False, **own)
-        except (ConnectionError, RuntimeError, ValueError) as error:
-            raise WorkerError(f"no Ray cluster at {address}: {error}") from error
-    try:
-        yield
-    finally:
-        ray.shutdown()
-
-
-@contextmanager
-def _own_signals() -> Iterator[None]:
-    """Keep the handler of SIGTERM, in place of which Ray sets its own."""
-    here = threading.current_thread() is threading.main_thread()
-    before = signal.getsignal(signal.SIGTERM)
-    try:
-        yield
-    finally:
-        if here and before is not None:
-            signal.signal(signal.SIGTERM, before)
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Have Ray keep to its log files what is of no concern to somebody who builds; whoever set its levels keeps them."""
-    name = "RAY_BACKEND_LOG_LEVEL"  # read when a connection is made: its errors on the terminal are warnings
-    set_before = name in os.environ
-    os.environ.setdefault(name, "fatal")
-    logging.getLogger("ray.data").setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        if not set_before:
-            os.environ.pop(name, None)
-
-
 def _built(
     brief: _Brief, numbers: Sequence[int], workers: int | None
 ) -> Generator[tuple[ShardEntry, Path], None, None]:
@@ -335,7 +249,7 @@ def _built(
 
 def _rows(brief: _Brief, numbers: Sequence[int], actors: int) -> Iterator[Mapping[str, str]]:
     """Send each shard through an actor and yield what it said. Ray Data starts again whatever dies, without end."""
-    data = _data()
+    data = ray_data()
     shards = data.from_items([{"shard": number} for number in numbers], override_num_blocks=len(numbers))
     said = shards.map(
         _ShardActor,
