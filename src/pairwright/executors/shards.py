@@ -72,27 +72,36 @@ class ShardRows:
         self._source, self._limit = source, limit
         self._jumps = source.count() is not None
         self._rows: Iterator[RawRow] = iter(())
+        self._back: deque[RawRow] = deque()
+        """Rows that were put back, which come before the others: not chained, or each shard would be a link more to go through."""
         self._position: int | None = None
 
     def go_to(self, start: int) -> None:
         """Make row ``start`` the next one."""
         if self._position is None or (self._jumps and self._position != start):
             self._rows = self._source.rows(start)
+            self._back.clear()
             if self._limit is not None:
                 self._rows = islice(self._rows, max(0, self._limit - start))
         else:
-            deque(islice(self._rows, start - self._position), maxlen=0)
+            deque(islice(self._coming(), start - self._position), maxlen=0)
         self._position = start
 
     def next(self, count: int) -> Iterator[RawRow]:
         """Yield the next rows, keeping track of where the source stands."""
-        for raw in islice(self._rows, count):
+        for raw in islice(self._coming(), count):
             self._position = (self._position or 0) + 1
+            yield raw
+
+    def _coming(self) -> Iterator[RawRow]:
+        while self._back:
+            yield self._back.popleft()
+        for raw in self._rows:  # noqa: UP028  # with `yield from`, whoever stops in between would close the source
             yield raw
 
     def put_back(self, rows: Sequence[RawRow]) -> None:
         """Make rows that were taken the next ones again."""
-        self._rows = chain(rows, self._rows)
+        self._back.extendleft(reversed(rows))
         self._position = (self._position or 0) - len(rows)
 
 
