@@ -41,6 +41,8 @@ _LANGUAGE = re.compile(r"[a-z]{2,3}")
 _PLACE = re.compile(r"[/\\~]|[A-Za-z]:[/\\]|file:")
 """How an absolute path begins."""
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
+_UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+"""Control characters, and those that turn the direction of what follows them."""
 
 
 def write_card(folder: str | Path) -> Path:
@@ -110,17 +112,22 @@ def plain(text: str) -> str:
     >>> plain("a | b\\n<script>")
     'a \\\\| b &lt;script&gt;'
     """
-    flat = " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return re.sub(r"([\\`*_\[\]|])", r"\\\1", flat)
+    flat = (
+        " ".join(_UNSEEN.sub(" ", text).split())
+        .replace("&", "&amp;")
+        .replace("<", "&lt;")
+        .replace(">", "&gt;")
+    )
+    return re.sub(r"([\\`*_~\[\]|])", r"\\\1", flat)
 
 
 def code(text: str) -> str:
-    """Return a text from outside as inline code of Markdown.
+    """Return a text from outside as inline code of Markdown, which a bar would end in a table.
 
     >>> code("image_dpo")
     '`image_dpo`'
     """
-    flat = " ".join(text.replace("`", "'").split())
+    flat = " ".join(_UNSEEN.sub(" ", text).replace("`", "'").replace("|", "¦").split())
     return f"`{flat}`"
 
 

@@ -6,6 +6,7 @@ crash is dropped when the manifest is opened again: its shard is simply built an
 
 import json
 import os
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
@@ -16,6 +17,7 @@ from pairwright.runs.disk import append_line, replace_whole, writing
 from pairwright.schemas.errors import RunError
 
 NAME = "manifest.jsonl"
+_FILE = re.compile(r"[a-z_]+/[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,7 @@ def read(folder: Path) -> tuple[ShardEntry, ...]:
     for number, line in enumerate(lines[:-1], 1):  # what follows the last newline is empty, or was cut short
         try:
             entries.append(from_line(json.loads(line)))
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
             raise RunError(
                 f"{path}, line {number}: not a manifest line ({error}). The file was edited or damaged; "
                 "restore it, or build into a new folder."
@@ -138,13 +140,26 @@ def to_line(entry: ShardEntry) -> dict[str, Any]:
 
 
 def from_line(line: Mapping[str, Any]) -> ShardEntry:
-    """Return the entry of a line; raises KeyError, TypeError or ValueError for anything else."""
+    """Return the entry of a line; raises KeyError, TypeError, AttributeError, OverflowError or ValueError for anything else.
+
+    A manifest may come with a run that was fetched from somewhere: a file that it names lies in a folder of the run.
+    """
     counts = Counts(
         rows=int(line["rows"]),
         paired=int(line["paired"]),
         rejected=int(line["rejected"]),
-        pairs=dict(line["pairs"]),
-        rejects=dict(line["rejects"]),
+        pairs=_numbers(line["pairs"]),
+        rejects={str(scope): _numbers(reasons) for scope, reasons in line["rejects"].items()},
     )
-    files = tuple(FileEntry(**file) for file in line["files"])
+    files = tuple(_file(**file) for file in line["files"])
     return ShardEntry(int(line["shard"]), int(line["start"]), counts, files)
+
+
+def _numbers(told: Mapping[str, Any]) -> dict[str, int]:
+    return {str(name): int(number) for name, number in told.items()}
+
+
+def _file(name: str, rows: int, bytes: int, sha256: str) -> FileEntry:
+    if not _FILE.fullmatch(name):
+        raise ValueError(f"{name!r} is no file that a run writes")
+    return FileEntry(name, int(rows), int(bytes), str(sha256))

@@ -90,7 +90,7 @@ def read_run(folder: Path) -> RunInfo:
     try:
         told = json.loads(path.read_text(encoding="utf-8"))
         return _run_info(told)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (LookupError, ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise RunError(
             f"{path} cannot be read ({type(error).__name__}: {error}); run again to rewrite it"
         ) from error
@@ -154,15 +154,15 @@ def _run_info(told: Mapping[str, Any]) -> RunInfo:
         seed=int(recipe.get("seed", 0)),
         round=int(recipe.get("round", 1)),
         builder=str(recipe["builder"]),
-        pretty_name=output.get("pretty_name"),
-        license=asked.get("license"),
+        pretty_name=_text_or_none(output.get("pretty_name")),
+        license=_text_or_none(asked.get("license")),
         recipe_fingerprint=str(told.get("recipe_fingerprint") or ""),
         recipe_text=yaml.safe_dump(without_secrets(recipe), sort_keys=False, allow_unicode=True, width=100),
         source=str(source.get("name") or ""),
         source_kind=str(asked.get("kind") or ""),
         source_path=str(source.get("path") or asked.get("path") or ""),
         source_files=tuple(files),
-        limit=told.get("limit"),
+        limit=None if told.get("limit") is None else int(told["limit"]),
         ledger=tuple(
             replace(x, endpoint=bare_endpoint(x.endpoint)) for x in from_json(told.get("ledger") or ())
         ),
@@ -170,8 +170,12 @@ def _run_info(told: Mapping[str, Any]) -> RunInfo:
         right_at=_right_at(recipe.get("parameters")),
         versions=tuple(sorted((str(k), str(v)) for k, v in (told.get("versions") or {}).items())),
         started=str(told.get("started") or ""),
-        finished=told.get("finished"),
+        finished=_text_or_none(told.get("finished")),
     )
+
+
+def _text_or_none(value: object) -> str | None:
+    return None if value is None else str(value)
 
 
 def _right_at(parameters: object) -> float:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pairwright.card import plain, size_category, write_card
+from pairwright.card import code, plain, size_category, write_card
 from pairwright.licences import hub_license
 from pairwright.schemas.candidate import Candidate
 from pairwright.schemas.errors import RunError
@@ -213,3 +213,15 @@ def test_a_folder_that_is_no_run_is_a_clear_error(tmp_path):
     with pytest.raises(RunError, match="no run folder"):
         write_card(tmp_path)
     assert not (tmp_path / "README.md").exists()
+
+
+def test_a_run_file_from_somewhere_puts_nothing_on_the_card(small_run: Path) -> None:
+    path = small_run / "run.json"
+    path.write_text(
+        json.dumps(json.loads(path.read_text()) | {"recipe_fingerprint": "`<img src=//evil>`", "limit": "3"})
+    )
+    assert "`'<img src=//evil>'`" in write_card(small_run).read_text()
+
+
+def test_code_in_a_table_keeps_to_its_cell() -> None:
+    assert code("a`|\u202e\x1b[2J b") == "`a'¦ [2J b`"
