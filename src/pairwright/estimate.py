@@ -7,7 +7,7 @@ real numbers depend on each model's tokenizer and picture handling, and stand in
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any
@@ -92,14 +92,17 @@ class EncodingEstimate:
 def estimate(
     recipe: Recipe, rows: Sequence[tuple[RawRow, SourceRow | Built]], neighbours: Neighbours
 ) -> tuple[list[Built], tuple[Estimate, ...], tuple[EncodingEstimate, ...]]:
-    """Run a recipe's builder over rows with models and encoders that only count; return what came of the rows, and counts.
+    """Run a recipe's builder over rows with models and encoders that only count; return what is sure to come, and counts.
 
-    Where a model was asked or something encoded, what came of the row is no forecast: answers and vectors were made up.
+    What came of a row for which a model was asked or something encoded is left out: answers and vectors were made up.
     """
     counters = {name: _Counter(model) for name, model in recipe.models().items()}
     asks = {name: counter.ask for name, counter in counters.items()}
     encodes = {name: _CountingEncoder(name, chosen) for name, chosen in encoders_of(recipe).items()}
-    built = run_to_end(lambda: _built(recipe, rows, neighbours, asks, encodes))
+    everyone: list[_Counter | _CountingEncoder] = [*counters.values(), *encodes.values()]
+    built = run_to_end(
+        lambda: _built(recipe, rows, neighbours, asks, encodes, lambda: sum(one.used for one in everyone))
+    )
     parsed = max(1, sum(not isinstance(row, Built) for _, row in rows))
     estimates = tuple(counter.estimate(name, parsed) for name, counter in counters.items())
     return built, estimates, tuple(one.estimate(parsed) for one in encodes.values())
@@ -111,7 +114,9 @@ async def _built(
     neighbours: Neighbours,
     asks: Mapping[str, Ask],
     encodes: Encodes,
+    used: Callable[[], int],
 ) -> list[Built]:
+    """Return what came of the rows for which nobody was needed."""
     construct = construct_of(recipe, counting=True)
 
     async def one(raw: RawRow, row: SourceRow | Built, asks: Asks) -> Built:
@@ -120,19 +125,27 @@ async def _built(
         except RowError as error:
             return rejected(raw, error)
 
-    return [await one(raw, row, asks) for raw, row in rows]
+    sure = []
+    for raw, row in rows:
+        before = used()
+        built = await one(raw, row, asks)
+        if used() == before:
+            sure.append(built)
+    return sure
 
 
 class _Counter:
-    """A model that is not asked."""
+    """A model that is not asked; ``used`` counts how often it would have been, answers that are stored among them."""
 
     def __init__(self, model: Model) -> None:
         self._model, self._id = model, model_id(model)
         self._seen: set[str] = set()
         self._calls = self._prompt = self._completion = 0
+        self.used = 0
 
     async def ask(self, request: Request) -> tuple[Answer, ...]:
         """Count a request; answer in the form that it wants, with yes or no, or else with texts that are all different."""
+        self.used += 1
         key = request_key(self._id, request)
         # Two that are alike are paid once; and what is asked once more, for want of a usable answer, is no forecast.
         if key not in self._seen and not request.first:
@@ -158,26 +171,30 @@ class _Counter:
 
 
 class _CountingEncoder:
-    """An encoder that encodes nothing."""
+    """An encoder that encodes nothing; ``used`` counts how often it was wanted."""
 
     def __init__(self, place: str, chosen: EncoderSettings) -> None:
         self._place, self._model = place, encoder_name(chosen, place)
         self._images: set[str] = set()
         self._texts: set[str] = set()
         self._attacks: set[str] = set()
+        self.used = 0
 
     async def image(self, image: Image) -> Vector:
         """Count a picture."""
+        self.used += 1
         self._images.add(image.sha256)
         return _direction(image.sha256)
 
     async def text(self, text: str) -> Encoding:
         """Count a text."""
+        self.used += 1
         self._texts.add(text)
         return Encoding(_direction(text))
 
     async def attacked(self, attack: Attack) -> AttackedImage:
         """Count an attack; return the picture under another name, as an attack that succeeded beyond doubt."""
+        self.used += 1
         self._attacks.add(attack.key)
         return AttackedImage(replace(attack.image, sha256=attack.key), Figures(1.0, 1.0, 0.0, -1.0))
 

@@ -46,11 +46,12 @@ class Forecast:
     images: int
     """Images that were found in them."""
     rejects: Mapping[str, int]
-    """Rejects by reason: of all rows for what cannot be read, of the built ones for what cannot be built."""
+    """Rejects by reason: of all rows for what cannot be read, of the first ones for what cannot be built. Where models are
+    asked or something encoded, those that are sure without."""
     examples: Mapping[str, Reject]
     """The first reject of each reason."""
     built: int
-    """Rows that were built in memory."""
+    """Rows that were built in memory, without a model or an encoder."""
     pairs: Mapping[str, int]
     """Pairs these gave, by kind."""
     bytes_per_row: float | None
@@ -92,8 +93,8 @@ def check(
     neighbours = Pool(opened, head[:_ROWS_BUILT])
     if not isinstance(ready.builder, Builder):
         built, estimates, encodings = estimate(ready, some, neighbours)
-        if encodings or any(one.calls for one in estimates):  # then only what could not be read is sure
-            built = [row for _, row in some if isinstance(row, Built)]
+        if encodings or any(one.calls for one in estimates):  # then pairs are not sure, and rejects are
+            built = [row for row in built if not row.pairs]
     else:
         construct = ready.construct()
         built = [

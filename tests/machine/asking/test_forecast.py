@@ -45,6 +45,18 @@ def test_a_reference_is_taken_apart_once(prompts: Prompts) -> None:
     assert counted == {"samplers.0": 1, "judge": 7}
 
 
+def test_rejects_that_need_no_model_are_told(prompts: Prompts) -> None:
+    def gold(number: int) -> str | None:
+        return "A red car." if number else None
+
+    sets = [f"source.path={prompts(4, answer=gold)}", *CLAIMS[:1], *ADDRESSES[:1]]
+    forecast = pairwright.check(pairwright.load_recipe("squba", sets))
+    assert forecast.rejects == {"no_answer": 1}  # nothing is said of what made-up answers lead to
+    assert forecast.examples["no_answer"].record_id.endswith(":0")
+    assert [one.calls for one in forecast.estimates] == [0.75]
+    assert forecast.pairs == {}
+
+
 def test_two_requests_never_get_the_same_texts() -> None:
     schema: Any = {"type": "object", "properties": {"facts": {"type": "array", "items": {"type": "string"}}}}
     counter = _Counter(Model(model="m", base_url="http://127.0.0.1:9/v1"))
