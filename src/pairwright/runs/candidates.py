@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from pairwright.annotators._votes import voices
 from pairwright.builders._checking import CORRECT
+from pairwright.builders._sentence_ranks import RANK
 from pairwright.runs.agreement import AgreementSummary, Voting, add_votes, agreement_summary
 from pairwright.runs.on_policy import RoundTally, add_answer
 from pairwright.runs.spread import Axis, Spread, Tally, axis_of
@@ -350,11 +351,14 @@ def _several(levels: Sequence[tuple[str, int, float]], preferred: Mapping[str, o
 
 
 def levels_of(answers: Sequence[Row]) -> Iterator[tuple[str, int, float]]:
-    """Yield scorer, number of an answer and the mean of what it said of it, where no aspect lacks a value."""
+    """Yield scorer, number of an answer and the mean of what it said of it, where no aspect lacks a value. Of places in a
+    ranking the lower one is the better: they count below 0."""
     for number, answer in enumerate(answers):
         said: dict[str, list[float | None]] = {}
         for one in answer["judgements"] or ():
-            said.setdefault(str(one["scorer"]), []).append(_number(one["value"]))
+            value = _number(one["value"])
+            better = -value if value is not None and one["aspect"] == RANK else value
+            said.setdefault(str(one["scorer"]), []).append(better)
         for scorer, values in said.items():
             known = [value for value in values if value is not None]
             if known and len(known) == len(values):

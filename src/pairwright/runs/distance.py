@@ -36,7 +36,7 @@ _PROMPT_COLUMNS = (
     "chosen_text",
     "ground_truth",
     *(f"{_ANSWER}.{name}" for name in ("text", "round", "request")),
-    *(f"{_ANSWER}.judgements.list.element.{name}" for name in ("scorer", "value")),
+    *(f"{_ANSWER}.judgements.list.element.{name}" for name in ("scorer", "aspect", "value")),
     *(f"comparisons.list.element.{name}" for name in ("first", "second", "outcome", "scorer")),
 )
 _NAMES = {GOLD: "the rows' own gold answers", "ground_truth": "the rows' own right answers (ground_truth)"}

@@ -15,11 +15,12 @@ from hypothesis import strategies as st
 from pairwright.pairings._lengths import length
 from pairwright.runs.contents import Contents, add_file
 from pairwright.runs.endpoints import bare_endpoint, public_host, public_name
+from pairwright.runs.know_before import warnings
 from pairwright.runs.manifest import FileEntry
 from pairwright.runs.spread import MOST_POINTS, Tally, axis_of
 from pairwright.runs.summary import summarize
 from pairwright.runs.text_pairs import MOST_SHOWN, words
-from pairwright.runs.wording import rejects_about, unparsed, warnings
+from pairwright.runs.wording import rejects_about, unparsed
 from pairwright.schemas.candidate import Comparison
 from pairwright.schemas.candidate_table import CANDIDATES_SCHEMA
 from pairwright.schemas.judgement import Judgement
@@ -142,6 +143,19 @@ def test_agreement_counts_answers_of_which_both_prefer_one(make_judged_run, judg
     }
 
 
+def test_the_lower_place_in_a_ranking_is_the_better_one(make_judged_run, judged, candidate):
+    def placed(text: str, fit: float, rank: float):
+        said = [Judgement("candidate", "clip", "image_text", fit, -100.0, 100.0)]
+        said.append(Judgement("candidate", "sentence_tree", "rank", rank, 0.0, 1.0))
+        return replace(candidate(text, -rank), judgements=tuple(said))
+
+    answers = [placed("a", 30.0, 0.2), placed("b", 20.0, 0.6), placed("c", 10.0, 1.0)]
+    told = summarize(make_judged_run([judged(answers)])).candidates
+    assert told is not None
+    [one] = told.agreeing
+    assert (one.agreed, one.compared) == (3, 3)
+
+
 def test_no_text_of_a_candidate_is_read(judged_run, monkeypatch):
     asked = {}
     iterate = pq.ParquetFile.iter_batches
@@ -154,7 +168,7 @@ def test_no_text_of_a_candidate_is_read(judged_run, monkeypatch):
 
     monkeypatch.setattr(pq.ParquetFile, "iter_batches", spy)
     summarize(judged_run)
-    assert set(asked) == {"candidates", "comparisons"}
+    assert set(asked) == {"candidates", "comparisons", "annotations"}
     read = str(asked)
     assert "score" in read
     assert "text" not in read
@@ -192,7 +206,7 @@ def test_a_missing_file_of_candidates_and_one_of_another_schema_are_named(judged
     pq.write_table(pa.table({"text": ["a"]}), second)
     problems = summarize(judged_run).problems
     assert problems[0].startswith("candidates/train-00000-00.parquet is missing")
-    assert "train-00001-00.parquet has no column candidates, comparisons" in problems[1]
+    assert "train-00001-00.parquet has no column annotations, candidates, comparisons" in problems[1]
 
 
 def test_rejects_are_told_by_their_scopes(judged_run, small_run):
