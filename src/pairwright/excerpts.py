@@ -8,6 +8,8 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from pairwright.builders._dependence import MARGIN
+from pairwright.runs.measured import CUES
 from pairwright.runs.samples import Side
 from pairwright.runs.wording import score_text
 from pairwright.schemas.judgement import Judgement
@@ -110,11 +112,25 @@ def spoken(name: str) -> str:
 
 
 def _value(one: Judgement) -> str:
-    if one.target == "pair":
+    """Return what a judgement says: which side a cue points to, which side a verdict prefers, or else a number.
+
+    >>> _value(Judgement("pair", "text", "longer", 0.0, 0.0, 1.0)), _value(Judgement("pair", "j", "preference", -2.0))
+    ('points to the rejected answer', 'rejected is much better')
+    """
+    if one.target == "pair" and one.aspect in CUES:
+        return _pointing(one.value)
+    if one.target == "pair" and one.low is None and one.aspect != MARGIN:
         return _preference(one.value)
     if one.value is None:
         return "no value"
     return score_text(one.value) + _scale(one)
+
+
+def _pointing(value: float | None) -> str:
+    if value is None:
+        return "says nothing"
+    side = "neither" if value == 0.5 else f"the {'chosen' if value > 0.5 else 'rejected'} answer"
+    return f"points to {side}"
 
 
 def _scale(one: Judgement) -> str:

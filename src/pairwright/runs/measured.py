@@ -28,7 +28,10 @@ OF_PAIRS: Mapping[PairMeasure, str] = {
 }
 """Measures of pairs that can be bounded, by the names under which they are; what they say."""
 
-_EVEN = {PREFERENCE: 0.0, LONGER: 0.5, FREQUENT: 0.5, FLUENT: 0.5}
+CUES = (LONGER, FREQUENT, FLUENT)
+"""Aspects that point to an answer whatever the picture shows: 1 to the chosen one, 0 to the rejected one."""
+
+_EVEN = {PREFERENCE: 0.0, **dict.fromkeys(CUES, 0.5)}
 """Value that points to neither side, by aspect; above it the cue points to the chosen one."""
 
 _OWED = (("chosen", PER_TOKEN), ("rejected", PER_TOKEN), ("pair", MARGIN))

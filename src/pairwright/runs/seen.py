@@ -49,6 +49,8 @@ SEEN_RANGES: Mapping[str, tuple[float | None, float | None]] = {
 }
 """Smallest and largest value of each."""
 
+_FOUR_DIGITS = frozenset({"squared_distance", "drop_agreement"})
+
 _MOST_KEPT = 100
 """Measures by different encoders that are told apart; the column may hold what a source had there."""
 
@@ -117,12 +119,12 @@ def seen_spreads(
 
 
 def seen_text(name: str, value: float) -> str:
-    """Return a value as it is written: four digits of a distance, one decimal of all else.
+    """Return a value as it is written: four digits of a distance and of a number of encoders, one decimal of all else.
 
-    >>> seen_text("image_image", 76.604), seen_text("squared_distance", 0.012345)
-    ('76.6', '0.01235')
+    >>> seen_text("image_image", 76.604), seen_text("squared_distance", 0.012345), seen_text("drop_agreement", 2.0)
+    ('76.6', '0.01235', '2')
     """
-    return f"{value:.4g}" if name == "squared_distance" else f"{value:.1f}"
+    return f"{value:.4g}" if name in _FOUR_DIGITS else f"{value:.1f}"
 
 
 def seen_middle(one: SeenSpread) -> str:

@@ -146,16 +146,22 @@ def axis_of(tallies: Iterable[Tally]) -> Axis:
     filled = [tally for tally in tallies if tally.counts]
     if not filled:
         return axis_over(0.0, 1.0)
-    return axis_over(min(tally.low for tally in filled), max(tally.high for tally in filled))
+    return axis_over(
+        min(tally.low for tally in filled),
+        max(tally.high for tally in filled),
+        least=1.0 if all(tally.step >= 1 for tally in filled) else 0.0,
+    )
 
 
-def axis_over(low: float, high: float) -> Axis:
-    """Return the smallest axis with round ends and at most five steps that holds both values.
+def axis_over(low: float, high: float, *, least: float = 0.0) -> Axis:
+    """Return the smallest axis with round ends and at most five steps that holds both values; no step is below ``least``.
 
     >>> axis_over(11.3, 24.9)
     Axis(start=10.0, stop=25.0, step=5.0)
     >>> axis_over(0.5, 0.5)
     Axis(start=0.5, stop=0.51, step=0.01)
+    >>> axis_over(2, 2, least=1)
+    Axis(start=2.0, stop=3.0, step=1.0)
     """
     span = high - low if high > low else max(abs(low) * 0.1, 0.1)
     for exponent in range(math.floor(math.log10(span)) - 1, 300):
@@ -163,7 +169,7 @@ def axis_over(low: float, high: float) -> Axis:
             step = round(digit * 10.0**exponent, 10)
             first = math.floor(round(low / step, 9)) if step else 0
             last = max(math.ceil(round(high / step, 9)), first + 1) if step else 0
-            if step and last - first <= 5:
+            if step and step >= least and last - first <= 5:
                 return Axis(round(first * step, 10), round(last * step, 10), step)
     raise ValueError(f"no axis for {low} to {high}")
 

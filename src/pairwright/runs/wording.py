@@ -301,11 +301,13 @@ def encoded_text(encoded: Sequence[Encoded]) -> str:
 
     >>> encoded_text([Encoded("ViT-B-32/openai", 1200, 6000, 0, 40)])
     'ViT-B-32/openai encoded 1,200 pictures and 6,000 texts'
+    >>> encoded_text([Encoded("tiny", 1, 1, 0, 40)])
+    'tiny encoded 1 picture and 1 text'
     """
     told = []
     for one in encoded:
-        line = f"{one.encoder} encoded {one.images:,} pictures and {one.texts:,} texts"
-        told.append(f"{line}, attacked {one.attacked:,} pictures" if one.attacked else line)
+        line = f"{one.encoder} encoded {counted(one.images, 'picture')} and {counted(one.texts, 'text')}"
+        told.append(f"{line}, attacked {counted(one.attacked, 'picture')}" if one.attacked else line)
     return "; ".join(told)
 
 
