@@ -7,6 +7,7 @@ weights of another activation than the model's (the ``openai`` ones belong to th
 
 import difflib
 import hashlib
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -120,7 +121,7 @@ def check(settings: Clip) -> None:
         _files_of(settings.model)
     if settings.model.startswith((_FOLDER, _HUB)):
         if settings.pretrained is not None:
-            raise ParameterError(f"pretrained: {settings.model} has its own weights; leave pretrained out")
+            raise ParameterError(f"pretrained: {settings.model} has its own weights; set pretrained to null")
         return
     name, known = settings.model.replace("/", "-"), open_clip.list_models()
     if name not in known:
@@ -204,6 +205,27 @@ def _file_digest(path: Path, size: int, changed_ns: int) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def _elsewhere(settings: Clip) -> str:
+    """Return what helps where weights cannot be fetched; empty where they are files already."""
+    if settings.model.startswith(_FOLDER) or (settings.pretrained and Path(settings.pretrained).is_file()):
+        return ""
+    if settings.model.startswith(_HUB):
+        return f". Without a network set model to {_FOLDER}FOLDER, with the files of {settings.model.removeprefix(_HUB)}"
+    return f". Without a network set pretrained to a file of these weights, or model to {_FOLDER}FOLDER"
+
+
+@contextmanager
+def _own_logging() -> Iterator[None]:
+    """Keep open_clip from giving the root logger a handler, as its first ``logging.info`` would: from then on other packages
+    would tell everything twice."""
+    root, quiet = logging.getLogger(), logging.NullHandler()
+    root.addHandler(quiet)
+    try:
+        yield
+    finally:
+        root.removeHandler(quiet)
+
+
 @contextmanager
 def open_clip_model(settings: Clip, device: str) -> Iterator[OpenClip]:
     """Load a model.
@@ -217,14 +239,17 @@ def open_clip_model(settings: Clip, device: str) -> Iterator[OpenClip]:
 
     place = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
     try:
-        model, preprocess = open_clip.create_model_from_pretrained(
-            settings.model, settings.pretrained, precision=settings.precision, device=place
-        )
-        tokenizer = open_clip.get_tokenizer(settings.model)
+        with _own_logging():
+            model, preprocess = open_clip.create_model_from_pretrained(
+                settings.model, settings.pretrained, precision=settings.precision, device=place
+            )
+            tokenizer = open_clip.get_tokenizer(settings.model)
     except (
         Exception
     ) as error:  # of torch, safetensors, the hub, the file system: each means that it cannot be used
-        raise ModelError(f"open_clip cannot load {name(settings)} on {place}: {error}") from error
+        raise ModelError(
+            f"open_clip cannot load {name(settings)} on {place}: {error}{_elsewhere(settings)}"
+        ) from error
     yield OpenClip(
         name=name(settings),
         model=model.eval(),

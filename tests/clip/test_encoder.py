@@ -2,6 +2,7 @@
 
 import io
 import json
+import logging
 import random
 import shutil
 from collections.abc import Callable, Iterator
@@ -104,7 +105,7 @@ def test_texts_longer_than_the_context_are_told(encoder: OpenEncoder, tiny_clip:
         ({"model": "ViT-B-32", "pretrained": "opnai"}, "'opnai' is no file and no weights of ViT-B-32"),
         ({"model": "ViT-B-32", "pretrained": "openai"}, "take ViT-B-32-quickgelu"),
         ({"model": "local-dir:/nowhere"}, "no such folder: /nowhere"),
-        ({"model": "hf-hub:a/b", "pretrained": "openai"}, "has its own weights"),
+        ({"model": "hf-hub:a/b", "pretrained": "openai"}, "has its own weights; set pretrained to null"),
     ],
 )
 def test_models_that_cannot_be_meant_are_told(settings: dict[str, str], message: str) -> None:
@@ -127,6 +128,28 @@ def test_a_folder_without_weights_is_told_and_a_broken_one_cannot_be_loaded(
         PART.open(settings, "cpu"),
     ):
         pass
+
+
+def test_weights_that_cannot_be_fetched_say_what_else_there_is(
+    tiny_clip: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unreachable(*_: object, **__: object) -> None:
+        logging.info("parsing")  # noqa: LOG015, as open_clip does it
+        raise RuntimeError("Failed to download weights")
+
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])
+    monkeypatch.setattr(open_clip, "create_model_from_pretrained", unreachable)
+    for settings, told in (
+        (
+            Clip(model="ViT-B-32-quickgelu", pretrained="openai"),
+            "set pretrained to a file of these weights, or",
+        ),
+        (Clip(model="hf-hub:a/b"), "set model to local-dir:FOLDER, with the files of a/b"),
+        (Clip(model=tiny_clip), "Failed to download weights$"),
+    ):
+        with pytest.raises(ModelError, match=told), PART.open(settings, "cpu"):
+            pass
+    assert logging.getLogger().handlers == []  # with one, the hub would tell everything twice
 
 
 def test_another_checkpoint_has_another_mark(tiny_clip: str, tmp_path: Path) -> None:
