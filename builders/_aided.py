@@ -18,7 +18,7 @@ from pairwright.builders import Encodes, Neighbours
 from pairwright.builders._attacking import Attacker, Victim, attacked_image, target_of
 from pairwright.builders._encoded import Fitting
 from pairwright.builders._encoder_measures import RANGES, EncoderMeasure, EncoderMeasures, compared
-from pairwright.builders._nearest import Galleries
+from pairwright.builders._nearest import Galleries, Looked
 from pairwright.builders._negative import (
     Finish,
     Negative,
@@ -185,13 +185,20 @@ async def _nearest(
         encode=eyes.encodes[aided.place],
     )
     if not looked.found:
-        message = f"of {looked.others} other pictures {looked.looked_at} are as similar as wanted, each of them a near copy"
-        raise RowError("no_other_image", aided.name, message)
+        raise RowError("no_other_image", aided.name, _none_found(looked))
     [one] = looked.found
     other = (one.record_id, one.image)
     return await asyncio.to_thread(
         lambda: taken(View(subject.image), aided.name, aided.plan, params, other, finish)
     )
+
+
+def _none_found(looked: Looked) -> str:
+    """Return why no picture was taken."""
+    if not looked.others:
+        return "the shard has no other picture"
+    copies = ", each of them a near copy" if looked.looked_at else ""
+    return f"of {looked.others} other pictures {looked.looked_at} are as similar as wanted{copies}"
 
 
 async def _weakest(

@@ -237,8 +237,9 @@ async def _similar(
         count=pictures.count,
     )
     if not looked.found:
-        told = f"{looked.others} other pictures in the shard, {looked.looked_at} of them looked at"
-        raise RowError("no_other_image", "pictures", f"{told}; each is a near copy or outside the bounds")
+        told = f"{looked.others} other pictures in the shard, {looked.looked_at} of them looked at; each is a near copy or"
+        message = f"{told} outside the bounds" if looked.others else "the shard has no other picture"
+        raise RowError("no_other_image", "pictures", message)
     return looked.found
 
 

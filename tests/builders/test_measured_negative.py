@@ -274,6 +274,17 @@ def test_no_picture_that_is_similar_enough_is_a_reject(
     assert message in reject.message
 
 
+def test_a_row_alone_in_its_shard_is_told_so(scripted: Any) -> None:
+    similar = {"name": "similar_image"}
+    [reject] = build(
+        {"encoders.0": scripted({})}, row(), Shard(one=ASTRONAUT), perturbations=[similar]
+    ).rejects
+    assert (reject.reason, reject.message) == (
+        "no_other_image",
+        "similar_image: the shard has no other picture",
+    )
+
+
 def test_a_shards_pictures_are_encoded_once_for_all_its_rows(scripted: Any) -> None:
     encoder, galleries = scripted({}), Galleries()
     encoder.turned = {COFFEE.sha256: 40.0, CAT.sha256: 60.0}

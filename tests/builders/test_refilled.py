@@ -274,6 +274,8 @@ def test_rows_that_lack_something_cost_nothing(
     built = refilled(scripted({}), asks={"masker": reader}, fields=fields, beside=beside, **GOLD)
     assert told(built) == [reason]
     assert reader.requests == []
+    if reason[0] == "no_other_image":
+        assert built.rejects[0].message == "the shard has no other picture"
 
 
 def test_a_failed_call_is_a_failed_row_and_a_refused_one_costs_its_picture(
