@@ -7,7 +7,6 @@ once. An actor whose engine dies ends, so that Ray starts another one in its pla
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
@@ -56,18 +55,17 @@ def build_in_slices(
         WorkerError: the cluster cannot be reached, or a slice failed; the message says which and why.
         As :func:`pairwright.slicing.build_slice` does for everything else.
     """
-    placed = recipe.placed(source=None, out=recipe.folder().absolute(), seed=None)
-    folder = placed.folder()
+    folder = recipe.folder()
     if run_file.read(folder) is not None:  # finished, or not built in slices, which is told
-        return build_slice(placed, "0/1", limit=limit, workers=None, watch=watch)
-    source = open_source(placed.file.source)
-    job = Job(folder, placed, limit, source.marks())
+        return build_slice(recipe, "0/1", limit=limit, workers=None, watch=watch)
+    source = open_source(recipe.file.source)
+    job = Job(folder.absolute(), recipe, limit, source.marks())
     with connected(cluster, workers):
         wanted = _gpus_each() if gpus is None else gpus
         count = next((part.count for part in slices_in(folder)), workers or _places(wanted))
         brief = _Brief(job_line(job), Path.cwd(), packages())
         _build_all(brief, unfinished(folder, count), wanted, _Told(folder, row_count(job, source), watch))
-    joined = build_slice(placed, f"0/{count}", limit=limit, workers=None, watch=None)
+    joined = build_slice(recipe, f"0/{count}", limit=limit, workers=None, watch=None)
     return replace(joined, already_done=False)
 
 
@@ -110,11 +108,8 @@ class _SliceActor:
         """Build the slice, or go on with it; return why it failed, nothing if it did not."""
         try:
             check_packages(self._brief.packages)
-            with suppress(OSError):  # a node may lack it: then only what is named from the root is found
-                os.chdir(self._brief.working)
             job = job_from(self._brief.job)
-            recipe = job.recipe.placed(source=None, out=job.folder, seed=None)
-            build_slice(recipe, shard, limit=job.limit, workers=1, watch=self._seen)
+            build_slice(self._placed(job), shard, limit=job.limit, workers=1, watch=self._seen)
         except ModelError as error:
             if (
                 self._moved
@@ -124,6 +119,14 @@ class _SliceActor:
         except Exception as error:  # noqa: BLE001  # the process that asked raises it again
             return failed(error).why
         return ""
+
+    def _placed(self, job: Job) -> Recipe:
+        """Return the recipe as it was given, since it is kept with the run, or with a folder that can be found from here."""
+        try:
+            os.chdir(self._brief.working)
+        except OSError:  # this node lacks it: only what is named from the root is found
+            return job.recipe.placed(source=None, out=job.folder, seed=None)
+        return job.recipe
 
     def _seen(self, progress: Progress) -> None:
         if self._rows is not None and progress.rows > self._rows:

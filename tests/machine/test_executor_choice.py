@@ -9,7 +9,8 @@ from click.testing import CliRunner
 
 import pairwright
 from pairwright.commands import build
-from pairwright.executors import ray
+from pairwright.executors import ray, ray_cluster
+from pairwright.executors.local import WorkerError
 from pairwright.recipe import load_recipe
 from pairwright.schemas.errors import MissingExtraError, ParameterError, RunError
 
@@ -72,3 +73,8 @@ def test_what_lives_in_the_process_that_builds(recipe: str, sets: list[str], tol
 def test_a_node_that_does_not_see_the_folder(tmp_path: Path) -> None:
     with pytest.raises(RunError, match=r"cannot write to .*out .*every node must see the run's folder"):
         ray._own_place(tmp_path / "out" / ".staged" / "gone")
+
+
+def test_an_address_where_nobody_listens_is_told() -> None:
+    with pytest.raises(WorkerError, match=r"no Ray cluster at 127\.0\.0\.1:1: .*refused"):
+        ray_cluster._check_reachable("127.0.0.1:1")

@@ -1,5 +1,6 @@
 """Recipes whose models live in the process that builds: a slice for each worker, joined to the bytes of one process."""
 
+import json
 import os
 import subprocess
 import sys
@@ -60,6 +61,10 @@ def test_slices_give_the_bytes_of_one_process(
     assert seen == sorted(seen)
     again = pairwright.build(recipe(), source=table(ROWS), out=out, executor="ray")
     assert again.already_done
+    written = [json.loads((folder / "run.json").read_text()) for folder in (out, whole)]
+    for one in written:
+        del one["recipe"]["output"]["path"]
+    assert written[0]["recipe"] == written[1]["recipe"]
 
 
 @pytest.mark.parametrize("way", ["engine", "killed"])

@@ -4,6 +4,7 @@ import logging
 import os
 import platform
 import signal
+import socket
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,6 +15,9 @@ from pairwright.executors import Cluster
 from pairwright.executors.local import WorkerError, usable_cores
 from pairwright.runs.run_file import versions
 from pairwright.schemas.errors import MissingExtraError, RunError
+
+_PATIENCE_S = 10.0
+"""How long the head node of a cluster may take to answer, seconds."""
 
 _STORE_BYTES = 200_000_000
 """Object store of a cluster that is started here: nothing but numbers and manifest lines goes through it."""
@@ -63,6 +67,7 @@ def connected(cluster: Cluster, workers: int | None) -> Iterator[None]:
         yield
         return
     address = cluster.address or os.environ.get("RAY_ADDRESS") or "local"
+    _check_reachable(address)
     own: dict[str, Any] = {}
     if address == "local":
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
@@ -80,6 +85,17 @@ def connected(cluster: Cluster, workers: int | None) -> Iterator[None]:
         yield
     finally:
         ray.shutdown()
+
+
+def _check_reachable(address: str) -> None:
+    """Raise WorkerError where nobody listens at ``host:port``: Ray itself would go on trying for many minutes."""
+    host, _, port = address.rpartition(":")
+    if not host or "/" in host or not port.isdigit():
+        return  # auto, local, ray://: Ray tells at once
+    try:
+        socket.create_connection((host, int(port)), timeout=_PATIENCE_S).close()
+    except OSError as error:
+        raise WorkerError(f"no Ray cluster at {address}: {error}") from error
 
 
 @contextmanager
