@@ -256,6 +256,7 @@ def validate(path: str | Path, *, max_pixels: int | None = None) -> "list[Proble
     """
     from pairwright.runs import run_file
     from pairwright.schemas.codec import DEFAULT_MAX_PIXELS
+    from pairwright.schemas.errors import RunError
     from pairwright.schemas.validate_file import validate_file, validate_folder
     from pairwright.sources.settings import SourceSettings
 
@@ -264,7 +265,10 @@ def validate(path: str | Path, *, max_pixels: int | None = None) -> "list[Proble
         return validate_file(place, max_pixels=DEFAULT_MAX_PIXELS if max_pixels is None else max_pixels)
     run = run_file.read(place)
     if max_pixels is None:
-        settings = SourceSettings.model_validate(run.recipe["source"]) if run else SourceSettings()
+        try:
+            settings = SourceSettings.model_validate(run.recipe["source"]) if run else SourceSettings()
+        except (ValueError, KeyError, TypeError) as error:
+            raise RunError(f"{place / run_file.NAME}: its recipe has no source that can be used") from error
         max_pixels = settings.max_pixels
     return [*_run_problems(place, run), *validate_folder(place, max_pixels=max_pixels)]
 

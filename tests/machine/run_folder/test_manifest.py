@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from pairwright.api import validate
 from pairwright.runs import manifest
 from pairwright.schemas.errors import RunError
 
@@ -52,3 +53,11 @@ def test_what_no_run_writes_is_refused(tmp_path, change):
     path.write_text(json.dumps(line | change) + "\n")
     with pytest.raises(RunError, match="line 1: not a manifest line"):
         manifest.read(tmp_path)
+
+
+@pytest.mark.parametrize("recipe", [{}, {"source": 3}, {"source": {"max_pixels": "many"}}, [], None])
+def test_a_run_file_whose_recipe_says_nothing_is_no_run(small_run, recipe):
+    path = small_run / "run.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"recipe": recipe}))
+    with pytest.raises(RunError, match=r"run\.json"):
+        validate(small_run)
