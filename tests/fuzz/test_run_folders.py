@@ -164,10 +164,12 @@ def places(tree: Any) -> list[tuple[Any, Any]]:
 def changed(draw: st.DrawFn, tree: Any) -> Any:
     tree = copy.deepcopy(tree)
     for _ in range(draw(st.integers(1, 2))):
-        at, key = draw(st.sampled_from(places(tree) or [(tree, "x")]))
+        if not places(tree):
+            return draw(VALUES)
+        at, key = draw(st.sampled_from(places(tree)))
         if draw(st.integers(0, 4)):
             at[key] = copy.deepcopy(draw(VALUES))
-        elif key in at or isinstance(at, list):
+        else:
             del at[key]
     return tree
 
