@@ -165,7 +165,7 @@ def changed(draw: st.DrawFn, tree: Any) -> Any:
     tree = copy.deepcopy(tree)
     for _ in range(draw(st.integers(1, 2))):
         if not places(tree):
-            return draw(VALUES)
+            return tree
         at, key = draw(st.sampled_from(places(tree)))
         if draw(st.integers(0, 4)):
             at[key] = copy.deepcopy(draw(VALUES))
