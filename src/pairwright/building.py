@@ -22,6 +22,7 @@ from pairwright.runs import manifest, run_file
 from pairwright.runs.manifest import Counts
 from pairwright.runs.run_file import Identity, RunFile, identity_of
 from pairwright.runs.slices import Slice
+from pairwright.schemas.errors import SourceError
 from pairwright.schemas.reasons import Reason
 from pairwright.sources import Source
 from pairwright.sources.open import open_source
@@ -109,6 +110,20 @@ def _execute(
         local.run(job, source, lock=lock, workers=workers or local.usable_cores(), watch=watch)
     else:
         calls.run(job, source, name=name, watch=watch)
+    _check_all_read(job, source)
+
+
+def _check_all_read(job: Job, source: Source) -> None:
+    """Raise SourceError where the source has more rows than came of it: a short read must not pass for a finished run."""
+    total = row_count(job, source)
+    if total is None or job.part is not None:  # slices are looked at together when they are joined
+        return
+    read = manifest.total(manifest.read(job.folder)).rows
+    if read != total:
+        raise SourceError(
+            f"{job.recipe.file.source.path} has {total:,} rows, and {read:,} came of it: was it changed meanwhile? The shards "
+            f"in {job.folder} may lack rows, so build into another --out."
+        )
 
 
 class _Record:

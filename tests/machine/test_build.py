@@ -9,12 +9,14 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from hashlib import sha256
+from itertools import islice
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 
 import pairwright
+from pairwright.executors.shards import ShardRows
 from pairwright.recipe import load_recipe
 from pairwright.runs import manifest
 from pairwright.schemas.errors import ParameterError, RunError, SourceError
@@ -447,3 +449,19 @@ def test_a_bug_names_the_row_and_stops_the_run(
         pairwright.build("image_dpo", source=table(3), out=tmp_path / "out")
     assert any("photos.parquet:" in note for note in caught.value.__notes__)
     assert not [*(tmp_path / "out").rglob("*.parquet"), *(tmp_path / "out").rglob("*.tmp")]
+
+
+@pytest.mark.parametrize("slices", [None, 2])
+def test_a_short_read_is_no_finished_run(
+    slices: int | None, table: Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, whole = table(60), ShardRows._coming
+    monkeypatch.setattr(ShardRows, "_coming", lambda rows: islice(whole(rows), 5))
+    recipe = load_recipe("image_dpo", ["output.shard_rows=7"])
+    shards = [None] if slices is None else [f"{number}/{slices}" for number in range(slices)]
+    for shard in shards[:-1]:
+        pairwright.build(recipe, source=source, out=tmp_path / "out", workers=1, shard=shard)
+    with pytest.raises((SourceError, RunError), match=r"has 60 rows, and \d+ came of it"):
+        pairwright.build(recipe, source=source, out=tmp_path / "out", workers=1, shard=shards[-1])
+    run = tmp_path / "out" / "run.json"
+    assert not run.exists() or json.loads(run.read_text())["status"] == "running"

@@ -50,12 +50,19 @@ def join(folder: Path, recipe: Recipe, identity: Identity) -> None:
         identity: of the run.
 
     Raises:
-        RunError: slices overlap, or a file is gone or cannot be written.
+        RunError: slices overlap, or lack rows of the source; a file is gone or cannot be written.
     """
     parts = slices_in(folder)
     runs = [run for run in map(run_file.read, parts.values()) if run is not None]
     entries = {part: manifest.read(place) for part, place in parts.items()}
     _check(entries)
+    whole = sorted(chain.from_iterable(entries.values()), key=lambda entry: entry.shard)
+    counts, total = manifest.total(whole), runs[0].total
+    if total is not None and counts.rows != total:
+        raise RunError(
+            f"the source has {total:,} rows, and {counts.rows:,} came of it in the slices of {folder}: was it changed "
+            "meanwhile? Build into another --out."
+        )
     for part, place in parts.items():
         for entry in entries[part]:
             for file in entry.files:
@@ -65,7 +72,6 @@ def join(folder: Path, recipe: Recipe, identity: Identity) -> None:
         merge_stores(stores, folder / RESPONSES, run=name)
     if vectors := _kept(parts.values(), VECTORS):
         merge_vectors(vectors, folder / VECTORS, run=name)
-    whole = sorted(chain.from_iterable(entries.values()), key=lambda entry: entry.shard)
     manifest.replace(folder, whole)
     run_file.write(
         folder,
@@ -74,11 +80,11 @@ def join(folder: Path, recipe: Recipe, identity: Identity) -> None:
         name=name,
         status="finished",
         started=min(run.started for run in runs),
-        counts=manifest.total(whole),
+        counts=counts,
         ledger=summed(run.ledger for run in runs),
         encoded=_encoded(runs),
         work_s=sum(run.work_s for run in runs),
-        total=runs[0].total,
+        total=total,
     )
     remove(folder)
 
