@@ -14,6 +14,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from pairwright.annotators._encoding import encoder_marks
+from pairwright.annotators.pixels import RANGES as PIXEL_RANGES
 from pairwright.annotators.pixels import SCORER, Measures
 from pairwright.builders import Asks, Built, ConstructEncoding, Encodes, EncodingBuilder, Neighbours, Run
 from pairwright.builders._aided import (
@@ -30,6 +31,7 @@ from pairwright.builders._aided import (
 from pairwright.builders._at_once import all_at_once
 from pairwright.builders._attacking import Attacker, Attacking, check_lossless, prepare_attack
 from pairwright.builders._encoded import Fitting, encoders_by_place, names_of, scored_text
+from pairwright.builders._encoder_measures import RANGES as ENCODER_RANGES
 from pairwright.builders._encoder_measures import EncoderMeasure, EncoderMeasures
 from pairwright.builders._image_pairs import (
     OWN,
@@ -115,7 +117,7 @@ def prepare(settings: MeasuredNegative, run: Run) -> ConstructEncoding:
     names = names_of(settings)
     if not settings.perturbations and not settings.keep_pairs:
         raise ParameterError("perturbations: none, and keep_pairs is false: nothing would be measured")
-    _check_agreement(settings)
+    _check_bounds(settings)
     bands = {name: Band(name, bounds.min, bounds.max) for name, bounds in settings.accept.items()}
     bench = _Bench(
         settings,
@@ -136,10 +138,17 @@ def prepare(settings: MeasuredNegative, run: Run) -> ConstructEncoding:
     return construct
 
 
-def _check_agreement(settings: MeasuredNegative) -> None:
-    """Raise ParameterError where more encoders are to agree than there are."""
+def _check_bounds(settings: MeasuredNegative) -> None:
+    """Raise ParameterError for bounds that no negative could keep: outside a measure's range, more encoders than there are."""
     places = {"accept": settings.accept} | {f"{one.name}.until": one.until for one in settings.perturbations}
     for place, bounds in places.items():
+        for name, one in bounds.items():
+            low, high = ENCODER_RANGES[name] if of_encoders(name) else PIXEL_RANGES[name]
+            if (one.min is not None and high is not None and one.min > high) or (
+                one.max is not None and low is not None and one.max < low
+            ):
+                told = f"{low:g} to {high:g}" if high is not None else f"{low:g} and more"
+                raise ParameterError(f"{place}.{name}: no negative keeps it; values go from {told}")
         wanted, count = bounds.get("drop_agreement"), len(settings.encoders)
         if wanted and wanted.min is not None and wanted.min > count:
             raise ParameterError(

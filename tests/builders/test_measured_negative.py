@@ -435,6 +435,14 @@ def test_operations_are_drawn_as_elsewhere(scripted: Any, alone: Neighbours) -> 
         ({"keep_pairs": False}, "nothing would be measured"),
         ({"accept": {"drop_agreement": {"min": 3}}}, "accept.drop_agreement: 3 encoders are to agree"),
         (
+            {"accept": {"image_text_drop": {"min": 300}}},
+            "accept.image_text_drop: no negative keeps it; values go from -200 to 200",
+        ),
+        (
+            {"perturbations": [{"name": "gaussian_blur", "until": {"ssim": {"max": -2}}}]},
+            r"gaussian_blur\.until\.ssim: no negative keeps it",
+        ),
+        (
             {"perturbations": [{"name": "gaussian_blur", "until": {"image_text_drop": {"max": 3}}}]},
             "image_text_drop: it rises as gaussian_blur gets stronger, so give min",
         ),

@@ -465,3 +465,12 @@ def test_a_short_read_is_no_finished_run(
         pairwright.build(recipe, source=source, out=tmp_path / "out", workers=1, shard=shards[-1])
     run = tmp_path / "out" / "run.json"
     assert not run.exists() or json.loads(run.read_text())["status"] == "running"
+
+
+def test_a_lock_that_is_a_link_is_not_followed(table: Table, tmp_path: Path) -> None:
+    (tmp_path / "letter").write_text("dear")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / ".lock").symlink_to(tmp_path / "letter")
+    with pytest.raises(RunError, match="cannot write to"):
+        pairwright.build("image_dpo", source=table(4), out=tmp_path / "out")
+    assert (tmp_path / "letter").read_text() == "dear"

@@ -2,6 +2,7 @@
 
 import fcntl
 import json
+import os
 import re
 import shutil
 import time
@@ -45,7 +46,8 @@ def locked(folder: Path, patience_s: float = _PATIENCE_S) -> Iterator[int]:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        file = (folder / ".lock").open("w")
+        # Not through a link, and not emptied: the folder may come from somebody else.
+        file = os.fdopen(os.open(folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644), "r+")
     except OSError as error:
         raise RunError(f"cannot write to {folder}: {error.strerror}") from error
     with file:

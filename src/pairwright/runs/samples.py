@@ -13,6 +13,7 @@ from pairwright.annotators.pixels import SCORER, MeasureName
 from pairwright.runs import manifest
 from pairwright.runs.contents import negative_number, negatives_told
 from pairwright.runs.seen import SeenBy, seen_by
+from pairwright.schemas.errors import RunError
 from pairwright.schemas.judgement import Judgement
 from pairwright.schemas.pair import FOLDERS
 
@@ -157,15 +158,25 @@ def _samples(path: Path, wanted: Sequence[tuple[str, int]]) -> Iterator[Sample]:
 
 
 def read_rows(path: Path, wanted: Sequence[int]) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    """Yield the wanted rows, reading only their row groups and few rows at a time."""
-    with pq.ParquetFile(path) as opened:
-        start = 0
-        for group in range(opened.metadata.num_row_groups):
-            end = start + opened.metadata.row_group(group).num_rows
-            inside = [row for row in wanted if start <= row < end]
-            if inside:
-                yield from _read_group(opened, group, start, inside)
-            start = end
+    """Yield the wanted rows, reading only their row groups and few rows at a time.
+
+    Raises:
+        RunError: the file is damaged.
+    """
+    try:
+        with pq.ParquetFile(path) as opened:
+            start = 0
+            for group in range(opened.metadata.num_row_groups):
+                end = start + opened.metadata.row_group(group).num_rows
+                inside = [row for row in wanted if start <= row < end]
+                if inside:
+                    yield from _read_group(opened, group, start, inside)
+                start = end
+    except (OSError, pa.ArrowException) as error:
+        told = " ".join(str(error).split())
+        raise RunError(
+            f"{path} is damaged ({told}): remove it, and the command that built the run builds its shard again"
+        ) from error
 
 
 def _read_group(

@@ -354,3 +354,12 @@ def test_chromium_renders_it_without_a_message(small_run, tmp_path):
         path.read_text(encoding="utf-8") + '<img src="https://example.org/x.png">', encoding="utf-8"
     )
     assert "Content Security Policy" in rendered(asking)[1][0]
+
+
+def test_a_damaged_file_is_told(small_run):
+    file = sorted((small_run / "visual_negative").glob("*.parquet"))[0]
+    data = bytearray(file.read_bytes())
+    data[4:64] = bytes(60)  # the head of the first column, which only samples are read of
+    file.write_bytes(data)
+    with pytest.raises(RunError, match=r"train-\d+-00\.parquet is damaged .* remove it, and the command"):
+        write_report(small_run)
