@@ -357,7 +357,7 @@ def test_chromium_renders_it_without_a_message(small_run, tmp_path):
 
 
 def test_a_damaged_file_is_told(small_run):
-    file = sorted((small_run / "visual_negative").glob("*.parquet"))[0]
+    file = min((small_run / "visual_negative").glob("*.parquet"))
     data = bytearray(file.read_bytes())
     data[4:64] = bytes(60)  # the head of the first column, which only samples are read of
     file.write_bytes(data)
