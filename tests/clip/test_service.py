@@ -102,5 +102,5 @@ def test_encoders_of_other_settings_do_not_share_vectors(
 
 def test_another_file_is_not_taken_for_vectors(settings: EncoderSettings, tmp_path: Path) -> None:
     (tmp_path / "e.sqlite").write_bytes(b"SQLite format 3" + bytes(1000))
-    with pytest.raises(RunError, match=r"is no response store"):
+    with pytest.raises(RunError, match=r"is damaged, or no file of vectors .*nothing in it was paid for"):
         encoded(settings, tmp_path / "e.sqlite", ["a"])
