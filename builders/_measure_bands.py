@@ -9,6 +9,7 @@ from pairwright.builders._blind import ANSWERS, DECIDED, JUDGE, PREFERENCE, RIGH
 from pairwright.builders._blind_text import FREQUENT, LONGER
 from pairwright.builders._dependence import DEPENDENCE, FLUENCY, FLUENT, MARGIN, PER_TOKEN, SUM
 from pairwright.builders._image_pairs import Bounds
+from pairwright.builders._negative import Band
 from pairwright.schemas.errors import ParameterError, RowError
 from pairwright.schemas.judgement import Judgement
 
@@ -119,8 +120,4 @@ def _mean(values: Sequence[float | None]) -> float | None:
 def _refused(name: PairMeasure, value: float | None, bounds: PairBounds) -> str | None:
     if value is None:
         return f"{name} has no value for this pair" if bounds.undefined == "refuse" else None
-    if bounds.min is not None and value < bounds.min:
-        return f"{name} {value:.3g} is below {bounds.min:g}"
-    if bounds.max is not None and value > bounds.max:
-        return f"{name} {value:.3g} is above {bounds.max:g}"
-    return None
+    return Band(name, bounds.min, bounds.max).refuses(value)
