@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pairwright.annotators import Case
 from pairwright.builders import Asks, Built
 from pairwright.builders._candidates import Line, Truncated, in_line, why_too_few
+from pairwright.builders._guarding import GuardChoice
 from pairwright.builders._kept import Kept, marked
 from pairwright.builders._pairer import Pairer
 from pairwright.builders._text_pair import Judged, refused
@@ -15,6 +16,9 @@ from pairwright.schemas.candidate import Candidate, Comparison
 from pairwright.schemas.errors import RowError
 from pairwright.schemas.reject import Reject
 from pairwright.schemas.source_row import SourceRow
+
+OF_SPOILT = (GuardChoice(kind="damage_talk"), GuardChoice(kind="near_equal"), GuardChoice(kind="repetition"))
+"""What pairs are looked at for whose rejected answer is of a spoilt picture, where a recipe says nothing."""
 
 
 @dataclass(frozen=True, slots=True)

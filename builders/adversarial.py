@@ -33,7 +33,7 @@ from pairwright.builders._kept import kept_as_made
 from pairwright.builders._negative import Negative
 from pairwright.builders._pairer import Pairer
 from pairwright.builders._shown import Shown, case_of
-from pairwright.builders._sided import Answered, sided_pairs
+from pairwright.builders._sided import OF_SPOILT, Answered, sided_pairs
 from pairwright.builders._text_pair import Making, row_reject
 from pairwright.builders._writers import Write, Written, Wrote, prepare_writers, writer_models
 from pairwright.samplers import Model
@@ -60,11 +60,7 @@ class Adversarial(Written, Shown, Guarded):
     robust: bool = False
     """Whether each pair comes once more as one of kind ``text`` about the attacked pictures: there, too, the answer to the clean
     ones is the better one."""
-    guards: tuple[GuardChoice, ...] = (
-        GuardChoice(kind="damage_talk"),
-        GuardChoice(kind="near_equal"),
-        GuardChoice(kind="repetition"),
-    )
+    guards: tuple[GuardChoice, ...] = OF_SPOILT
     """What each pair is looked at for; naming some replaces those that are there by default."""
     pairing: BySides = BySides()
     """How pairs are formed."""

@@ -26,7 +26,7 @@ from pairwright.builders._guarding import (
 from pairwright.builders._kept import Kept, kept_pictures
 from pairwright.builders._pairer import Pairer
 from pairwright.builders._shown import Shown, case_of
-from pairwright.builders._sided import Answered, sided_pairs
+from pairwright.builders._sided import OF_SPOILT, Answered, sided_pairs
 from pairwright.builders._text_pair import Making, row_reject
 from pairwright.builders._writers import Write, Writer, Written, prepare_writers, writer_models
 from pairwright.samplers import Model
@@ -43,11 +43,7 @@ class CorruptedInput(Written, Shown, Guarded):
     keep_image: bool = False
     """Whether the pictures that a rejected answer was written from stand beside it in the pair, which is then of kind
     ``both``."""
-    guards: tuple[GuardChoice, ...] = (
-        GuardChoice(kind="damage_talk"),
-        GuardChoice(kind="near_equal"),
-        GuardChoice(kind="repetition"),
-    )
+    guards: tuple[GuardChoice, ...] = OF_SPOILT
     """What each pair is looked at for; naming some replaces those that are there by default."""
     pairing: BySides = BySides()
     """How pairs are formed."""
