@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pairwright.encoding.store import open_vectors
 from pairwright.responses.layout import telling
+from pairwright.responses.merging import attached, execute_all
 
 _COPY = """
 INSERT OR IGNORE INTO main.encoders (identity, name) SELECT identity, name FROM other.encoders;
@@ -32,19 +33,6 @@ def merge_vectors(files: Sequence[Path], into: Path, *, run: str) -> None:
         pass  # made, and seen to be no other file
     with telling(into), closing(sqlite3.connect(into, isolation_level=None)) as writer:
         for file in files:
-            with telling(file):
-                _copy(writer, file, run)
+            with telling(file), attached(writer, file):
+                execute_all(writer, _COPY, run)
         writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-
-
-def _copy(writer: sqlite3.Connection, file: Path, run: str) -> None:
-    writer.execute("ATTACH ? AS other", (str(file),))
-    try:
-        writer.execute("BEGIN IMMEDIATE")
-        for statement in filter(str.strip, _COPY.split(";")):
-            writer.execute(statement, {"run": run} if ":run" in statement else {})
-        writer.execute("COMMIT")
-    finally:
-        if writer.in_transaction:
-            writer.execute("ROLLBACK")
-        writer.execute("DETACH other")

@@ -1,8 +1,8 @@
 """Making one response store of several: those that slices of a run kept for themselves."""
 
 import sqlite3
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from pairwright.responses.layout import open_files, telling
@@ -41,20 +41,30 @@ def merge_stores(stores: Sequence[Path], into: Path, *, run: str) -> None:
 
 
 def _copy(writer: sqlite3.Connection, store: Path, run: str) -> None:
-    writer.execute("ATTACH ? AS other", (str(store),))
+    with attached(writer, store):
+        if not _is_copied(writer):
+            [offset] = writer.execute("SELECT coalesce(max(id), 0) FROM calls").fetchone()
+            execute_all(writer, _COPY.format(offset=int(offset)), run)
+
+
+@contextmanager
+def attached(writer: sqlite3.Connection, file: Path) -> Iterator[None]:
+    """Have the tables of another file beside the writer's own, as ``other``, in one transaction of the writer."""
+    writer.execute("ATTACH ? AS other", (str(file),))
     try:
         writer.execute("BEGIN IMMEDIATE")
-        try:
-            if not _is_copied(writer):
-                [offset] = writer.execute("SELECT coalesce(max(id), 0) FROM calls").fetchone()
-                for statement in filter(str.strip, _COPY.format(offset=int(offset)).split(";")):
-                    writer.execute(statement, {"run": run} if ":run" in statement else {})
-            writer.execute("COMMIT")
-        except BaseException:
-            writer.execute("ROLLBACK")
-            raise
+        yield
+        writer.execute("COMMIT")
     finally:
+        if writer.in_transaction:
+            writer.execute("ROLLBACK")
         writer.execute("DETACH other")
+
+
+def execute_all(writer: sqlite3.Connection, statements: str, run: str) -> None:
+    """Execute statements that semicolons part; ``:run`` in them is the name of a run."""
+    for statement in filter(str.strip, statements.split(";")):
+        writer.execute(statement, {"run": run} if ":run" in statement else {})
 
 
 def _is_copied(writer: sqlite3.Connection) -> bool:
