@@ -12,7 +12,7 @@ from pairwright.recipe import Recipe
 from pairwright.runs import folder as run_folder
 from pairwright.runs import manifest, run_file
 from pairwright.runs.joining import join, unfinished
-from pairwright.runs.run_file import identity_of
+from pairwright.runs.run_file import Identity, identity_of
 from pairwright.runs.slices import check_count, folder_of, parse_slice, remove, slices_in
 from pairwright.schemas.errors import RunError
 from pairwright.sources.open import open_source
@@ -42,7 +42,8 @@ def build_slice(
         return _of_whole(folder, recipe, whole, limit)
     _refuse_strangers(folder)
     check_count(folder, part)
-    _check_same(folder, recipe, limit)
+    if slices_in(folder):
+        _check_same(folder, recipe, _identity(recipe, limit))
     own = recipe.placed(source=None, out=folder_of(folder, part), seed=None)
     outcome = build_whole(own, limit=limit, workers=workers, watch=watch, part=part)
     left = unfinished(folder, part.count)
@@ -54,9 +55,7 @@ def build_slice(
 
 def _of_whole(folder: Path, recipe: Recipe, whole: run_file.RunFile, limit: int | None) -> Outcome:
     """Return the outcome where the folder holds a whole run: there is nothing left for a slice."""
-    run_folder.earlier(
-        folder, recipe, identity_of(recipe, open_source(recipe.file.source), limit), whole=True
-    )
+    run_folder.earlier(folder, recipe, _identity(recipe, limit), whole=True)
     if whole.status != "finished" or run_folder.damaged(folder):
         raise RunError(f"{folder} holds a run that is not built in slices: go on with it without --shard")
     with run_folder.locked(folder, _AS_LONG_AS_IT_TAKES):
@@ -70,9 +69,13 @@ def _refuse_strangers(folder: Path) -> None:
         run_folder.refuse_strangers(folder)
 
 
-def _check_same(folder: Path, recipe: Recipe, limit: int | None) -> None:
+def _identity(recipe: Recipe, limit: int | None) -> Identity:
+    """Return what the run is, by the files as they are now: that takes reading them, and the model's weights."""
+    return identity_of(recipe, open_source(recipe.file.source), limit)
+
+
+def _check_same(folder: Path, recipe: Recipe, identity: Identity) -> None:
     """Raise RunError where a slice of another run has begun already."""
-    identity = identity_of(recipe, open_source(recipe.file.source), limit)
     for place in slices_in(folder).values():
         if place.is_dir():
             run_folder.earlier(place, recipe, identity, whole=False)
@@ -86,8 +89,9 @@ def _joined(folder: Path, recipe: Recipe, limit: int | None, outcome: Outcome) -
     """
     with run_folder.locked(folder, _AS_LONG_AS_IT_TAKES):
         if run_file.read(folder) is None:  # else another slice, finished at the same time, was first
-            _check_same(folder, recipe, limit)
-            join(folder, recipe, identity_of(recipe, open_source(recipe.file.source), limit))
+            identity = _identity(recipe, limit)
+            _check_same(folder, recipe, identity)
+            join(folder, recipe, identity)
         write_card(folder)
     found = run_file.read(folder)
     if found is None:
