@@ -8,11 +8,9 @@ from typing import Literal
 from uuid import uuid4
 
 from pairwright.builders import Builder
-from pairwright.card import write_card
 from pairwright.encoding.of_recipe import check_encoders_of
 from pairwright.encoding.service import Encoded
-from pairwright.executors import Cluster, Job, Progress, Watch, calls, local, ray
-from pairwright.executors.local import row_count
+from pairwright.executors import Cluster, Job, Progress, Watch
 from pairwright.recipe import Recipe
 from pairwright.responses.asking import check_reachable
 from pairwright.responses.ledger import Spent
@@ -62,7 +60,9 @@ def build_whole(
     ``cluster`` is where shards are built that ask no model; this machine if there is none.
     """
     if cluster is not None:
-        ray.check(ready)
+        from pairwright.executors.ray import check
+
+        check(ready)
     models = ready.models()  # a model without a name is told before anything is opened
     if not ready.responses().is_file():  # where answers are stored, a replay needs neither server nor key
         check_reachable(models)
@@ -77,6 +77,8 @@ def build_whole(
         earlier = run_folder.earlier(folder, ready, identity, whole=not (damaged or retried))
         finished = earlier is not None and earlier.status == "finished" and not (damaged or retried)
         if not finished:
+            from pairwright.executors.local import row_count
+
             manifest.begin(folder)
             job = Job(folder.absolute(), ready, limit, identity.files, part)
             record = _Record(job, identity, earlier, row_count(job, opened))
@@ -88,6 +90,8 @@ def build_whole(
             record.watch(lambda seen: _execute(job, opened, record.name, lock, workers, cluster, seen), watch)
         # A slice has no card: once finished it may be joined with the others, and removed, by another process at any moment.
         if part is None and (not finished or not (folder / "README.md").exists()):
+            from pairwright.card import write_card
+
             write_card(folder)
         counts = manifest.total(manifest.read(folder))
         ledger = earlier.ledger if finished and earlier else record.spent
@@ -104,6 +108,8 @@ def _execute(
     watch: Watch,
 ) -> None:
     """Build the shards that are left, by the executor that fits the builder."""
+    from pairwright.executors import calls, local, ray
+
     if isinstance(job.recipe.builder, Builder) and cluster is not None:
         ray.run(job, source, cluster=cluster, workers=workers, watch=watch)
     elif isinstance(job.recipe.builder, Builder):
@@ -115,6 +121,8 @@ def _execute(
 
 def _check_all_read(job: Job, source: Source) -> None:
     """Raise SourceError where the source has more rows than came of it: a short read must not pass for a finished run."""
+    from pairwright.executors.local import row_count
+
     total = row_count(job, source)
     if total is None or job.part is not None:  # slices are looked at together when they are joined
         return

@@ -58,12 +58,14 @@ def command(
     """
     from pairwright.api import build
     from pairwright.commands._running import run_and_tell
-    from pairwright.executors.ray import check
     from pairwright.recipe import load_recipe
 
     ready = load_recipe(recipe, overrides).placed(source=source, out=out, seed=seed)
-    if executor == "ray" and (told := check(ready)):
-        click.echo(f"pairwright: {told}", err=True)
+    if executor == "ray":
+        from pairwright.executors.ray import check
+
+        if told := check(ready):
+            click.echo(f"pairwright: {told}", err=True)
     tell_before(ready)
     run_and_tell(
         ready.name,
