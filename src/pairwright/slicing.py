@@ -13,12 +13,16 @@ from pairwright.runs import folder as run_folder
 from pairwright.runs import manifest, run_file
 from pairwright.runs.joining import join, unfinished
 from pairwright.runs.run_file import Identity, identity_of
+from pairwright.runs.slices import FOLDER as SLICES
 from pairwright.runs.slices import check_count, folder_of, parse_slice, remove, slices_in
 from pairwright.schemas.errors import RunError
 from pairwright.sources.open import open_source
 
 _AS_LONG_AS_IT_TAKES = math.inf
 """Seconds to wait for a process that joins slices: it copies every answer, and every file where there are no links."""
+
+_JOINING = ".joining"
+"""Folder that says that slices are being joined, where there are no locks."""
 
 
 def build_slice(
@@ -87,7 +91,8 @@ def _joined(folder: Path, recipe: Recipe, limit: int | None, outcome: Outcome) -
     Raises:
         RunError: one of them is a slice of another run, which began at the same moment.
     """
-    with run_folder.locked(folder, _AS_LONG_AS_IT_TAKES):
+    # Of the slices themselves, so that it goes with them.
+    with run_folder.locked(folder, _AS_LONG_AS_IT_TAKES, stand_in=folder / SLICES / _JOINING):
         if run_file.read(folder) is None:  # else another slice, finished at the same time, was first
             identity = _identity(recipe, limit)
             _check_same(folder, recipe, identity)

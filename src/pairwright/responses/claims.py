@@ -5,6 +5,7 @@ claimed. The kernel frees it when the process ends, however it ends, so that nob
 belong to the process and are all gone when it closes any descriptor of the file; so a process opens each file once.
 """
 
+import errno
 import fcntl
 import os
 from collections.abc import Iterator
@@ -15,6 +16,9 @@ from pathlib import Path
 from threading import Lock
 
 from pairwright.schemas.errors import RunError
+
+NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL})
+"""What systems answer where there are no locks: NFS without its lock service, Lustre without ``flock``, FUSE."""
 
 _OFFSET_BITS = 60
 """Of ten thousand claims held at once, two meet on one byte once in 23 billion cases; then one waits for the other."""

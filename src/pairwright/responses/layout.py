@@ -37,7 +37,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pairwright.responses.claims import Claims, open_claims
+from pairwright.responses.claims import NO_LOCKS, Claims, open_claims
 from pairwright.schemas.errors import RunError
 
 NAME = "responses.sqlite"
@@ -120,6 +120,10 @@ def telling(path: Path) -> Iterator[None]:
 def cannot(path: Path, error: BaseException) -> RunError:
     """Return the error for a store that fails."""
     told = str(error)
+    if isinstance(error, OSError) and error.errno in NO_LOCKS:
+        return RunError(
+            f"{path} cannot be locked ({told}): place it on a local disk, for example with --set output.responses=PATH"
+        )
     if "not a database" in told:
         return RunError(f"{path} is no response store ({told}): name another file")
     if "malformed" in told:
@@ -127,7 +131,10 @@ def cannot(path: Path, error: BaseException) -> RunError:
             f"{path} is damaged ({told}): restore it, or move it away and pay for its answers again"
         )
     if "locked" in told:
-        return RunError(f"{path} is kept locked by another process: end it, then run again")
+        return RunError(
+            f"{path} is kept locked by another process: end it, then run again. If there is none, its file system knows no "
+            "locks: place it on a local disk"
+        )
     advice = "free space, or choose another place, then run again: what is stored is kept"
     return RunError(f"{path} cannot be used ({told}); {advice}")
 

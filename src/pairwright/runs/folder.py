@@ -1,6 +1,5 @@
 """A run folder: opened by one process at a time, for one recipe over one source."""
 
-import fcntl
 import json
 import os
 import re
@@ -9,10 +8,11 @@ import time
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from pairwright.recipe import Recipe, decides_rows
 from pairwright.runs import manifest, run_file
+from pairwright.runs.locks import alone, taken, warn_of_no_locks
 from pairwright.runs.manifest import FileEntry, ShardEntry
 from pairwright.runs.run_file import Identity, RunFile
 from pairwright.runs.slices import FOLDER as SLICES
@@ -35,11 +35,12 @@ _PATIENCE_S = 2.0
 
 
 @contextmanager
-def locked(folder: Path, patience_s: float = _PATIENCE_S) -> Iterator[int]:
+def locked(folder: Path, patience_s: float = _PATIENCE_S, *, stand_in: Path | None = None) -> Iterator[int]:
     """Hold a run folder, made if need be, against other processes on this machine; yield the lock's descriptor.
 
     Waits two seconds, if nothing else is said, for a run that was killed: its workers keep the lock until the last of them is
-    gone.
+    gone. On a file system that knows no locks nothing is held, which is said once; what must not be done twice there names a
+    ``stand_in``, see :func:`pairwright.runs.locks.alone`.
 
     Raises:
         RunError: another process has it, or it cannot be written.
@@ -52,21 +53,17 @@ def locked(folder: Path, patience_s: float = _PATIENCE_S) -> Iterator[int]:
         raise RunError(f"cannot write to {folder}: {error.strerror}") from error
     with file:
         deadline = time.monotonic() + patience_s
-        while not _taken(file):
+        while not (got := taken(file, folder / ".lock")):
+            if got is None:
+                warn_of_no_locks()
+                break
             if time.monotonic() > deadline:
                 raise RunError(
                     f"another process is building into {folder}; wait for it, or choose another --out"
                 )
             time.sleep(0.02)
-        yield file.fileno()
-
-
-def _taken(file: TextIO) -> bool:
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+        with alone(None if got else stand_in):
+            yield file.fileno()
 
 
 def refuse_strangers(folder: Path) -> None:

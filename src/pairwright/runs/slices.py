@@ -92,4 +92,10 @@ def check_count(folder: Path, part: Slice) -> None:
 
 def remove(folder: Path) -> None:
     """Remove the folders of all slices, once one run was made of them."""
-    shutil.rmtree(folder / FOLDER)
+    shutil.rmtree(folder / FOLDER, onerror=_unless_gone)
+
+
+def _unless_gone(function: object, path: str, failure: tuple[object, BaseException, object]) -> None:
+    """Go on where another process removes them at the same time, which only locks would prevent."""
+    if not isinstance(failure[1], FileNotFoundError):
+        raise failure[1]

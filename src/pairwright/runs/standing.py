@@ -1,6 +1,5 @@
 """How far a run is, from outside: finished or at work, by itself or in slices."""
 
-import fcntl
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -9,12 +8,16 @@ from typing import Literal
 
 from pairwright.responses.ledger import Spent
 from pairwright.runs import manifest, run_file
+from pairwright.runs.locks import is_held
 from pairwright.runs.manifest import Counts, ShardEntry
 from pairwright.runs.run_file import RunFile
 from pairwright.runs.slices import Slice, slices_in
 from pairwright.schemas.errors import RunError
 
-State = Literal["finished", "running", "stopped", "not begun"]
+State = Literal["finished", "running", "stopped", "running or stopped", "not begun"]
+
+_UNFINISHED: dict[bool | None, State] = {True: "running", False: "stopped", None: "running or stopped"}
+"""By whether the lock is held."""
 
 _RECENT = 20
 """Shards, finished last, that the rate is taken from."""
@@ -29,7 +32,8 @@ class Standing:
 
     part: Slice | None
     state: State
-    """``stopped``: not finished, and no process of this machine holds it."""
+    """``stopped``: not finished, and no process of this machine holds it; ``running or stopped`` on a file system that knows
+    no locks."""
     shards: int = 0
     """Shards that are finished."""
     all_shards: int | None = None
@@ -74,7 +78,7 @@ def _standing(folder: Path, run: RunFile, part: Slice | None) -> Standing:
     entries, size = manifest.read(folder), int(run.recipe["output"]["shard_rows"])
     counts = manifest.total(entries)
     rows, shards = _share(run.total, size, part)
-    state: State = "finished" if run.status == "finished" else "running" if _is_held(folder) else "stopped"
+    state: State = "finished" if run.status == "finished" else _UNFINISHED[is_held(folder / ".lock")]
     return Standing(
         part=part,
         state=state,
@@ -93,18 +97,6 @@ def _share(total: int | None, size: int, part: Slice | None) -> tuple[int | None
         return None, None
     shards = range(part.index if part else 0, -(-total // size), part.count if part else 1)
     return sum(min(size, total - shard * size) for shard in shards), len(shards)
-
-
-def _is_held(folder: Path) -> bool:
-    """Tell whether a process of this machine holds the folder's lock."""
-    try:
-        with (folder / ".lock").open("r") as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except FileNotFoundError:
-        return False
-    except BlockingIOError:
-        return True
-    return False
 
 
 def _rate(folder: Path, entries: Sequence[ShardEntry]) -> float | None:
