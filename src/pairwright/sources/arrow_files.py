@@ -1,7 +1,11 @@
 """Parquet and Arrow files, read a few rows at a time. Readers are as in ``text_files``; rows before ``start`` are left out."""
 
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -24,16 +28,14 @@ def read_parquet(path: Path, start: int = 0) -> Iterator[tuple[int, Row]]:
     Raises:
         SourceError: the file is not Parquet, or breaks off.
     """
-    with _told(path), _parquet(path) as file:
-        first = 0
-        for group in range(file.num_row_groups):
-            told = file.metadata.row_group(group)
-            end = first + told.num_rows
-            if end > start:
+    with _told(path):
+        footer = _footer(path)
+        with _parquet(path, footer.metadata) as file:
+            for group in range(bisect_right(footer.ends, start), len(footer.ends)):
+                told = footer.metadata.row_group(group)
                 size = _piece_rows(told.num_rows, told.total_byte_size)
                 batches = file.iter_batches(batch_size=size, row_groups=[group], use_threads=False)
-                yield from _rows(batches, first, start, path)
-            first = end
+                yield from _rows(batches, footer.ends[group] - told.num_rows, start, path)
 
 
 def read_arrow(path: Path, start: int = 0) -> Iterator[tuple[int, Row]]:
@@ -61,8 +63,8 @@ def arrow_names(path: Path) -> Sequence[str]:
 
 def parquet_count(path: Path) -> int:
     """Return the number of rows of a Parquet file, from its footer."""
-    with _told(path), _parquet(path) as file:
-        return int(file.metadata.num_rows)
+    with _told(path):
+        return int(_footer(path).metadata.num_rows)
 
 
 def arrow_count(path: Path) -> int | None:
@@ -71,8 +73,30 @@ def arrow_count(path: Path) -> int | None:
         return int(pa.ipc.open_file(mapped).count_rows()) if _is_file_format(mapped) else None
 
 
-def _parquet(path: Path) -> Any:
-    return pq.ParquetFile(path, buffer_size=_BUFFER, pre_buffer=False)
+def _parquet(path: Path, footer: Any = None) -> Any:
+    return pq.ParquetFile(path, buffer_size=_BUFFER, pre_buffer=False, metadata=footer)
+
+
+@dataclass(frozen=True, slots=True)
+class _Footer:
+    """What the end of a Parquet file says of it."""
+
+    metadata: Any
+    ends: tuple[int, ...]
+    """Number of the row behind each row group."""
+
+
+def _footer(path: Path) -> _Footer:
+    state = path.stat()
+    return _read_footer(path, state.st_ino, state.st_size, state.st_mtime_ns)
+
+
+@lru_cache(maxsize=1)
+def _read_footer(path: Path, *state: int) -> _Footer:
+    """Read a file's footer. Whoever jumps from shard to shard would else read it each time, all row groups in it."""
+    with _parquet(path) as file:
+        rows = (file.metadata.row_group(group).num_rows for group in range(file.num_row_groups))
+        return _Footer(file.metadata, tuple(accumulate(rows)))
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from pairwright.sources.arrow_files import (
 )
 from pairwright.sources.cells import utf8
 from pairwright.sources.columns import check_said
-from pairwright.sources.marks import mark_file
+from pairwright.sources.marks import mark_files
 from pairwright.sources.rows import Reading, parse_row
 from pairwright.sources.text_files import (
     Format,
@@ -69,12 +69,14 @@ class TableSource:
         self._reading = reading
         self._formats = FORMATS if reading.layout is None else _PUBLISHED
         self._names = self._first_names()
+        self._counts: dict[Path, int | None] = {}
+        """Rows of each file that was looked at: files before a shard are not opened again for every shard."""
 
     def rows(self, start: int = 0) -> Iterator[RawRow]:
         """Yield all rows from number ``start`` on. Parquet files and row groups before it are not read."""
         for path, name in self._files:
             format = self._formats[path.suffix.lower()]
-            count = format.count(path) if start else None
+            count = self._count(path) if start else None
             if count is not None and count <= start:
                 start -= count
                 continue
@@ -90,13 +92,18 @@ class TableSource:
 
     def marks(self) -> tuple[FileMark, ...]:
         """Return a mark of every file."""
-        return tuple(mark_file(path, name) for path, name in self._files)
+        return mark_files(self._files)
 
     def count(self) -> int | None:
         """Return the number of rows if every file says its own, else None."""
-        counts = [self._formats[path.suffix.lower()].count(path) for path, _ in self._files]
+        counts = [self._count(path) for path, _ in self._files]
         known = [count for count in counts if count is not None]
         return sum(known) if len(known) == len(counts) else None
+
+    def _count(self, path: Path) -> int | None:
+        if path not in self._counts:
+            self._counts[path] = self._formats[path.suffix.lower()].count(path)
+        return self._counts[path]
 
     def columns(self) -> Mapping[str, str]:
         """Return which column was taken for which field."""

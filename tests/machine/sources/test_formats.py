@@ -360,6 +360,59 @@ def test_marks_of_big_files_read_three_pieces(tmp_path: Path, monkeypatch: pytes
         data[place] = 0
 
 
+def test_marks_of_many_files_read_no_more_than_of_few(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pairwright.sources import marks
+
+    monkeypatch.setattr(marks, "_TOGETHER", 3 * 2**20)
+    files = [(tmp_path / f"{number}.bin", f"{number}.bin") for number in range(8)]
+    data = bytearray(2**20)
+    for path, _ in files:
+        path.write_bytes(data)
+    before = marks.mark_files(files)
+    assert [mark.size for mark in before] == [2**20] * 8
+    for place, noticed in ((5, True), (2**19, True), (2**20 - 1, True), (2**18, False)):
+        data[place] = 1
+        files[6][0].write_bytes(data)
+        assert (marks.mark_files(files) != before) is noticed
+        data[place] = 0
+    few = files[:2]
+    assert marks.mark_files(few) == tuple(marks.mark_file(path, name) for path, name in few)
+
+
+def test_a_jump_opens_no_file_before_it_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(6):
+        table = pa.table({"question": [f"{number}-{row}?" for row in range(10)], "answer": ["So."] * 10})
+        pq.write_table(table, tmp_path / f"{number}.parquet", row_group_size=4)
+    source = opened(tmp_path)
+    assert source.count() == 60
+    told: list[str] = []
+    real = pq.ParquetFile
+
+    def noted(path: Path, **options: Any) -> Any:
+        told.append(path.name)
+        return real(path, **options)
+
+    monkeypatch.setattr(pq, "ParquetFile", noted)
+    for start in (35, 41, 43, 48, 59):
+        raw = next(source.rows(start))
+        assert raw.fields["question"] == f"{start // 10}-{start % 10}?"
+    # One opening for the rows of each jump, and one for the footer of each file that is new.
+    assert told == ["3.parquet"] * 2 + ["4.parquet"] * 4 + ["5.parquet"] * 2
+
+
+def test_a_file_that_was_written_again_is_read_anew(tmp_path: Path) -> None:
+    path = tmp_path / "rows.parquet"
+    for rows in (10, 25, 7):
+        pq.write_table(
+            pa.table({"question": ["What?"] * rows, "answer": ["So."] * rows}), path, row_group_size=3
+        )
+        source = opened(path)
+        assert source.count() == rows
+        assert len(list(source.rows(5))) == rows - 5
+
+
 def test_marks_of_a_folder_of_pictures(root: Path) -> None:
     source = opened(root, question="What?")
     before = source.marks()
