@@ -5,6 +5,7 @@ It keeps what pairs were formed from, so that another rule needs no new call.
 
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -26,6 +27,18 @@ from pairwright.schemas.source_row import SourceRow
 
 FOLDER = "candidates"
 """Folder of a run in which they stand."""
+
+FAILED = "failed"
+"""Folder of a run in which those of failed rows stand, until the rows are tried again."""
+
+FOLDERS = (FOLDER, FAILED)
+"""All folders of a run with files of them."""
+
+
+def files_in(folder: Path) -> list[Path]:
+    """Return all files of them in a run folder, those of failed rows last."""
+    return [path for name in FOLDERS for path in sorted((folder / name).glob("*.parquet"))]
+
 
 _CLAIMS = pa.list_(
     pa.struct(

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pairwright.schemas.arrow import METADATA
-from pairwright.schemas.candidate_table import CANDIDATES_SCHEMA
+from pairwright.schemas.candidate_table import CANDIDATES_SCHEMA, FAILED, files_in
 from pairwright.schemas.candidate_table import FOLDER as CANDIDATES
 from pairwright.schemas.codec import DEFAULT_MAX_PIXELS
 from pairwright.schemas.errors import SchemaError
@@ -71,7 +71,7 @@ def validate_folder(
     """Return what is wrong with the pairs and candidates of a run or data set folder; nothing for a good one.
 
     ``data`` may hold text pairs only, ``visual_negative`` pairs of kind image and both only, ``candidates`` prompts with
-    their answers; an id may occur once in each. A folder with none of them is taken for one of them by its name, else
+    their answers, as may ``failed`` (of rows that are to be tried again); an id may occur once in each. A folder with none of them is taken for one of them by its name, else
     for a folder of pairs of any kind. Other Parquet files are left out.
 
     Args:
@@ -97,9 +97,14 @@ def require_valid(
 
 
 def _folder_problems(folder: Path, rules: Rules) -> Iterator[Problem]:
-    configs = {name: folder / name for name in (*KINDS_OF_FOLDER, CANDIDATES) if (folder / name).is_dir()}
-    configs = configs or {folder.resolve().name: folder}
-    files = {name: sorted(place.glob("*.parquet")) for name, place in configs.items()}
+    files = {
+        name: sorted((folder / name).glob("*.parquet"))
+        for name in KINDS_OF_FOLDER
+        if (folder / name).is_dir()
+    }
+    if any((folder / name).is_dir() for name in (CANDIDATES, FAILED)):
+        files[CANDIDATES] = files_in(folder)
+    files = files or {folder.resolve().name: sorted(folder.glob("*.parquet"))}
     if not any(files.values()):
         expected = "expected Parquet files in its folders data or visual_negative, or in itself"
         yield Problem(None, None, "", f"holds no pairs; {expected}", str(folder))

@@ -148,12 +148,18 @@ def _metadata(summary: Summary, edition: Edition | None) -> dict[str, object]:
     metadata["configs"] = [
         {"config_name": config.name}
         | ({"default": True} if number == 0 and config.name != CANDIDATES else {})
-        | {"data_files": [{"split": "train", "path": f"{config.folder}/train-*.parquet"}]}
+        | {"data_files": [{"split": "train", "path": _patterns(config.folders)}]}
         for number, config in enumerate(summary.configs)
     ]
     if not summary.configs:
         del metadata["configs"]
     return metadata
+
+
+def _patterns(folders: Sequence[str]) -> str | list[str]:
+    """Return what finds the files of a config, in as few words as the Hub takes."""
+    patterns = [f"{folder}/train-*.parquet" for folder in folders]
+    return patterns[0] if len(patterns) == 1 else patterns
 
 
 def _license(shares: Sequence[Share]) -> dict[str, str]:

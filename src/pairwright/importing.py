@@ -14,6 +14,7 @@ from pairwright.layouts import ROOM as LAYOUTS
 from pairwright.layouts._recognising import AUTO
 from pairwright.recipe import Recipe, changed_by, parse
 from pairwright.schemas.candidate_table import FOLDER as CANDIDATES
+from pairwright.schemas.candidate_table import files_in
 from pairwright.schemas.pair import FOLDERS
 from pairwright.sources.open import layout_of, votes_source
 from pairwright.sources.packing import PART, told_in, unpacked
@@ -115,8 +116,9 @@ def restore(folder: str | Path) -> Iterator[dict[str, Any]]:
 
 
 def _rows(folder: Path, config: str) -> Iterator[dict[str, Any]]:
-    for name in sorted(path.name for path in (folder / config).glob("*.parquet")):
-        file = pq.ParquetFile(folder / config / name)
+    paths = files_in(folder) if config == CANDIDATES else sorted((folder / config).glob("*.parquet"))
+    for path in paths:
+        file = pq.ParquetFile(path)
         columns = [column for column in _NEEDED if column in file.schema_arrow.names]
         for batch in file.iter_batches(16, columns=columns):
             yield from batch.to_pylist()

@@ -16,7 +16,7 @@ from pairwright.runs.readback import read_run
 from pairwright.runs.run_file import NAME as RUN_FILE
 from pairwright.schemas.arrow import REQUIRED, SCHEMA
 from pairwright.schemas.candidate_table import CANDIDATES_SCHEMA
-from pairwright.schemas.candidate_table import FOLDER as CANDIDATES
+from pairwright.schemas.candidate_table import FOLDERS as CANDIDATES
 from pairwright.schemas.errors import RunError
 from pairwright.schemas.image import EXTENSIONS, digest
 from pairwright.schemas.pair import FOLDERS
@@ -89,7 +89,7 @@ def pair_files(folder: Path, *, unfinished: bool) -> RunFiles:
 
 def candidate_files(folder: Path, *, unfinished: bool) -> RunFiles:
     """Return the files of the config ``candidates``, as :func:`pair_files` does."""
-    return _files(folder, (CANDIDATES,), CANDIDATES_SCHEMA, unfinished=unfinished, what="candidates")
+    return _files(folder, CANDIDATES, CANDIDATES_SCHEMA, unfinished=unfinished, what="candidates")
 
 
 def _files(
@@ -108,7 +108,8 @@ def _files(
     else:
         paths = [path for name in configs for path in (folder / name).glob("*.parquet")]
         found = [path.relative_to(folder).as_posix() for path in paths]
-    named = [name for config in configs for name in sorted(found) if name.startswith(f"{config}/")]
+    found = sorted(name for name in found if name.endswith(".parquet"))
+    named = [name for config in configs for name in found if name.startswith(f"{config}/")]
     if not named:
         raise RunError(f"{folder} holds no {what}: nothing in {' or '.join(f'{name}/' for name in configs)}")
     return RunFiles(folder, tuple(named), schema)

@@ -48,10 +48,11 @@ def row_changes(
         before: the files of the version before.
         column: reads an id column of that version.
     """
-    for config, folder in CONFIGS.items():
+    for config, folders in CONFIGS.items():
+        own = tuple(f"{folder}/" for folder in folders)
         key = "record_id" if config == CANDIDATES else "id"
-        here = {item.path: item for item in data if item.path.startswith(f"{folder}/")}
-        there = {path for path in before if path.startswith(f"{folder}/") and path.endswith(".parquet")}
+        here = {item.path: item for item in data if item.path.startswith(own)}
+        there = {path for path in before if path.startswith(own) and path.endswith(".parquet")}
         equal = {path for path, item in here.items() if same(item, before.get(path))}
         if here.keys() == equal == there:
             continue

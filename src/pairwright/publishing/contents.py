@@ -178,8 +178,12 @@ def _told(folder: Path, summary: Summary, secrets: Collection[str]) -> tuple[Ite
 
 def _published(shard: ShardEntry, summary: Summary) -> tuple[manifest.FileEntry, ...]:
     """Return the files of a shard that are published: rejects stay at home."""
-    folders = {config.folder for config in summary.configs}
-    return tuple(file for file in shard.files if file.name.partition("/")[0] in folders)
+    folders = {folder for config in summary.configs for folder in config.folders}
+    return tuple(
+        file
+        for file in shard.files
+        if file.name.endswith(".parquet") and file.name.partition("/")[0] in folders
+    )
 
 
 def _notes(summary: Summary, found: Findings) -> tuple[str, ...]:

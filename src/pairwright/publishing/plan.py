@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import yaml
@@ -19,7 +20,8 @@ from pairwright.runs.summary import CONFIGS
 from pairwright.schemas.errors import PublishError
 
 OURS = re.compile(
-    rf"({'|'.join(CONFIGS.values())})/train-\d{{5,}}-\d+\.parquet|{SAMPLES}/[0-9a-f]+-(chosen|rejected)-\d\.webp"
+    rf"({'|'.join(chain.from_iterable(CONFIGS.values()))})/train-\d{{5,}}(-p\d+)?-\d+\.parquet"
+    rf"|{SAMPLES}/[0-9a-f]+-(chosen|rejected)-\d\.webp"
 )
 """Files that a push writes and a later one may delete."""
 

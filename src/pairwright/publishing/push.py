@@ -147,7 +147,7 @@ def _require_ours(repository: Repository, state: State | None, *, private: bool)
             f"{repository.name} is there and public; nothing was uploaded. Make it private in its settings first, or leave "
             "--private out"
         )
-    folders = tuple(f"{folder}/" for folder in CONFIGS.values())
+    folders = tuple(f"{folder}/" for own in CONFIGS.values() for folder in own)
     strange = [
         path
         for path in sorted(state.files)

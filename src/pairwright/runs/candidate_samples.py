@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from pairwright.runs.samples import Side, evenly, files_in, judgements_of, read_rows, side_of
 from pairwright.schemas.candidate import Candidate, Comparison
-from pairwright.schemas.candidate_table import FOLDER
+from pairwright.schemas.candidate_table import FOLDERS
 from pairwright.schemas.claim import Claim
 from pairwright.schemas.span import Span
 
@@ -41,7 +41,7 @@ def choose_prompts(folder: Path, limit: int) -> list[PromptSample]:
     Files that are missing or cannot be read are passed over; the summary names them.
     """
     rows: dict[str, int] = {}
-    for name in files_in(folder, [FOLDER]):
+    for name in files_in(folder, FOLDERS):
         try:
             rows[name] = sum(1 for _ in _filled(folder / name))
         except (OSError, pa.ArrowException, KeyError):

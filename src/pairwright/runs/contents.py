@@ -23,7 +23,7 @@ from pairwright.runs.seen import SeenBy, add_seen, seen_by
 from pairwright.runs.spread import Axis, MeasureInfo, Tally
 from pairwright.runs.text_pairs import COLUMNS as TEXT_COLUMNS
 from pairwright.runs.text_pairs import TextPairs, add_text_pairs, parsed
-from pairwright.schemas.candidate_table import FOLDER as CANDIDATES_FOLDER
+from pairwright.schemas.candidate_table import FOLDERS as CANDIDATES_FOLDERS
 from pairwright.schemas.pair import FOLDERS
 
 _COLUMNS = ("source", "license", "language", "provenance", "scores", "images_meta", "rejected_images_meta")
@@ -100,7 +100,7 @@ class NegativeTold:
 def add_file(contents: Contents, folder: Path, file: FileEntry) -> str | None:
     """Count the rows of one file; return what is wrong with it, in one line, or None."""
     config = file.name.partition("/")[0]
-    if config == CANDIDATES_FOLDER:
+    if config in CANDIDATES_FOLDERS:
         return _each_batch(folder, file, CANDIDATE_COLUMNS, partial(add_candidates, contents.candidates))
     if config == FOLDERS["text"]:
         columns = tuple(dict.fromkeys((*_COLUMNS, *TEXT_COLUMNS)))

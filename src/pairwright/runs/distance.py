@@ -16,7 +16,7 @@ from pairwright.runs.gold_order import GoldOrder, Winner, add_gold_order, gold_o
 from pairwright.runs.sampled_rows import sampled_rows
 from pairwright.runs.samples import evenly
 from pairwright.runs.vocabulary import Apart, Texts, TextsSummary, apart, summary_of, together
-from pairwright.schemas.candidate_table import FOLDER as CANDIDATES
+from pairwright.schemas.candidate_table import FOLDERS as CANDIDATES
 from pairwright.schemas.errors import ParameterError, RowError, SourceError
 from pairwright.schemas.pair import FOLDERS
 from pairwright.sources.open import open_source
@@ -230,7 +230,7 @@ def _of_source(path: str) -> tuple[_Set, int]:
 
 
 def _has_gold(folder: Path) -> bool:
-    rows = sampled_rows(folder, (CANDIDATES,), ("chosen_text",), MOST_ROWS)
+    rows = sampled_rows(folder, CANDIDATES, ("chosen_text",), MOST_ROWS)
     return any(batch["chosen_text"].null_count < batch.num_rows for batch in rows.batches())
 
 
@@ -241,7 +241,7 @@ def _seen(folder: Path) -> _Seen:
     seen.pairs = sum(number for kind, number in counted.items() if kind != "image")
     for batch in pairs.batches():
         _add_pairs(seen, batch)
-    for batch in sampled_rows(folder, (CANDIDATES,), _PROMPT_COLUMNS, MOST_ROWS).batches():
+    for batch in sampled_rows(folder, CANDIDATES, _PROMPT_COLUMNS, MOST_ROWS).batches():
         _add_prompts(seen, batch)
     return seen
 

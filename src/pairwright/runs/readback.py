@@ -116,15 +116,13 @@ def read_reject_examples(
     for shard in shards:
         if all(len(found[scoped]) >= count for scoped, count in wanted.items()):
             break
-        path = folder / "rejects" / f"rejects-{shard.shard:05d}.jsonl"
-        if not any(file.name == f"rejects/{path.name}" for file in shard.files):
-            continue  # it has none, or is a published set, whose rejects stayed at home
-        try:
-            for scoped, example in _rejects(path):
-                if len(found.get(scoped, ())) < wanted.get(scoped, 0):
-                    found[scoped].append(example)
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            problems.append(f"rejects/{path.name} cannot be read ({error})")
+        for name in (file.name for file in shard.files if file.name.endswith(".jsonl")):
+            try:
+                for scoped, example in _rejects(folder / name):
+                    if len(found.get(scoped, ())) < wanted.get(scoped, 0):
+                        found[scoped].append(example)
+            except (OSError, ValueError, KeyError, TypeError) as error:
+                problems.append(f"{name} cannot be read ({error})")
     return {scoped: tuple(examples) for scoped, examples in found.items()}, tuple(problems)
 
 

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 
 from pairwright.runs.folder import damaged_files
 from pairwright.runs.run_file import NAME, RunFile
-from pairwright.schemas.candidate_table import FOLDER as CANDIDATES
+from pairwright.schemas.candidate_table import files_in
 from pairwright.schemas.errors import RunError
 
 _COLUMN = "candidates.list.element.round"
@@ -22,7 +22,7 @@ def highest_round(folder: Path) -> int:
         RunError: a file of candidates cannot be read.
     """
     highest = 0
-    for path in sorted((folder / CANDIDATES).glob("*.parquet")):
+    for path in files_in(folder):
         try:
             with pq.ParquetFile(path) as opened:
                 for batch in opened.iter_batches(_BATCH, columns=[_COLUMN]):
@@ -47,7 +47,7 @@ def check_basis(folder: Path, run: RunFile | None) -> RunFile:
         raise RunError(
             f"{folder}: {lost[0].name} is gone or cut short; the build command that made it makes it anew"
         )
-    if not any((folder / CANDIDATES).glob("*.parquet")):
+    if not files_in(folder):
         raise RunError(
             f"{folder} has no candidates: a round adds answers to those of a run whose models wrote some"
         )

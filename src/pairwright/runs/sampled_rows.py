@@ -55,5 +55,7 @@ def sampled_rows(folder: Path, folders: Collection[str], columns: Sequence[str],
 
 
 def _files(folder: Path, folders: Collection[str]) -> list[FileEntry]:
-    shards = sorted(manifest.read(folder), key=lambda shard: shard.shard)
-    return [file for shard in shards for file in shard.files if file.name.partition("/")[0] in folders]
+    files = (
+        file for shard in manifest.read(folder) for file in shard.files if file.name.endswith(".parquet")
+    )
+    return [file for file in files if file.name.partition("/")[0] in folders]

@@ -129,10 +129,9 @@ def _located(
 
 
 def files_in(folder: Path, configs: Collection[str]) -> list[str]:
-    """Return the files that a run's manifest has in some of its folders, in the run's order."""
-    shards = sorted(manifest.read(folder), key=lambda shard: shard.shard)
-    names = [file.name for shard in shards for file in shard.files]
-    return [name for name in names if name.partition("/")[0] in configs]
+    """Return the Parquet files that a run's manifest has in some of its folders, in the run's order."""
+    names = (file.name for shard in manifest.read(folder) for file in shard.files)
+    return [name for name in names if name.endswith(".parquet") and name.partition("/")[0] in configs]
 
 
 def _groups(path: Path) -> Iterator[str]:

@@ -23,15 +23,19 @@ from pairwright.runs.seen import SeenSpread, seen_spreads
 from pairwright.runs.spread import Axis, Spread, axis_of
 from pairwright.runs.style import StyleSummary, style_summary
 from pairwright.runs.text_pairs import TextPairSummary, text_pair_summary
-from pairwright.schemas.candidate_table import FOLDER as CANDIDATES_FOLDER
+from pairwright.schemas.candidate_table import FOLDERS as CANDIDATES_FOLDERS
 from pairwright.schemas.pair import FOLDERS
 from pairwright.schemas.reasons import EXPLANATIONS
 
 CANDIDATES = "candidates"
 """Config whose rows are prompts with all their answers, not pairs."""
 
-CONFIGS = {"default": FOLDERS["text"], "visual_negative": FOLDERS["image"], CANDIDATES: CANDIDATES_FOLDER}
-"""Configs of the data set, each with its folder, the default one first."""
+CONFIGS: Mapping[str, tuple[str, ...]] = {
+    "default": (FOLDERS["text"],),
+    "visual_negative": (FOLDERS["image"],),
+    CANDIDATES: CANDIDATES_FOLDERS,
+}
+"""Configs of the data set, each with its folders, the default one first."""
 
 _SCOPES = ("row", "candidate", "pair", "negative")
 """Scopes of rejects in the order in which they are told."""
@@ -56,10 +60,12 @@ class Config:
     """One config of the data set."""
 
     name: str
-    folder: str
+    folders: tuple[str, ...]
+    """Those in which it has files."""
     rows: int
     bytes: int
     files: tuple[FileEntry, ...]
+    """Folder by folder, and in each shard by shard."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,12 +236,17 @@ def _configs(shards: Iterable[ShardEntry]) -> tuple[Config, ...]:
     by_folder: dict[str, list[FileEntry]] = {}
     for shard in sorted(shards, key=lambda shard: shard.shard):
         for file in shard.files:
-            by_folder.setdefault(file.name.partition("/")[0], []).append(file)
-    return tuple(
-        Config(name, folder, sum(x.rows for x in found), sum(x.bytes for x in found), tuple(found))
-        for name, folder in CONFIGS.items()
-        if (found := by_folder.get(folder))
-    )
+            if file.name.endswith(".parquet"):
+                by_folder.setdefault(file.name.partition("/")[0], []).append(file)
+    configs = []
+    for name, folders in CONFIGS.items():
+        there = tuple(folder for folder in folders if folder in by_folder)
+        files = tuple(file for folder in there for file in by_folder[folder])
+        if files:
+            configs.append(
+                Config(name, there, sum(x.rows for x in files), sum(x.bytes for x in files), files)
+            )
+    return tuple(configs)
 
 
 def _perturbations(contents: Contents) -> tuple[PerturbationSummary, ...]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from pairwright.layouts import ROOM as LAYOUTS
 from pairwright.layouts._recognising import AUTO, recognised
 from pairwright.schemas.candidate_table import FOLDER as CANDIDATES
+from pairwright.schemas.candidate_table import files_in as candidate_files
 from pairwright.schemas.errors import SourceError
 from pairwright.schemas.pair import FOLDERS
 from pairwright.schemas.room import unknown
@@ -161,7 +162,7 @@ def _run(settings: SourceSettings, folder: Path) -> Source:
             f"source.subset: {unknown('what a run has beside its pairs', settings.subset, known)}"
         )
     if settings.subset is not None:
-        files = sorted((folder / CANDIDATES).glob("*.parquet"))
+        files = candidate_files(folder)
         if files:
             table = _table(settings, files, folder, _named(folder))
             return EarlierRound(table) if settings.subset == EARLIER_ROUND else table

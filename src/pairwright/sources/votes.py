@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from pairwright.layouts import ROOM as LAYOUTS
 from pairwright.layouts import Columns, Read
 from pairwright.schemas.candidate import Candidate
+from pairwright.schemas.candidate_table import files_in
 from pairwright.schemas.errors import RowError, SourceError
 from pairwright.schemas.source_row import SourceRow
 from pairwright.sources import FileMark, RawRow, Source
@@ -175,7 +176,8 @@ def _number(row: SourceRow, answer: Candidate, place: int | None, task: str) -> 
 
 
 def _record_ids(run: Path) -> set[str]:
-    files = sorted((run / "candidates").glob("*.parquet"))
     return {
-        one for path in files for one in pq.read_table(path, columns=["record_id"])["record_id"].to_pylist()
+        one
+        for path in files_in(run)
+        for one in pq.read_table(path, columns=["record_id"])["record_id"].to_pylist()
     }
