@@ -93,7 +93,10 @@ def retry(
     refused: bool = False,
     watch: "Callable[[Progress], None] | None" = None,
 ) -> "Outcome":
-    """Build those shards of a run again that hold rejects which may succeed now; answers that are stored are not asked for.
+    """Try the failed rows of a run again; answers that are stored are not asked for.
+
+    What comes of them is written beside what there is, as patches of their shards: no finished file is touched. Where the run
+    is not finished, what is missing is built first.
 
     Args:
         folder: folder of the run.

@@ -1,8 +1,8 @@
 """Building a run, or going on with one: what every verb that builds comes to."""
 
 import time
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 from uuid import uuid4
@@ -15,9 +15,10 @@ from pairwright.recipe import Recipe
 from pairwright.responses.asking import check_reachable
 from pairwright.responses.ledger import Spent
 from pairwright.responses.refusals import forget_refusals
+from pairwright.runs import failing, manifest, run_file
 from pairwright.runs import folder as run_folder
-from pairwright.runs import manifest, run_file
-from pairwright.runs.manifest import Counts
+from pairwright.runs.failing import Patch
+from pairwright.runs.manifest import Counts, ShardEntry
 from pairwright.runs.run_file import Identity, RunFile, identity_of
 from pairwright.runs.slices import Slice
 from pairwright.schemas.errors import SourceError
@@ -38,7 +39,7 @@ class Outcome:
     mended: int
     """Shards that were built again because a file of theirs was gone or cut short."""
     retried: int
-    """Shards that were built again because of rejects that might succeed now."""
+    """Failed rows that were tried again."""
     ledger: tuple[Spent, ...]
     """What each model took, earlier goes included."""
     slices_left: tuple[Slice, ...] = ()
@@ -55,7 +56,7 @@ def build_whole(
     part: Slice | None = None,
     cluster: Cluster | None = None,
 ) -> Outcome:
-    """Build what is missing of a run or a slice, and the shards with rejects of the reasons ``again``.
+    """Build what is missing of a run or a slice, then try its failed rows again that have rejects of the reasons ``again``.
 
     ``cluster`` is where shards are built that ask no model; this machine if there is none.
     """
@@ -72,10 +73,10 @@ def build_whole(
     folder = ready.folder()
     run_folder.refuse_strangers(folder)
     with run_folder.locked(folder) as lock:
-        damaged = run_folder.damaged(folder)
-        retried = run_folder.with_rejects(folder, again)
-        earlier = run_folder.earlier(folder, ready, identity, whole=not (damaged or retried))
-        finished = earlier is not None and earlier.status == "finished" and not (damaged or retried)
+        left = _left(folder, again)
+        earlier = run_folder.earlier(folder, ready, identity, whole=left.nothing)
+        whole = earlier is not None and earlier.status == "finished" and not left.lost
+        finished = whole and left.nothing
         if not finished:
             from pairwright.executors.local import row_count
 
@@ -85,9 +86,13 @@ def build_whole(
             record.write("running")
             if "call_refused" in again:
                 forget_refusals(ready.responses(), record.name)
-            manifest.drop(folder, (*damaged, *retried))
+            manifest.drop(folder, left.lost)
             run_folder.clean(folder)
-            record.watch(lambda seen: _execute(job, opened, record.name, lock, workers, cluster, seen), watch)
+            jobs = [] if whole else [job]
+            jobs += [replace(job, patches=left.patches)] if left.patches else []
+            record.watch(
+                lambda seen: _execute(jobs, opened, record.name, lock, workers, cluster, seen), watch
+            )
         # A slice has no card: once finished it may be joined with the others, and removed, by another process at any moment.
         if part is None and (not finished or not (folder / "README.md").exists()):
             from pairwright.card import write_card
@@ -95,11 +100,48 @@ def build_whole(
             write_card(folder)
         counts = manifest.total(manifest.read(folder))
         ledger = earlier.ledger if finished and earlier else record.spent
-        return Outcome(folder, counts, finished, len(damaged), len(retried), ledger)
+        return Outcome(folder, counts, finished, len(left.damaged), left.rows, ledger)
+
+
+@dataclass(frozen=True, slots=True)
+class _Left:
+    """What there is to do on the finished shards of a run."""
+
+    damaged: tuple[ShardEntry, ...]
+    """Shards that have lost a file, or part of one."""
+    old: tuple[ShardEntry, ...]
+    """Shards of an earlier pairwright whose failed rows cannot be built alone."""
+    patches: tuple[Patch, ...]
+    """Failed rows of the others that are to be tried again."""
+
+    @property
+    def lost(self) -> tuple[ShardEntry, ...]:
+        """Return the shards that are built anew."""
+        return (*self.damaged, *self.old)
+
+    @property
+    def nothing(self) -> bool:
+        """Tell whether there is nothing to do."""
+        return not (self.damaged or self.old or self.patches)
+
+    @property
+    def rows(self) -> int:
+        """Return how many failed rows are tried again."""
+        return sum(len(patch.rows) for patch in self.patches) + failing.waiting_rows(
+            manifest.total(self.old).rejects
+        )
+
+
+def _left(folder: Path, again: Collection[Reason]) -> _Left:
+    damaged = run_folder.damaged(folder)
+    broken = {entry.shard for entry in damaged}
+    old = tuple(one for one in failing.without_failed_rows(folder) if again and one.shard not in broken)
+    patches = failing.to_try_again(folder, again, without=broken)
+    return _Left(damaged, old, patches)
 
 
 def _execute(
-    job: Job,
+    jobs: Sequence[Job],
     source: Source,
     name: str,
     lock: int,
@@ -107,16 +149,17 @@ def _execute(
     cluster: Cluster | None,
     watch: Watch,
 ) -> None:
-    """Build the shards that are left, by the executor that fits the builder."""
+    """Do each job in turn, by the executor that fits the builder."""
     from pairwright.executors import calls, local, ray
 
-    if isinstance(job.recipe.builder, Builder) and cluster is not None:
-        ray.run(job, source, cluster=cluster, workers=workers, watch=watch)
-    elif isinstance(job.recipe.builder, Builder):
-        local.run(job, source, lock=lock, workers=workers or local.usable_cores(), watch=watch)
-    else:
-        calls.run(job, source, name=name, watch=watch)
-    _check_all_read(job, source)
+    for job in jobs:
+        if isinstance(job.recipe.builder, Builder) and cluster is not None:
+            ray.run(job, source, cluster=cluster, workers=workers, watch=watch)
+        elif isinstance(job.recipe.builder, Builder):
+            local.run(job, source, lock=lock, workers=workers or local.usable_cores(), watch=watch)
+        else:
+            calls.run(job, source, name=name, watch=watch)
+        _check_all_read(job, source)
 
 
 def _check_all_read(job: Job, source: Source) -> None:

@@ -13,7 +13,8 @@ from pairwright.building import Outcome
 from pairwright.executors import Watch
 from pairwright.responses.ledger import Spent
 from pairwright.schemas.candidate_table import FOLDER as CANDIDATES
-from pairwright.schemas.reasons import EXPLANATIONS, MAY_SUCCEED_LATER, Reason
+from pairwright.schemas.candidate_table import files_in
+from pairwright.schemas.reasons import EXPLANATIONS, Reason
 from pairwright.schemas.reject import Scope
 
 _REFUSED: dict[Scope, str] = {
@@ -58,7 +59,7 @@ def _tell(outcome: Outcome, *, pairs_wanted: bool) -> None:
         _tell_slice(outcome)
         return
     if outcome.retried:
-        click.echo(f"{counted(outcome.retried, 'shard')} with rejects was tried again", err=True)
+        click.echo(f"tried {counted(outcome.retried, 'failed row')} again", err=True)
     if outcome.mended:
         what = counted(outcome.mended, "shard")
         click.echo(f"{what} had lost a file, or part of one, and was built again", err=True)
@@ -75,7 +76,7 @@ def _tell(outcome: Outcome, *, pairs_wanted: bool) -> None:
     _tell_ledger(outcome.ledger)
     _tell_retry(outcome)
     kept = folder / CANDIDATES
-    if not counts.pairs and not pairs_wanted and any(kept.glob("*.parquet")):
+    if not counts.pairs and not pairs_wanted and files_in(folder):
         click.echo(f"no pair came out, and all that was said is in {kept}")
     elif not counts.pairs:
         click.echo(
@@ -100,6 +101,7 @@ def _tell_slice(outcome: Outcome) -> None:
         f"this slice is finished: {counted(counts.rows, 'source row')} = {counts.paired:,} with pairs + {counts.rejected:,} rejected."
     )
     _tell_ledger(outcome.ledger)
+    _tell_retry(outcome)
     click.echo(
         f"{counted(len(left), 'slice')} of {left[0].count} not finished: {shown}; the last to finish makes one run of all. "
         f"pairwright status {_quoted(outcome.folder.parent.parent)} shows how far they are"
@@ -118,16 +120,17 @@ def _tell_ledger(ledger: Sequence[Spent]) -> None:
 
 
 def _tell_retry(outcome: Outcome) -> None:
+    from pairwright.runs.failing import waiting_rows
     from pairwright.runs.wording import counted
 
-    later = sum(
-        number
-        for reasons in outcome.counts.rejects.values()
-        for reason, number in reasons.items()
-        if reason in MAY_SUCCEED_LATER
-    )
-    if later:
-        click.echo(f"{counted(later, 'reject')} may succeed now: pairwright retry {_quoted(outcome.folder)}")
+    folder, rejects = _quoted(outcome.folder), outcome.counts.rejects
+    if later := waiting_rows(rejects):
+        told = f"{counted(later, 'row')} {'waits' if later == 1 else 'wait'} for"
+        click.echo(f"{told}: pairwright retry {folder}")
+    refused = rejects.get("row", {}).get("call_refused", 0)
+    if refused and outcome.ledger:  # refused by the models of this run
+        told = f"{counted(refused, 'row')} {'was' if refused == 1 else 'were'} refused; with another server or setting"
+        click.echo(f"{told}: pairwright retry {folder} --refused")
 
 
 def _quoted(folder: Path) -> str:

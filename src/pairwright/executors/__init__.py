@@ -9,6 +9,7 @@ from pathlib import Path
 from pairwright.encoding.service import Encoded
 from pairwright.recipe import Recipe
 from pairwright.responses.ledger import Spent
+from pairwright.runs.failing import Patch
 from pairwright.runs.slices import Slice
 from pairwright.sources import FileMark
 
@@ -41,6 +42,8 @@ class Job:
     """Marks of the source's files; every process makes sure that it reads the same ones."""
     part: Slice | None = None
     """Which of the shards are built; None for all."""
+    patches: tuple[Patch, ...] = ()
+    """Finished shards whose failed rows are tried again, in order; then nothing else is built."""
 
 
 @dataclass(frozen=True, slots=True)

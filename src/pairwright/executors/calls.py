@@ -17,13 +17,25 @@ from pairwright.builders import Built, Neighbours
 from pairwright.encoding.of_recipe import construct_of, encoders_of, vectors_of
 from pairwright.encoding.service import Encoders, open_encoders
 from pairwright.executors import Job, Watch
-from pairwright.executors.local import own_rows, pending, progress_of, row_count
+from pairwright.executors.local import begun, pending, row_count
+from pairwright.executors.messages import Tally
 from pairwright.executors.own_loop import run_to_end
-from pairwright.executors.shards import Pool, ShardRows, held, or_reject, rejected, tally
+from pairwright.executors.shards import (
+    Pool,
+    ShardRows,
+    add_to,
+    held,
+    needed,
+    or_reject,
+    rejected,
+    settled,
+    tally,
+)
 from pairwright.responses.asking import Models, open_models
 from pairwright.runs import folder as run_folder
 from pairwright.runs import manifest
 from pairwright.runs.commit import ShardWriter, enter
+from pairwright.runs.failing import Patch, check_found, held_back, waits_or_was_refused
 from pairwright.samplers import Model, width
 from pairwright.schemas.errors import PairwrightError, RowError
 from pairwright.schemas.source_row import SourceRow
@@ -42,7 +54,7 @@ _SECONDS_BETWEEN_LOOKS = 0.2
 
 
 def run(job: Job, source: Source, *, name: str, watch: Watch) -> None:
-    """Build every shard that the manifest does not list yet.
+    """Build every shard that the manifest does not list yet, or try failed rows again where the job names some.
 
     Args:
         job: what to build, and where.
@@ -69,8 +81,12 @@ class _Shard:
     """A shard of which rows are under way."""
 
     number: int
+    patch: Patch | None
+    """Which of its rows are tried again; None where all are built."""
+    rows: list[int] = field(default_factory=list)
+    """Numbers of the source rows that were read, written by the thread that reads."""
     results: list[Built | None] = field(default_factory=list)
-    """A place for each row that was read, written by the thread that reads."""
+    """A place for each of them."""
     back: int = 0
     """Rows that have come back, counted by the loop alone."""
     read: bool = False
@@ -99,7 +115,7 @@ class _Run:
         done = {entry.shard: entry for entry in manifest.read(job.folder)}
         total = row_count(job, source)
         self._pending = pending(done, job, total)
-        self._told = progress_of(done, own_rows(job, total))
+        self._told = begun(done, job, total)
         self._looked = 0.0
         under_way = _under_way(self._models.values(), self._encoders.values())
         self._under_way = asyncio.Semaphore(under_way)
@@ -136,18 +152,27 @@ class _Run:
     def _read(self) -> Iterator[_Row]:
         """Read and parse the rows of all shards that are left."""
         rows = ShardRows(self._source, self._job.limit)
+        patches = {patch.shard: patch for patch in self._job.patches}
         for number in self._pending:
-            shard = _Shard(number)
-            coming, neighbours = self._rows_of(rows, number)
-            ahead = next(coming, None)
-            while ahead is not None:
-                raw, ahead = ahead, next(coming, None)
-                shard.results.append(None)
-                shard.read = ahead is None
-                parsed = or_reject(raw, self._source.parse, raw)
-                yield _Row(shard, len(shard.results) - 1, raw, parsed, neighbours)
-            if len(shard.results) < self._size:
+            shard = _Shard(number, patches.get(number))
+            yield from self._read_shard(shard, rows)
+            if shard.patch is not None:
+                check_found(shard.patch, len(shard.patch.rows.intersection(shard.rows)))
+            elif len(shard.results) < self._size:
                 return
+
+    def _read_shard(self, shard: _Shard, rows: ShardRows) -> Iterator[_Row]:
+        all_rows, neighbours = self._rows_of(rows, shard.number)
+        numbered = enumerate(all_rows, shard.number * self._size)
+        coming = needed(numbered, shard.patch, settled=self._settle is not None)
+        ahead = next(coming, None)
+        while ahead is not None:
+            (number, raw), ahead = ahead, next(coming, None)
+            shard.rows.append(number)
+            shard.results.append(None)
+            shard.read = ahead is None
+            parsed = or_reject(raw, self._source.parse, raw)
+            yield _Row(shard, len(shard.results) - 1, raw, parsed, neighbours)
 
     def _rows_of(self, rows: ShardRows, number: int) -> tuple[Iterator[RawRow], Neighbours]:
         """Return the rows of a shard, read one by one where none asks for its neighbours."""
@@ -165,35 +190,46 @@ class _Run:
         shard = row.shard
         shard.results[row.place] = built
         shard.back += 1
-        told = tally([built])
-        self._told = replace(
-            self._told,
-            rows=self._told.rows + 1,
-            pairs=self._told.pairs + told.pairs,
-            rejects=self._told.rejects + told.rejects,
-        )
+        if shard.patch is None or shard.rows[row.place] in shard.patch.rows:
+            self._count(tally([built]))
         self._look(tools)
         if shard.read and shard.back == len(shard.results):
             await asyncio.get_running_loop().run_in_executor(self.writing, self._write, shard)
             for _ in shard.results:
                 self._unwritten.release()
 
+    def _count(self, tally: Tally) -> None:
+        told = self._told
+        self._told = replace(
+            told,
+            rows=told.rows + tally.rows,
+            pairs=told.pairs + tally.pairs,
+            rejects=told.rejects + tally.rejects,
+        )
+
     async def _built(self, row: _Row, tools: "_Tools") -> Built:
         if isinstance(row.parsed, Built):
-            return row.parsed
+            return held_back(row.raw.record_id, row.parsed)
         coming = self._construct(row.parsed, row.neighbours, tools.models.asks, tools.encoders.encodes)
-        return await _or_reject(row.raw, coming)
+        return held_back(row.raw.record_id, await _or_reject(row.raw, coming))
 
     def _write(self, shard: _Shard) -> None:
-        built = [one for one in shard.results if one is not None]
-        writer = ShardWriter(self._job.folder, shard.number, shard.number * self._size)
+        pairs = zip(shard.rows, shard.results, strict=True)
+        rows = [(number, built) for number, built in pairs if built is not None]
+        writer = ShardWriter(
+            self._job.folder,
+            shard.number,
+            shard.number * self._size,
+            failed=waits_or_was_refused,
+            patch=shard.patch,
+        )
         try:
-            writer.add(self._settle(built) if self._settle else built)
+            add_to(writer, settled(self._settle, rows, shard.patch) if self._settle else rows)
             entry = writer.finish()
         except BaseException:
             writer.abort()
             raise
-        enter(self._job.folder, entry)
+        enter(self._job.folder, entry, shard.patch.files if shard.patch else ())
 
     def _look(self, tools: "_Tools", *, at_once: bool = False) -> None:
         now = time.monotonic()

@@ -25,7 +25,7 @@ from pairwright.executors.shards import ShardBuilder
 from pairwright.runs import folder as run_folder
 from pairwright.runs import manifest
 from pairwright.runs.commit import enter
-from pairwright.runs.manifest import ShardEntry
+from pairwright.runs.manifest import Entry, ShardEntry
 from pairwright.schemas.errors import PairwrightError
 from pairwright.sources import Source
 
@@ -38,7 +38,7 @@ class WorkerError(PairwrightError):
 
 
 def run(job: Job, source: Source, *, lock: int, workers: int, watch: Watch) -> None:
-    """Build every shard that the manifest does not list yet.
+    """Build every shard that the manifest does not list yet, or try failed rows again where the job names some.
 
     Args:
         job: what to build, and where.
@@ -52,7 +52,7 @@ def run(job: Job, source: Source, *, lock: int, workers: int, watch: Watch) -> N
     """
     done = {entry.shard: entry for entry in manifest.read(job.folder)}
     total = row_count(job, source)
-    going = _Run(job, pending(done, job, total), progress_of(done, own_rows(job, total)), watch)
+    going = _Run(job, pending(done, job, total), begun(done, job, total), watch)
     watch(going.told)
     threads = cv2.getNumThreads()
     try:
@@ -130,11 +130,12 @@ class _Run:
 
     def __init__(self, job: Job, pending: Iterator[int], told: Progress, watch: Watch) -> None:
         self._job, self._pending, self.told, self._watch = job, pending, told, watch
+        self._replaced = {patch.shard: patch.files for patch in job.patches}
         self._workers: list[_Worker] = []
         self._end = math.inf
         """Number of the first shard that is known to lie behind the end of the source."""
         self._behind = ThreadPoolExecutor(1, thread_name_prefix="finish")
-        self._finishing: deque[Future[ShardEntry]] = deque()
+        self._finishing: deque[Future[Entry]] = deque()
 
     def work(self, source: Source, processes: int, lock: int) -> None:
         """Build shards here and in as many more processes, until nothing is left."""
@@ -166,7 +167,7 @@ class _Run:
         while self._finishing:
             future = self._finishing.popleft()
             if future.exception() is None:
-                enter(self._job.folder, future.result())
+                self._enter(future.result())
 
     def _built_here(self, tally: Tally) -> None:
         self._count(tally)
@@ -186,7 +187,7 @@ class _Run:
 
     def _saw(self, number: int, rows: int) -> None:
         """Note where the source ends: in the first shard that is not full, or before one without rows."""
-        if rows < self._job.recipe.file.output.shard_rows:
+        if rows < self._job.recipe.file.output.shard_rows and not self._job.patches:
             self._end = min(self._end, number + 1 if rows else number)
 
     def _hear(self, *, wait: bool) -> None:
@@ -206,7 +207,7 @@ class _Run:
                 worker.shards.popleft()
                 self._saw(shard, 0 if entry is None else entry.counts.rows)
                 if entry is not None:
-                    enter(self._job.folder, entry)
+                    self._enter(entry)
         self._give(worker)
 
     def _enter_finished(self, *, at_most_waiting: int) -> None:
@@ -214,7 +215,10 @@ class _Run:
         while self._finishing and (len(self._finishing) > at_most_waiting or self._finishing[0].done()):
             entry = self._finishing[0].result()
             self._finishing.popleft()  # before it is entered: an interrupt behind that would have it entered twice
-            enter(self._job.folder, entry)
+            self._enter(entry)
+
+    def _enter(self, entry: Entry) -> None:
+        enter(self._job.folder, entry, self._replaced.get(entry.shard, ()))
 
     def _count(self, tally: Tally) -> None:
         told = self.told
@@ -229,6 +233,8 @@ class _Run:
 
 def pending(done: Mapping[int, ShardEntry], job: Job, total: int | None) -> Iterator[int]:
     """Yield the numbers of shards to be built, without end where the number of rows is not known."""
+    if job.patches:
+        return iter([patch.shard for patch in job.patches])
     size, part = job.recipe.file.output.shard_rows, job.part
     numbers = count() if total is None else range(-(-total // size))
     return (number for number in numbers if number not in done and (part is None or part.has(number)))
@@ -245,7 +251,7 @@ def own_rows(job: Job, total: int | None) -> int | None:
 
 def _useful(job: Job, done: dict[int, ShardEntry], total: int | None) -> int:
     """Return how many processes beside this one may have a shard to build."""
-    if total is None:
+    if total is None and not job.patches:
         return sys.maxsize
     return max(0, sum(1 for _ in pending(done, job, total)) - 1)
 
@@ -259,6 +265,16 @@ def row_count(job: Job, source: Source) -> int | None:
     """Return how many rows the run has at most; None where nobody knows."""
     known = [rows for rows in (source.count(), job.limit) if rows is not None]
     return min(known, default=None)
+
+
+def begun(done: Mapping[int, ShardEntry], job: Job, total: int | None) -> Progress:
+    """Return where a job stands before it goes on; failed rows that are tried again are not done yet."""
+    told = progress_of(done, own_rows(job, total))
+    rejects = sum(
+        number for patch in job.patches for found in patch.rejects.values() for number in found.values()
+    )
+    rows = sum(len(patch.rows) for patch in job.patches)
+    return replace(told, rows=told.rows - rows, rejects=told.rejects - rejects)
 
 
 def progress_of(done: Mapping[int, ShardEntry], total: int | None) -> Progress:

@@ -10,7 +10,8 @@ from typing import Any
 from pairwright.executors import Job
 from pairwright.recipe import RecipeFile, checked
 from pairwright.runs import manifest
-from pairwright.runs.manifest import ShardEntry
+from pairwright.runs.failing import Patch
+from pairwright.runs.manifest import Entry
 from pairwright.schemas.errors import PairwrightError
 from pairwright.sources import FileMark
 
@@ -29,7 +30,7 @@ class Finished:
     """A shard is written under temporary names."""
 
     shard: int
-    entry: ShardEntry | None
+    entry: Entry | None
     """None where the shard lies behind the end of the source."""
 
 
@@ -61,6 +62,7 @@ def job_line(job: Job) -> str:
         "recipe": job.recipe.file.model_dump(mode="json"),
         "limit": job.limit,
         "marks": [asdict(mark) for mark in job.marks],
+        "patches": [asdict(patch) | {"rows": sorted(patch.rows)} for patch in job.patches],
     }
     return json.dumps(told)
 
@@ -70,7 +72,14 @@ def job_from(line: str) -> Job:
     told: Mapping[str, Any] = json.loads(line)
     recipe = checked(RecipeFile.model_validate(told["recipe"]))
     marks = tuple(FileMark(**mark) for mark in told["marks"])
-    return Job(Path(told["folder"]), recipe, told["limit"], marks)
+    patches = tuple(_patch(**patch) for patch in told["patches"])
+    return Job(Path(told["folder"]), recipe, told["limit"], marks, patches=patches)
+
+
+def _patch(
+    shard: int, number: int, rows: list[int], rejects: Mapping[str, Mapping[str, int]], files: list[str]
+) -> Patch:
+    return Patch(shard, number, frozenset(rows), rejects, tuple(files))
 
 
 def message_line(message: Message) -> str:

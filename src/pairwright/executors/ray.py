@@ -37,7 +37,7 @@ from pairwright.runs import manifest
 from pairwright.runs.commit import enter
 from pairwright.runs.disk import temporary, writing
 from pairwright.runs.folder import STAGED
-from pairwright.runs.manifest import ShardEntry
+from pairwright.runs.manifest import Entry, ShardEntry
 from pairwright.samplers import ROOM as SAMPLERS
 from pairwright.schemas.errors import RunError, SourceError
 from pairwright.sources import Source
@@ -174,7 +174,7 @@ class _ShardActor:
             return {"said": message_line(failed(error)), "place": ""}
         return {"said": message_line(Finished(int(row["shard"]), entry)), "place": str(self._opened().folder)}
 
-    def _build(self, number: int) -> ShardEntry | None:
+    def _build(self, number: int) -> Entry | None:
         job = self._opened()
         _count_try(self._brief, number)
         if self._builder is None or number <= self._last:  # a builder goes forwards only, Ray in any order

@@ -10,10 +10,11 @@ from typing import TypeVar, TypeVarTuple
 
 import cv2
 
-from pairwright.builders import Built, Neighbours
+from pairwright.builders import Built, Neighbours, Settle
 from pairwright.executors import Job
 from pairwright.executors.messages import Tally
 from pairwright.runs.commit import ShardWriter
+from pairwright.runs.failing import Patch, held_back
 from pairwright.schemas.errors import RowError, SourceError
 from pairwright.schemas.image import Image
 from pairwright.schemas.reject import Reject
@@ -22,6 +23,9 @@ from pairwright.sources.open import open_source
 
 Given = TypeVarTuple("Given")
 Result = TypeVar("Result")
+
+Numbered = tuple[int, RawRow]
+"""A row and its number in the source."""
 
 CHUNK_ROWS = 8
 """Rows built between two looks at the progress."""
@@ -129,39 +133,58 @@ class ShardBuilder:
         self._held = job.recipe.uses_neighbours()
         self._settle = job.recipe.settle()
         self._rows = ShardRows(self._source, job.limit)
+        self._patches = {patch.shard: patch for patch in job.patches}
         cv2.setNumThreads(1)  # the processes share the cores; OpenCV's threads would only fight over them
 
     def build(self, number: int, watch: Callable[[Tally], None]) -> ShardWriter | None:
-        """Build one shard; return its writer, still to be finished, or None behind the end of the source."""
+        """Build one shard, or its failed rows again where the job says so.
+
+        Returns:
+            Its writer, still to be finished, or None behind the end of the source.
+        """
+        patch = self._patches.get(number)
         rows, neighbours = self._shard(number)
-        first = next(rows, None)
-        if first is None:
+        coming = needed(enumerate(rows, number * self._size), patch, settled=self._settle is not None)
+        first = next(coming, None)
+        if first is None and patch is None:
             return None
-        writer = ShardWriter(self._job.folder, number, number * self._size)
+        writer = ShardWriter(self._job.folder, number, number * self._size, patch=patch)
         try:
-            rows = chain([first], rows)
-            unsettled: list[Built] = []
-            for chunk in iter(lambda: list(islice(rows, CHUNK_ROWS)), []):
-                built = self._built(chunk, neighbours)
-                if self._settle:
-                    unsettled += built
-                else:
-                    writer.add(built)
-                watch(tally(built))
-            if self._settle:
-                writer.add(self._settle(unsettled))
+            self._fill(writer, chain([first] if first else [], coming), neighbours, patch, watch)
         except BaseException:
             writer.abort()
             raise
         return writer
 
+    def _fill(
+        self,
+        writer: ShardWriter,
+        rows: Iterable[Numbered],
+        neighbours: Neighbours,
+        patch: Patch | None,
+        watch: Callable[[Tally], None],
+    ) -> None:
+        coming = iter(rows)
+        unsettled: list[tuple[int, Built]] = []
+        for chunk in iter(lambda: list(islice(coming, CHUNK_ROWS)), []):
+            built = self._built([raw for _, raw in chunk], neighbours)
+            numbered = [(number, one) for (number, _), one in zip(chunk, built, strict=True)]
+            if self._settle:
+                unsettled += numbered
+            else:
+                add_to(writer, numbered)
+            watch(tally([one for number, one in numbered if patch is None or number in patch.rows]))
+        if self._settle:
+            add_to(writer, settled(self._settle, unsettled, patch))
+
     def _built(self, chunk: Sequence[RawRow], neighbours: Neighbours) -> list[Built]:
         """Return what each row gave: one step over all rows, then the next, which keeps caches warm."""
         rows = [or_reject(raw, self._source.parse, raw) for raw in chunk]
-        return [
+        built = [
             row if isinstance(row, Built) else or_reject(raw, self._construct, row, neighbours)
             for raw, row in zip(chunk, rows, strict=True)
         ]
+        return [held_back(raw.record_id, one) for raw, one in zip(chunk, built, strict=True)]
 
     def _shard(self, number: int) -> tuple[Iterator[RawRow], Neighbours]:
         """Return the rows of a shard, none behind the end, and what its rows see of each other."""
@@ -170,6 +193,25 @@ class ShardBuilder:
             return iter(rows), Pool(self._source, rows)
         self._rows.go_to(number * self._size)
         return self._rows.next(self._size), Pool(self._source, ())
+
+
+def needed(rows: Iterable[Numbered], patch: Patch | None, *, settled: bool) -> Iterator[Numbered]:
+    """Yield the rows of a shard that are built: of a patch the failed ones, or all where they are ``settled`` together."""
+    return (one for one in rows if patch is None or settled or one[0] in patch.rows)
+
+
+def settled(
+    settle: Settle, rows: Sequence[tuple[int, Built]], patch: Patch | None
+) -> list[tuple[int, Built]]:
+    """Return what is left of the rows of a shard once they are settled together; of a patch that of the failed ones."""
+    left = settle([built for _, built in rows])
+    numbered = [(number, built) for (number, _), built in zip(rows, left, strict=True)]
+    return [one for one in numbered if patch is None or one[0] in patch.rows]
+
+
+def add_to(writer: ShardWriter, rows: Sequence[tuple[int, Built]]) -> None:
+    """Add the results of source rows to a shard, or a patch of one."""
+    writer.add([built for _, built in rows], [number for number, _ in rows])
 
 
 def tally(built: Sequence[Built]) -> Tally:

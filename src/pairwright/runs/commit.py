@@ -1,8 +1,8 @@
-"""Writing one shard: its Parquet parts and rejects under temporary names, then all at once."""
+"""Writing one shard, or a patch of one: its Parquet parts and rejects under temporary names, then all at once."""
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from hashlib import sha256
 from pathlib import Path
@@ -10,86 +10,152 @@ from pathlib import Path
 from pairwright.builders import Built
 from pairwright.runs import manifest
 from pairwright.runs.disk import temporary, write_synced, writing
+from pairwright.runs.failing import NAME as FAILED_ROWS
+from pairwright.runs.failing import Failed, Patch, check_found, waits
 from pairwright.runs.folder import REJECTS, WRITTEN
-from pairwright.runs.manifest import Counts, FileEntry, ShardEntry
+from pairwright.runs.manifest import Counts, Entry, FileEntry, PatchEntry, ShardEntry
+from pairwright.schemas.candidate_table import FAILED
 from pairwright.schemas.candidate_table import FOLDER as CANDIDATES_FOLDER
 from pairwright.schemas.pair import FOLDERS, Pair
 from pairwright.schemas.reject import Reject
+from pairwright.schemas.source_row import SourceRow
 from pairwright.writer import CANDIDATES, PAIRS, PartWriter, WrittenFile, publish
+
+Rejects = Counter[tuple[str, str]]
+"""Rejects by scope and reason."""
 
 
 class ShardWriter:
-    """Takes the results of a shard's rows in order; :func:`enter` then makes the shard part of the run."""
+    """Takes the results of a shard's rows in order; :func:`enter` then makes the shard part of the run.
 
-    def __init__(self, folder: Path, shard: int, start: int) -> None:
-        """``start`` is the number of the shard's first source row."""
-        self._folder, self._shard, self._start = folder, shard, start
-        stem = f"train-{shard:05d}"
-        self._parts = {name: PartWriter(folder / name, stem, PAIRS) for name in FOLDERS.values()}
-        self._candidates = PartWriter(folder / CANDIDATES_FOLDER, stem, CANDIDATES)
-        self._rejects: list[Reject] = []
+    Of a patch it takes the results of those rows alone that are tried again.
+    """
+
+    def __init__(
+        self, folder: Path, shard: int, start: int, *, failed: Failed = waits, patch: Patch | None = None
+    ) -> None:
+        """``start`` is the number of the shard's first source row; ``failed`` says whose results lie beside the data."""
+        self._folder, self._shard, self._start, self._patch = folder, shard, start, patch
+        self._is_failed = failed
+        self._stem = f"{shard:05d}" if patch is None else f"{shard:05d}-p{patch.number:02d}"
+        train = f"train-{self._stem}"
+        self._pairs = {name: PartWriter(folder / name, train, PAIRS) for name in FOLDERS.values()}
+        self._candidates = {
+            name: PartWriter(folder / name, train, CANDIDATES) for name in (CANDIDATES_FOLDER, FAILED)
+        }
+        self._lines: dict[str, list[dict[str, object]]] = {REJECTS: [], FAILED: []}
+        """Rejects as they are written, by folder."""
         self.rows = self._paired = 0
         """Source rows added."""
         self._kinds: Counter[str] = Counter()
+        self._reasons: Rejects = Counter()
 
-    def add(self, results: Sequence[Built]) -> None:
-        """Add the results of some rows."""
-        by_config: dict[str, list[Pair]] = {name: [] for name in FOLDERS.values()}
-        for built in results:
+    def add(self, results: Sequence[Built], numbers: Iterable[int] | None = None) -> None:
+        """Add the results of some rows; ``numbers`` are those of the source rows, the next ones if not given."""
+        pairs: dict[str, list[Pair]] = {name: [] for name in self._pairs}
+        candidates: dict[str, list[SourceRow]] = {name: [] for name in self._candidates}
+        first = self._start + self.rows
+        for number, built in zip(numbers or range(first, first + len(results)), results, strict=True):
+            failed = self._is_failed(built)
             self.rows += 1
             self._paired += bool(built.pairs)
-            self._rejects += built.rejects
             for pair in built.pairs:
                 self._kinds[pair.kind] += 1
-                by_config[FOLDERS[pair.kind]].append(pair)
-        for name, pairs in by_config.items():
-            self._parts[name].add(pairs)
-        self._candidates.add([row for built in results for row in built.candidates])
+                pairs[FOLDERS[pair.kind]].append(pair)
+            candidates[FAILED if failed else CANDIDATES_FOLDER] += built.candidates
+            self._add_rejects(built.rejects, number if failed else None)
+        for name, of_config in pairs.items():
+            self._pairs[name].add(of_config)
+        for name, rows in candidates.items():
+            self._candidates[name].add(rows)
 
-    def finish(self) -> ShardEntry:
-        """Finish the files under their temporary names, forced to disk, and return the shard's entry."""
-        written = {name: writer.close() for name, writer in self._parts.items()}
-        written[CANDIDATES_FOLDER] = self._candidates.close()
-        if self._rejects:
-            written[REJECTS] = (self._write_rejects(),)
-        return ShardEntry(self._shard, self._start, self._counts(), tuple(_entries(written)))
+    def finish(self) -> Entry:
+        """Finish the files under their temporary names, forced to disk, and return the shard's entry, or the patch's.
+
+        Raises:
+            SourceError: not all rows of a patch were added.
+        """
+        if self._patch is not None:
+            check_found(self._patch, self.rows)
+        written = {name: writer.close() for name, writer in self._pairs.items()}
+        written |= {name: writer.close() for name, writer in self._candidates.items()}
+        for name, kind in ((REJECTS, "rejects"), (FAILED, FAILED_ROWS)):
+            if self._lines[name]:
+                written[name] = (
+                    *written.get(name, ()),
+                    self._write_lines(name, f"{kind}-{self._stem}.jsonl"),
+                )
+        files = tuple(_entries(written))
+        if self._patch is not None:
+            return PatchEntry(self._shard, self._patch.number, self._changes(self._patch), files)
+        return ShardEntry(self._shard, self._start, self._counts(), files)
 
     def abort(self) -> None:
         """Remove the temporary files."""
-        for writer in self._parts.values():
-            writer.abort()
-        self._candidates.abort()
+        for of_pairs in self._pairs.values():
+            of_pairs.abort()
+        for of_candidates in self._candidates.values():
+            of_candidates.abort()
+
+    def _add_rejects(self, rejects: Iterable[Reject], number: int | None) -> None:
+        """Take the rejects of a row, and of a failed one its number."""
+        for reject in rejects:
+            self._reasons[reject.scope, reject.reason] += 1
+            if number is None:
+                self._lines[REJECTS].append(asdict(reject))
+            else:
+                self._lines[FAILED].append({"row": number, **asdict(reject)})
 
     def _counts(self) -> Counts:
-        rejects: dict[str, Counter[str]] = {}
-        for reject in self._rejects:
-            rejects.setdefault(reject.scope, Counter())[reject.reason] += 1
-        by_scope = {scope: dict(sorted(reasons.items())) for scope, reasons in sorted(rejects.items())}
         rejected = self.rows - self._paired
-        if sum(by_scope.get("row", {}).values()) != rejected:
-            raise AssertionError(
-                f"shard {self._shard}: {rejected} rows without pairs, but rejects are {by_scope}"
-            )
-        return Counts(self.rows, self._paired, rejected, dict(sorted(self._kinds.items())), by_scope)
+        self._check(rejected, self._reasons)
+        return Counts(
+            self.rows, self._paired, rejected, dict(sorted(self._kinds.items())), _by_scope(self._reasons)
+        )
 
-    def _write_rejects(self) -> WrittenFile:
-        folder = self._folder / REJECTS
+    def _changes(self, patch: Patch) -> Counts:
+        """Return by how much the shard's counts change: its failed rows are counted there as they were before."""
+        reasons = Counter(self._reasons)
+        for scope, before in patch.rejects.items():
+            reasons.subtract({(scope, reason): number for reason, number in before.items()})
+        self._check(-self._paired, reasons)
+        return Counts(0, self._paired, -self._paired, dict(sorted(self._kinds.items())), _by_scope(reasons))
+
+    def _check(self, rejected: int, reasons: Rejects) -> None:
+        found = sum(number for (scope, _), number in reasons.items() if scope == "row")
+        if found != rejected:
+            raise AssertionError(
+                f"shard {self._shard}: {rejected} rows without pairs, but rejects are {dict(reasons)}"
+            )
+
+    def _write_lines(self, to: str, name: str) -> WrittenFile:
+        folder, lines = self._folder / to, self._lines[to]
         folder.mkdir(exist_ok=True)
-        name = f"rejects-{self._shard:05d}.jsonl"
-        content = "".join(
-            json.dumps(asdict(reject), ensure_ascii=False) + "\n" for reject in self._rejects
-        ).encode()
+        content = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines).encode()
         with writing(folder / name):
             write_synced(temporary(folder / name), content)
-        return WrittenFile(name, len(self._rejects), len(content), sha256(content).hexdigest())
+        return WrittenFile(name, len(lines), len(content), sha256(content).hexdigest())
 
 
-def enter(folder: Path, entry: ShardEntry) -> None:
-    """Give all files of a finished shard their final names, then enter it in the manifest."""
+def enter(folder: Path, entry: Entry, replaced: Iterable[str] = ()) -> None:
+    """Give all files of a finished shard, or of a patch, their final names, then enter it in the manifest.
+
+    ``replaced`` names files of the run that a patch takes the place of; they are removed last.
+    """
     for name in WRITTEN:
         own = [file for file in entry.files if file.name.startswith(f"{name}/")]
         publish((Path(file.name).name for file in own), folder / name)
     manifest.append(folder, entry)
+    for gone in replaced:
+        (folder / gone).unlink(missing_ok=True)
+
+
+def _by_scope(reasons: Rejects) -> dict[str, dict[str, int]]:
+    found: dict[str, dict[str, int]] = {}
+    for (scope, reason), number in sorted(reasons.items()):
+        if number:
+            found.setdefault(scope, {})[reason] = number
+    return found
 
 
 def _entries(written: dict[str, tuple[WrittenFile, ...]]) -> list[FileEntry]:

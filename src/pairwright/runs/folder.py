@@ -5,7 +5,7 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,19 +16,18 @@ from pairwright.runs.locks import alone, taken, warn_of_no_locks
 from pairwright.runs.manifest import FileEntry, ShardEntry
 from pairwright.runs.run_file import Identity, RunFile
 from pairwright.runs.slices import FOLDER as SLICES
-from pairwright.schemas.candidate_table import FOLDER as CANDIDATES
+from pairwright.schemas.candidate_table import FOLDERS as CANDIDATES
 from pairwright.schemas.errors import RunError
 from pairwright.schemas.pair import FOLDERS
-from pairwright.schemas.reasons import Reason
 
 REJECTS = "rejects"
-WRITTEN = (*dict.fromkeys(FOLDERS.values()), CANDIDATES, REJECTS)
+WRITTEN = (*dict.fromkeys(FOLDERS.values()), *CANDIDATES, REJECTS)
 """Folders into which shards are written."""
 
 STAGED = ".staged"
 """Folder in which actors of a cluster write shards, before they are moved to where temporary files stand."""
 
-_OURS = re.compile(r"\.?(train|rejects)-\d{5,}(-\d+)?\.(parquet|jsonl)(\.tmp)?")
+_OURS = re.compile(r"\.?(train|rejects|failed)-\d{5,}(-p\d+)?(-\d+)?\.(parquet|jsonl)(\.tmp)?")
 
 _PATIENCE_S = 2.0
 """How long to wait for the lock, seconds."""
@@ -119,15 +118,6 @@ def damaged(folder: Path) -> tuple[ShardEntry, ...]:
     """Return the shards of the manifest of which a file is gone or has another size."""
     return tuple(
         entry for entry in manifest.read(folder) if any(not _whole(folder, file) for file in entry.files)
-    )
-
-
-def with_rejects(folder: Path, reasons: Collection[Reason]) -> tuple[ShardEntry, ...]:
-    """Return the shards of the manifest with rejects of some of these reasons."""
-    return tuple(
-        entry
-        for entry in (manifest.read(folder) if reasons else ())
-        if any(reason in found for found in entry.counts.rejects.values() for reason in reasons)
     )
 
 

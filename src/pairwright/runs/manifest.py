@@ -1,7 +1,10 @@
-"""The manifest: one JSON line per finished shard. What it lists is done; nothing else is.
+"""The manifest: one JSON line per finished shard, and one per patch of it. What it lists is done; nothing else is.
 
 A line is appended after every file of the shard has its final name, and both are forced to disk. A line cut short by a
 crash is dropped when the manifest is opened again: its shard is simply built anew, to the same bytes.
+
+A patch is what came of a shard's failed rows when they were tried again. Its line has counts as differences, and its files
+come to those of the shard; of failed rows only the files of the last patch count.
 """
 
 import json
@@ -10,10 +13,12 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
+from dataclasses import replace as with_fields
 from pathlib import Path
 from typing import Any
 
 from pairwright.runs.disk import append_line, replace_whole, writing
+from pairwright.schemas.candidate_table import FAILED
 from pairwright.schemas.errors import RunError
 
 NAME = "manifest.jsonl"
@@ -56,10 +61,27 @@ class ShardEntry:
     """Number of its first source row."""
     counts: Counts
     files: tuple[FileEntry, ...]
+    patches: int = 0
+    """Patches that it got, counted in ``counts`` and ``files``."""
 
 
-def total(entries: Iterable[ShardEntry]) -> Counts:
-    """Return the sums over shards."""
+@dataclass(frozen=True, slots=True)
+class PatchEntry:
+    """What came of the failed rows of a finished shard when they were tried again."""
+
+    shard: int
+    number: int
+    """From 1, within its shard."""
+    counts: Counts
+    """By how much the counts of the shard change: no rows, and rejects that are gone are below 0."""
+    files: tuple[FileEntry, ...]
+
+
+Entry = ShardEntry | PatchEntry
+
+
+def total(entries: Iterable[Entry]) -> Counts:
+    """Return the sums over shards or patches."""
     rows = paired = rejected = 0
     pairs: Counter[str] = Counter()
     rejects: dict[str, Counter[str]] = {}
@@ -84,16 +106,41 @@ def read(folder: Path) -> tuple[ShardEntry, ...]:
         lines = path.read_bytes().split(b"\n")
     except FileNotFoundError:
         return ()
-    entries = []
+    entries: dict[int, ShardEntry] = {}
     for number, line in enumerate(lines[:-1], 1):  # what follows the last newline is empty, or was cut short
         try:
-            entries.append(from_line(json.loads(line)))
+            entry = from_line(json.loads(line))
+            entries[entry.shard] = (
+                entry if isinstance(entry, ShardEntry) else _patched(entries.get(entry.shard), entry)
+            )
         except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
             raise RunError(
                 f"{path}, line {number}: not a manifest line ({error}). The file was edited or damaged; "
                 "restore it, or build into a new folder."
             ) from error
-    return tuple(sorted(entries, key=lambda entry: entry.shard))
+    return tuple(entries[shard] for shard in sorted(entries))
+
+
+def _patched(entry: ShardEntry | None, patch: PatchEntry) -> ShardEntry:
+    """Return a shard with one more patch. Raises ValueError where the patch does not follow what is there."""
+    if entry is None or patch.number != entry.patches + 1:
+        raise ValueError(f"patch {patch.number} of shard {patch.shard} does not follow the line before it")
+    kept = (file for file in entry.files if not file.name.startswith(f"{FAILED}/"))
+    counts = _without_zeros(total([entry, patch]))
+    rejects = (number for reasons in counts.rejects.values() for number in reasons.values())
+    if min((counts.rejected, *counts.pairs.values(), *rejects)) < 0:
+        raise ValueError(f"patch {patch.number} of shard {patch.shard} takes away more than there was")
+    return ShardEntry(entry.shard, entry.start, counts, (*kept, *patch.files), patch.number)
+
+
+def _without_zeros(counts: Counts) -> Counts:
+    rejects = {scope: _counted(reasons) for scope, reasons in counts.rejects.items()}
+    there = {scope: reasons for scope, reasons in rejects.items() if reasons}
+    return with_fields(counts, pairs=_counted(counts.pairs), rejects=there)
+
+
+def _counted(numbers: Mapping[str, int]) -> dict[str, int]:
+    return {name: number for name, number in numbers.items() if number}
 
 
 def begin(folder: Path) -> None:
@@ -128,18 +175,21 @@ def mend(folder: Path) -> None:
             os.fsync(file.fileno())
 
 
-def append(folder: Path, entry: ShardEntry) -> None:
-    """Add a finished shard and force it to disk."""
+def append(folder: Path, entry: Entry) -> None:
+    """Add a finished shard or patch and force it to disk."""
     append_line(folder / NAME, json.dumps(to_line(entry)).encode())
 
 
-def to_line(entry: ShardEntry) -> dict[str, Any]:
+def to_line(entry: Entry) -> dict[str, Any]:
     """Return an entry as the plain values of its line."""
-    files = [asdict(file) for file in entry.files]
-    return {"shard": entry.shard, "start": entry.start, **asdict(entry.counts), "files": files}
+    counted = {**asdict(entry.counts), "files": [asdict(file) for file in entry.files]}
+    if isinstance(entry, PatchEntry):
+        return {"shard": entry.shard, "patch": entry.number, **counted}
+    patches = {"patches": entry.patches} if entry.patches else {}
+    return {"shard": entry.shard, "start": entry.start, **patches, **counted}
 
 
-def from_line(line: Mapping[str, Any]) -> ShardEntry:
+def from_line(line: Mapping[str, Any]) -> Entry:
     """Return the entry of a line; raises KeyError, TypeError, AttributeError, OverflowError or ValueError for anything else.
 
     A manifest may come with a run that was fetched from somewhere: a file that it names lies in a folder of the run.
@@ -152,7 +202,9 @@ def from_line(line: Mapping[str, Any]) -> ShardEntry:
         rejects={str(scope): _numbers(reasons) for scope, reasons in line["rejects"].items()},
     )
     files = tuple(_file(**file) for file in line["files"])
-    return ShardEntry(int(line["shard"]), int(line["start"]), counts, files)
+    if "patch" in line:
+        return PatchEntry(int(line["shard"]), int(line["patch"]), counts, files)
+    return ShardEntry(int(line["shard"]), int(line["start"]), counts, files, int(line.get("patches", 0)))
 
 
 def _numbers(told: Mapping[str, Any]) -> dict[str, int]:

@@ -146,12 +146,17 @@ def test_retry_asks_only_for_what_failed(
     quick = ["samplers.0.calls.retries=1", "judge.calls.retries=1"]
     failed = pairwright.build(rated(source, "failed", *quick))
     assert failed.counts.rejects["row"]["call_failed"] == 1
+    written = digests(failed.folder)
     double.faults(by_text=[])
     before = double.stats()["paid"]
     outcome = pairwright.retry(tmp_path / "failed", overrides=quick)
     assert outcome.retried == 1
-    assert "call_failed" not in outcome.counts.rejects.get("row", {})
-    assert digests(whole.folder) == digests(outcome.folder)
+    assert outcome.counts == whole.counts
+    now = digests(outcome.folder)
+    assert {name: now[name] for name in written} == written  # no finished file was touched
+    assert {name for name in now if name not in written} == {
+        f"{config}/train-00001-p01-00.parquet" for config in ("data", "candidates")
+    }
     assert double.stats()["paid"] - before == 1 + 3
     assert double.stats()["paid_most"] == 1
     assert pairwright.retry(tmp_path / "failed", overrides=quick).already_done
