@@ -164,7 +164,7 @@ def _fault(candidate: Candidate, truncated: Truncated) -> RowError | None:
 
     match candidate.finish:
         case "aborted":
-            return of("call_failed", "the server broke it off")
+            return of("answer_cut", "the server broke it off")  # and it is stored: no later try gives another
         case "filtered":
             return of("call_refused", "stopped by the provider's content filter")
         case "length" if truncated == "drop":

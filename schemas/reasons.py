@@ -95,7 +95,7 @@ EXPLANATIONS: dict[Reason, str] = {
     "no_other_image": "no other picture in the shard that is not the same or a near copy",
     "call_refused": "the model's server refuses this very request (too long, too many pictures, its content filter)",
     "call_failed": "the model's server failed at every try (rate limit, timeout, broken answer); pairwright retry asks again",
-    "answer_cut": "the answer reached max_tokens and is not whole",
+    "answer_cut": "the answer reached max_tokens, or the server broke it off, and is not whole",
     "answer_unparsable": "no final answer could be taken out of the text",
     "repeated_answer": "the same answer as another candidate's, or nearly",
     "too_few_answers": "fewer than two different answers are left",
