@@ -204,6 +204,33 @@ def test_killed_at_random_moments(
     assert not _left(out)
 
 
+@pytest.mark.parametrize(
+    ("dies", "told"),
+    [
+        ("raylet/raylet", "Ray's node of this process"),
+        ("gcs/gcs_server", "Ray's head node"),
+    ],
+)
+def test_a_cluster_that_dies_is_told(
+    dies: str, told: str, table: Table, tmp_path: Path, processes: Callable[..., list[int]]
+) -> None:
+    """Ray then ends the process; with the head that takes a minute, which is not waited for."""
+    out = tmp_path / "out"
+    build = command(table(40 * ROWS), out, "--executor", "ray")
+    with subprocess.Popen(build, stderr=subprocess.PIPE, text=True) as process:
+        while not manifest.read(out):
+            time.sleep(0.05)
+        [victim] = [one for one in processes(dies) if _parent(one) == process.pid]
+        os.kill(victim, signal.SIGKILL)
+        assert process.stderr is not None
+        line = next(line for line in process.stderr if line.startswith("pairwright: "))
+        if dies == "raylet/raylet":
+            assert process.wait(timeout=60) == 1
+        process.kill()
+    assert told in line
+    assert "Finished shards are safe; the same command goes on from there." in line
+
+
 def _started_and_ended(
     how: str, told: list[str], out: Path, rng: random.Random, processes: Callable[..., list[int]]
 ) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 from pairwright import __version__
 from pairwright.executors import Cluster
 from pairwright.executors.local import WorkerError, usable_cores
+from pairwright.executors.ray_watch import watched
 from pairwright.runs.run_file import versions
 from pairwright.schemas.errors import MissingExtraError, RunError
 
@@ -64,7 +65,8 @@ def connected(cluster: Cluster, workers: int | None) -> Iterator[None]:
     import ray
 
     if ray.is_initialized():
-        yield
+        with watched():
+            yield
         return
     address = cluster.address or os.environ.get("RAY_ADDRESS") or "local"
     _check_reachable(address)
@@ -82,7 +84,8 @@ def connected(cluster: Cluster, workers: int | None) -> Iterator[None]:
         except (ConnectionError, RuntimeError, ValueError) as error:
             raise WorkerError(f"no Ray cluster at {address}: {error}") from error
     try:
-        yield
+        with watched():
+            yield
     finally:
         ray.shutdown()
 
