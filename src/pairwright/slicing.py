@@ -65,6 +65,8 @@ def _of_whole(folder: Path, recipe: Recipe, whole: run_file.RunFile, limit: int 
     with run_folder.locked(folder, _AS_LONG_AS_IT_TAKES):
         if slices_in(folder):  # the join was killed at its last step
             remove(folder)
+        if not (folder / "README.md").exists():
+            write_card(folder)
     return Outcome(folder, manifest.total(manifest.read(folder)), True, 0, 0, whole.ledger)
 
 

@@ -135,6 +135,23 @@ def test_a_join_that_was_killed_is_done_again(
     assert slices_in(out) == {}
 
 
+def test_the_card_is_written_if_the_join_was_killed_before_it(
+    table: Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(folder: Path) -> None:
+        raise KeyboardInterrupt
+
+    out, source = tmp_path / "out", table(ROWS)
+    pairwright.build(recipe(), source=source, out=out, workers=1, shard="0/2")
+    with monkeypatch.context() as patch:
+        patch.setattr(slicing, "write_card", killed)
+        with pytest.raises(KeyboardInterrupt):
+            pairwright.build(recipe(), source=source, out=out, workers=1, shard="1/2")
+    assert not (out / "README.md").exists()
+    pairwright.build(recipe(), source=source, out=out, workers=1, shard="1/2")
+    assert (out / "README.md").exists()
+
+
 @pytest.mark.parametrize("moment", ["unfinished", "_joined"])
 def test_two_slices_that_finish_at_the_same_moment(
     moment: str, whole: Path, table: Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
