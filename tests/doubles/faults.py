@@ -171,6 +171,7 @@ class Stats:
             "paid": sum(self.paid.values()),
             "paid_distinct": len(self.paid),
             "paid_most": max(self.paid.values(), default=0),
+            "under_way": self.under_way,
             "most_under_way": self.most_under_way,
             "batches": self.batches,
         }
