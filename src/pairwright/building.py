@@ -73,7 +73,8 @@ def build_whole(
     folder = ready.folder()
     run_folder.refuse_strangers(folder)
     with run_folder.locked(folder) as lock:
-        left = _left(folder, again)
+        shards = manifest.read(folder)
+        left = _left(folder, shards, again)
         earlier = run_folder.earlier(folder, ready, identity, whole=left.nothing)
         whole = earlier is not None and earlier.status == "finished" and not left.lost
         finished = whole and left.nothing
@@ -98,7 +99,7 @@ def build_whole(
             from pairwright.card import write_card
 
             write_card(folder)
-        counts = manifest.total(manifest.read(folder))
+        counts = manifest.total(shards if finished else manifest.read(folder))
         ledger = earlier.ledger if finished and earlier else record.spent
         return Outcome(folder, counts, finished, len(left.damaged), left.rows, ledger)
 
@@ -132,12 +133,11 @@ class _Left:
         )
 
 
-def _left(folder: Path, again: Collection[Reason]) -> _Left:
-    damaged = run_folder.damaged(folder)
+def _left(folder: Path, shards: Sequence[ShardEntry], again: Collection[Reason]) -> _Left:
+    damaged = run_folder.damaged(folder, shards)
     broken = {entry.shard for entry in damaged}
-    old = tuple(one for one in failing.without_failed_rows(folder) if again and one.shard not in broken)
-    patches = failing.to_try_again(folder, again, without=broken)
-    return _Left(damaged, old, patches)
+    whole = [entry for entry in shards if again and entry.shard not in broken]
+    return _Left(damaged, failing.without_failed_rows(whole), failing.to_try_again(folder, whole, again))
 
 
 def _execute(

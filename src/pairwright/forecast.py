@@ -15,6 +15,7 @@ from pairwright.executors.shards import Pool, or_reject
 from pairwright.recipe import Recipe, load_recipe
 from pairwright.responses.asking import check_reachable
 from pairwright.runs import folder as run_folder
+from pairwright.runs import manifest
 from pairwright.runs.run_file import identity_of
 from pairwright.schemas.errors import RunError
 from pairwright.schemas.reject import Reject
@@ -131,7 +132,7 @@ def _refusal(recipe: Recipe, source: Source, limit: int | None) -> str | None:
     folder = recipe.folder()
     try:
         run_folder.refuse_strangers(folder)
-        whole = not run_folder.damaged(folder)
+        whole = not run_folder.damaged(folder, manifest.read(folder))
         run_folder.earlier(folder, recipe, identity_of(recipe, source, limit), whole=whole)
     except RunError as error:
         return str(error)

@@ -60,14 +60,15 @@ def build_slice(
 def _of_whole(folder: Path, recipe: Recipe, whole: run_file.RunFile, limit: int | None) -> Outcome:
     """Return the outcome where the folder holds a whole run: there is nothing left for a slice."""
     run_folder.earlier(folder, recipe, _identity(recipe, limit), whole=True)
-    if whole.status != "finished" or run_folder.damaged(folder):
+    shards = manifest.read(folder)
+    if whole.status != "finished" or run_folder.damaged(folder, shards):
         raise RunError(f"{folder} holds a run that is not built in slices: go on with it without --shard")
     with run_folder.locked(folder, _AS_LONG_AS_IT_TAKES):
         if slices_in(folder):  # the join was killed at its last step
             remove(folder)
         if not (folder / "README.md").exists():
             write_card(folder)
-    return Outcome(folder, manifest.total(manifest.read(folder)), True, 0, 0, whole.ledger)
+    return Outcome(folder, manifest.total(shards), True, 0, 0, whole.ledger)
 
 
 def _refuse_strangers(folder: Path) -> None:

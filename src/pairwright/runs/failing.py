@@ -6,12 +6,11 @@ what the config ``candidates`` has of them. Trying them again writes patches, se
 
 import json
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pairwright.builders import Built
-from pairwright.runs import manifest
 from pairwright.runs.manifest import ShardEntry
 from pairwright.schemas.candidate_table import FAILED
 from pairwright.schemas.errors import RunError, SourceError
@@ -63,31 +62,26 @@ def held_back(record_id: str, built: Built) -> Built:
 
 
 def to_try_again(
-    folder: Path, reasons: Collection[Reason], *, without: Collection[int] = ()
+    folder: Path, shards: Sequence[ShardEntry], reasons: Collection[Reason]
 ) -> tuple[Patch, ...]:
-    """Return the failed rows of all finished shards in which one failed for one of these reasons, shard by shard.
+    """Return the failed rows of all those finished shards in which one failed for one of these reasons, shard by shard.
 
     Args:
         folder: the run's folder.
+        shards: finished shards of it.
         reasons: of rejects.
-        without: shards that are left out.
 
     Raises:
         RunError: a file of failed rows cannot be read.
     """
-    if not reasons:
-        return ()
-    shards = (one for one in manifest.read(folder) if one.shard not in without)
     found = (_patch(folder, one) for one in shards if _has_any(one.counts.rejects, reasons))
     return tuple(patch for patch in found if patch is not None and _has_any(patch.rejects, reasons))
 
 
-def without_failed_rows(folder: Path) -> tuple[ShardEntry, ...]:
-    """Return the shards with rows that wait and do not lie beside the data: an earlier pairwright built them."""
+def without_failed_rows(shards: Sequence[ShardEntry]) -> tuple[ShardEntry, ...]:
+    """Return those of some finished shards with rows that wait and do not lie beside the data: an earlier pairwright built them."""
     return tuple(
-        entry
-        for entry in manifest.read(folder)
-        if _has_any(entry.counts.rejects, MAY_SUCCEED_LATER) and not _told(entry)
+        entry for entry in shards if _has_any(entry.counts.rejects, MAY_SUCCEED_LATER) and not _told(entry)
     )
 
 

@@ -5,7 +5,7 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -114,11 +114,9 @@ def earlier(folder: Path, recipe: Recipe, identity: Identity, *, whole: bool) ->
     return found
 
 
-def damaged(folder: Path) -> tuple[ShardEntry, ...]:
-    """Return the shards of the manifest of which a file is gone or has another size."""
-    return tuple(
-        entry for entry in manifest.read(folder) if any(not _whole(folder, file) for file in entry.files)
-    )
+def damaged(folder: Path, shards: Iterable[ShardEntry]) -> tuple[ShardEntry, ...]:
+    """Return those of a run's finished shards of which a file is gone or has another size."""
+    return tuple(entry for entry in shards if any(not _whole(folder, file) for file in entry.files))
 
 
 def damaged_files(folder: Path) -> tuple[FileEntry, ...]:
