@@ -120,7 +120,8 @@ def _patch(folder: Path, entry: ShardEntry) -> Patch | None:
             rows.add(row)
             rejects.setdefault(scope, Counter())[reason] += 1
     files = tuple(file.name for file in entry.files if file.name.startswith(f"{FAILED}/"))
-    return Patch(entry.shard, entry.patches + 1, frozenset(rows), rejects, files) if rows else None
+    counts = {scope: dict(found) for scope, found in rejects.items()}
+    return Patch(entry.shard, entry.patches + 1, frozenset(rows), counts, files) if rows else None
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str, str]]:
