@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fuzz test-vllm test-clip test-ray test-trainers lint compat trl wheel bench clean
+.PHONY: help demo test fuzz test-vllm test-clip test-ray conformance test-trainers lint compat trl wheel bench clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | column -t -s "$$(printf '\t')"
@@ -63,6 +63,10 @@ test-clip: .venv-clip/.ready ## Run the tests against a real open_clip, on the C
 
 test-ray: .venv-ray/.ready ## Run the tests on a real Ray cluster of this machine
 	.venv-ray/bin/python -P -m pytest --quiet tests/ray
+	.venv-ray/bin/python -P -m pytest --quiet tests/conformance -k "ray or standing"
+
+conformance: .venv-ray/.ready ## Kill runs fifty times on every executor, and compare what comes of them to the byte
+	CONFORMANCE=whole .venv-ray/bin/python -P -m pytest --quiet tests/conformance
 
 fuzz: $(VENV)/.dev ## Look for inputs that break it, with new ones each time; takes half an hour, not part of .ci/run
 	FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-3000} $(BIN)/python -P -m pytest --quiet tests/fuzz

@@ -2,7 +2,6 @@
 
 import json
 import os
-import random
 import signal
 import subprocess
 import sys
@@ -55,8 +54,13 @@ def test_rows_are_pairs_and_rejects(csv_with_faults: Path, tmp_path: Path) -> No
         "row": {"image_missing": 1, "image_outside_root": 1, "image_truncated": 1, "image_unreadable": 1}
     }
     told = {name: out / name / f"{name}-00000.jsonl" for name in ("failed", "rejects")}
-    lines = {name: [json.loads(line) for line in path.read_text().splitlines()] for name, path in told.items()}
-    assert [reject["row"] for reject in lines["failed"]] == [2, 3]  # a picture may be put there, or the root be moved
+    lines = {
+        name: [json.loads(line) for line in path.read_text().splitlines()] for name, path in told.items()
+    }
+    assert [reject["row"] for reject in lines["failed"]] == [
+        2,
+        3,
+    ]  # a picture may be put there, or the root be moved
     rejects = [*lines["failed"], *lines["rejects"]]
     assert [reject["record_id"] for reject in rejects] == [f"photos.csv:{n}" for n in (2, 3, 7, 8)]
     assert all(reject["message"] and reject["field"] for reject in rejects)
@@ -72,14 +76,6 @@ def test_original_bytes_are_untouched(table: Table, tmp_path: Path, photographs:
         assert [row["images"][0]["bytes"] for row in rows] == photographs[:30]  # type: ignore[index]
 
 
-def test_one_worker_or_many_give_the_same_bytes(table: Table, tmp_path: Path) -> None:
-    recipe = load_recipe("image_dpo", [*SMALL_SHARDS, "per_row=all"])
-    for workers in (1, 4):
-        pairwright.build(recipe, source=table(35, pairs=True), out=tmp_path / str(workers), workers=workers)
-    assert _files(tmp_path / "1") == _files(tmp_path / "4")
-    assert len(_files(tmp_path / "1")) == 1 + 4 + 4  # manifest, and a file of each config for four shards
-
-
 @pytest.mark.parametrize("recipe", ["image_dpo", "mdpo", "chip"])
 def test_packaged_recipes_make_valid_sets(recipe: str, table: Table, tmp_path: Path) -> None:
     outcome = pairwright.build(recipe, source=table(12, pairs=True), out=tmp_path / recipe)
@@ -93,31 +89,6 @@ def test_another_seed_gives_other_negatives_of_the_same_originals(table: Table, 
     first, second = (_rows(tmp_path / str(seed), "visual_negative") for seed in (0, 1))
     assert [row["images"] for row in first] == [row["images"] for row in second]
     assert all(a["rejected_images"] != b["rejected_images"] for a, b in zip(first, second, strict=True))
-
-
-@pytest.mark.parametrize("seed", range(4))
-def test_killed_at_random_moments_and_resumed(seed: int, table: Table, tmp_path: Path) -> None:
-    """SIGKILL again and again; the end is byte for byte what an undisturbed run makes."""
-    source, out = table(300, pairs=True), tmp_path / "killed"
-    arguments = ["image_dpo", "--source", source, "--set", "output.shard_rows=6", "--workers", 2]
-    pairwright.build(load_recipe("image_dpo", ["output.shard_rows=6"]), source=source, out=tmp_path / "whole")
-    rng = random.Random(seed)
-    kills = 0
-    while True:
-        process = subprocess.Popen(
-            _command("build", *arguments, "--out", out), stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL
-        )
-        try:
-            process.wait(timeout=rng.uniform(0.35, 0.9) if kills < 8 else None)
-        except subprocess.TimeoutExpired:
-            process.send_signal(signal.SIGKILL)
-            process.wait()
-            kills += 1
-            continue
-        assert process.returncode == 0
-        break
-    assert kills, "the run was over before it could be killed: make it longer"
-    assert _files(out) == _files(tmp_path / "whole")
 
 
 def _workers_of(folder: Path) -> list[int]:
@@ -352,13 +323,6 @@ def test_a_folder_of_somebody_else_is_left_alone(table: Table, tmp_path: Path) -
     (tmp_path / "thesis" / "chapter1.tex").write_text("x")
     with pytest.raises(RunError, match="not a run of pairwright"):
         pairwright.build("image_dpo", source=table(2), out=tmp_path / "thesis")
-
-
-def test_two_runs_on_one_folder(table: Table, tmp_path: Path) -> None:
-    from pairwright.runs.folder import locked
-
-    with locked(tmp_path / "out"), pytest.raises(RunError, match="another process is building"):
-        pairwright.build("image_dpo", source=table(2), out=tmp_path / "out")
 
 
 def test_a_folder_that_cannot_be_written(table: Table, tmp_path: Path) -> None:

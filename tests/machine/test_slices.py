@@ -1,7 +1,6 @@
 """A run in slices: the same bytes as without, whoever finishes last, after kills, and nothing is mixed up."""
 
 import json
-import random
 import signal
 import subprocess
 import sys
@@ -91,27 +90,6 @@ def test_a_source_of_unknown_length(table: Table, tmp_path: Path) -> None:
         outcome = pairwright.build(recipe(), source=source, out=tmp_path / "out", shard=f"{index}/3")
     assert outcome.counts.rows == 30
     assert outcome.counts.rejects == {"row": {"image_unreadable": 30}}
-
-
-@pytest.mark.parametrize("seed", range(3))
-def test_killed_at_random_moments(seed: int, whole: Path, table: Table, tmp_path: Path) -> None:
-    out, source, rng = tmp_path / "out", table(ROWS), random.Random(seed)
-    for index in range(2):
-        command = [
-            *(sys.executable, "-P", "-m", "pairwright", "build", "image_dpo", "--source", str(source)),
-            *("--out", str(out), "--set", "output.shard_rows=7", "--shard", f"{index}/2", "--workers", "1"),
-        ]
-        while True:
-            process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-            try:
-                process.wait(timeout=rng.uniform(0.8, 3))
-            except subprocess.TimeoutExpired:
-                process.send_signal(signal.SIGKILL)
-                process.wait()
-                continue
-            assert process.returncode == 0
-            break
-    assert contents(out) == contents(whole)
 
 
 @pytest.mark.parametrize(("step", "at"), [("_link", 4), ("summed", 0), ("remove", 0)])
@@ -268,25 +246,6 @@ def test_a_lost_file_of_a_slice_is_built_again(whole: Path, table: Table, tmp_pa
     assert pairwright.build(recipe(), source=source, out=out, workers=1, shard="0/2").mended == 1
     pairwright.build(recipe(), source=source, out=out, workers=1, shard="1/2")
     assert contents(out) == contents(whole)
-
-
-def test_two_on_one_slice(table: Table, tmp_path: Path) -> None:
-    source, out = table(ROWS), tmp_path / "out"
-    command = [
-        *(sys.executable, "-P", "-m", "pairwright", "build", "image_dpo", "--source", str(source)),
-        *("--out", str(out), "--set", "output.shard_rows=1", "--shard", "0/2", "--workers", "1"),
-    ]
-    first = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    while not (out / "slices" / "0-of-2" / "run.json").exists():
-        time.sleep(0.02)
-    first.send_signal(signal.SIGSTOP)
-    try:
-        second = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
-        assert "another process is building into" in second.stderr
-        assert second.returncode == 1
-    finally:
-        first.kill()
-        first.wait()
 
 
 def standing(*given: str) -> str:

@@ -2,14 +2,11 @@
 
 import json
 import os
-import random
 import signal
 import subprocess
 import sys
 import time
-from collections import Counter
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +17,7 @@ from pairwright.executors import Progress
 from pairwright.executors import ray as executor
 from pairwright.executors.local import WorkerError
 from pairwright.runs import manifest
-from pairwright.runs.folder import STAGED, locked
-from pairwright.schemas.errors import RunError
+from pairwright.runs.folder import STAGED
 
 Table = Callable[[int], Path]
 Digests = Callable[[Path], dict[str, str]]
@@ -117,29 +113,6 @@ def test_either_goes_on_where_the_other_stopped(
     assert all(path.stat().st_mtime_ns == written for path, written in before.items())
 
 
-def test_workers_that_are_killed_are_replaced(
-    table: Table, tmp_path: Path, digests: Digests, cluster: Any, processes: Callable[..., list[int]]
-) -> None:
-    rng, killed = random.Random(1), []
-
-    def watch(progress: Progress) -> None:
-        workers = processes("ray::MapWorker")
-        if workers and len(killed) < 5:
-            time.sleep(rng.uniform(0, 0.2))
-            with suppress(ProcessLookupError):  # it has just been replaced
-                os.kill(rng.choice(workers), signal.SIGKILL)
-                killed.append(progress.rows)
-
-    out, source = tmp_path / "out", table(4 * ROWS)
-    outcome = pairwright.build(recipe(), source=source, out=out, executor="ray", watch=watch)
-    assert len(killed) == 5
-    assert outcome.counts.rows == 4 * ROWS
-    pairwright.build(recipe(), source=source, out=tmp_path / "whole", workers=1)
-    assert digests(out) == digests(tmp_path / "whole")
-    assert Counter(entry.shard for entry in manifest.read(out)).most_common(1)[0][1] == 1
-    assert not _left(out)
-
-
 def test_a_shard_that_kills_every_worker_is_given_up(
     table: Table, tmp_path: Path, cluster: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -169,11 +142,6 @@ def test_a_node_with_other_packages_is_told(
         pairwright.build(recipe(), source=table(4), out=tmp_path / "out", executor="ray")
 
 
-def test_two_runs_on_one_folder(table: Table, tmp_path: Path) -> None:
-    with locked(tmp_path / "out"), pytest.raises(RunError, match="another process is building"):
-        pairwright.build(recipe(), source=table(4), out=tmp_path / "out", executor="ray")
-
-
 def test_a_cluster_by_its_address(
     whole: Path, table: Table, tmp_path: Path, digests: Digests, cluster: Any
 ) -> None:
@@ -183,25 +151,6 @@ def test_a_cluster_by_its_address(
     done = subprocess.run(told, cwd=tmp_path / "there", capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert digests(tmp_path / "there" / "out") == digests(whole)
-
-
-@pytest.mark.parametrize("seed", range(2))
-def test_killed_at_random_moments(
-    seed: int, table: Table, tmp_path: Path, digests: Digests, processes: Callable[..., list[int]]
-) -> None:
-    """The process that was started is killed, or Ray's node, or it is interrupted; either executor goes on."""
-    out, source, rng = tmp_path / "out", table(4 * ROWS), random.Random(seed)
-    ways = ["driver", "raylet", "interrupt"]
-    for how in rng.sample(ways, len(ways)):
-        before = len(manifest.read(out))
-        _started_and_ended(how, command(source, out, "--executor", "ray"), out, rng, processes)
-        assert before < len(manifest.read(out)) < ROWS, "killed too early or too late"
-    executor_name = ("local", "ray")[seed]
-    last = subprocess.run(command(source, out, "--executor", executor_name), check=False, capture_output=True)
-    assert last.returncode == 0, last.stderr
-    pairwright.build(recipe(), source=source, out=tmp_path / "whole", workers=1)
-    assert digests(out) == digests(tmp_path / "whole")
-    assert not _left(out)
 
 
 @pytest.mark.parametrize(
@@ -229,24 +178,3 @@ def test_a_cluster_that_dies_is_told(
         process.kill()
     assert told in line
     assert "Finished shards are safe; the same command goes on from there." in line
-
-
-def _started_and_ended(
-    how: str, told: list[str], out: Path, rng: random.Random, processes: Callable[..., list[int]]
-) -> None:
-    """Start a build, and end it in some way after a few more shards."""
-    enough = len(manifest.read(out)) + rng.randint(1, 4)
-    with subprocess.Popen(
-        told, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
-    ) as process:
-        while process.poll() is None and len(manifest.read(out)) < enough:
-            time.sleep(0.02)
-        time.sleep(rng.uniform(0, 0.1))
-        if how == "driver":
-            process.kill()
-        elif how == "raylet":
-            [raylet] = [one for one in processes("raylet/raylet") if _parent(one) == process.pid]
-            os.kill(raylet, signal.SIGKILL)
-        else:
-            process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=120) != 0

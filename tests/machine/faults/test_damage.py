@@ -120,20 +120,6 @@ def test_a_source_that_breaks_off_in_the_middle(table: Any, tmp_path: Path, cont
         pairwright.build(recipe, source=source, out=out, workers=1)
 
 
-@pytest.mark.parametrize("workers", [1, 2])
-def test_a_source_that_is_exchanged_between_two_goes(
-    workers: int, built: Callable[[], Path], table: Any
-) -> None:
-    out = built()
-    unfinished(out)
-    before = manifest.read(out)
-    with pytest.raises(
-        RunError, match=r"would mix two data sets:\n  - source file photos\.parquet has changed"
-    ):
-        pairwright.build(load_recipe("image_dpo", SMALL_SHARDS), source=table(13), out=out, workers=workers)
-    assert manifest.read(out) == before
-
-
 def test_a_part_that_is_overwritten_is_found_by_validate(built: Callable[[], Path]) -> None:
     """Its size is still right, so that ``build`` takes it for whole: it looks at sizes, and reads nothing again."""
     out = built()

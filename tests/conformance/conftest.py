@@ -1,0 +1,289 @@
+"""What the conformance suite builds, and the executors that it is built by: one set of tests for all of them."""
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from secrets import token_hex
+from types import ModuleType
+from typing import Any
+from uuid import uuid4
+
+import cv2
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+HERE = Path(__file__).resolve().parent
+sys.path.append(
+    str(HERE)
+)  # pytest imports test files as modules of no package: what they share lies beside them
+
+from going import CONCURRENCY, MARK, Executor, Work, build, kill, marked
+from killing import SEED, Hit
+
+HAS_RAY = importlib.util.find_spec("ray") is not None
+ROWS = 120
+ROWS_OF_MODELS = 24
+KINDS = ("parquet", "jsonl")
+
+SLICES = 3
+
+_RATED = """
+name: rated
+builder: judged
+parameters:
+  samplers: [{n: 3, temperatures: [0.9], model: tiny, max_tokens: 40, base_url: URL, calls: CALLS}]
+  judge:
+    kind: pointwise
+    params: {aspects: [{name: helpfulness, description: whether it helps}]}
+    model: judge
+    base_url: URL
+    calls: CALLS
+  pairing: {rule: all_unequal}
+"""
+_CALLS = json.dumps({"concurrency": CONCURRENCY, "retries": 1})
+
+_CLUSTER = """
+import sys, ray
+ray.init(address="local", num_cpus=2, object_store_memory=100_000_000, include_dashboard=False, log_to_driver=False,
+         logging_level="ERROR")
+print(ray.get_runtime_context().gcs_address, flush=True)
+sys.stdin.read()
+"""
+
+
+class Cluster:
+    """A Ray cluster of this machine for many runs; started when it is asked for, and again when it was killed."""
+
+    def __init__(self) -> None:
+        self.mark = ""
+        self.environment = {
+            "RAY_AUTH_MODE": "token",
+            "RAY_AUTH_TOKEN": token_hex(32),
+            "RAY_USAGE_STATS_ENABLED": "0",
+        }
+        """For who is to be connected with it: nobody else on this machine may."""
+        self._process: subprocess.Popen[str] | None = None
+        self._address = ""
+
+    def address(self) -> str:
+        """Return where it is."""
+        if self._process is None or len(marked(self.mark, "raylet/raylet", "gcs/gcs_server")) < 2:
+            self.end()
+            self.mark = uuid4().hex
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", "-c", _CLUSTER],
+                env=os.environ | self.environment | {MARK: self.mark},
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                text=True,
+                start_new_session=True,
+            )
+            assert self._process.stdout is not None
+            self._address = self._process.stdout.readline().strip()
+        return self._address
+
+    def end(self) -> None:
+        """Kill all of it."""
+        if self._process is not None:
+            kill([*marked(self.mark), self._process.pid])
+            self._process.communicate()
+            self._process = None
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """The cluster that runs of the executor ``standing`` are sent to."""
+    made = Cluster()
+    yield made
+    made.end()
+
+
+@pytest.fixture
+def executor(request: pytest.FixtureRequest) -> Executor:
+    """The executor that a test is parametrised by, by its name."""
+    name = request.param
+    if name in ("ray", "standing") and not HAS_RAY:
+        pytest.skip("Ray is not installed here: `make test-ray` runs this")
+    if name == "standing":
+        found: Cluster = request.getfixturevalue("cluster")
+        return Executor(name, lambda: [[*_ON_RAY, "--address", found.address()]], found.environment)
+    return Executor(name, _WORDS[name])
+
+
+@pytest.fixture
+def elsewhere(request: pytest.FixtureRequest) -> Callable[[Executor], Callable[[], str]]:
+    """Return a function: the mark of processes that build for an executor and are no children of what it starts."""
+
+    def mark(executor: Executor) -> Callable[[], str]:
+        if executor.name != "standing":
+            return lambda: ""
+        return lambda: str(request.getfixturevalue("cluster").mark)
+
+    return mark
+
+
+_ON_RAY = ("--executor", "ray", "--workers", "2")
+_WORDS: dict[str, Callable[[], list[list[str]]]] = {
+    "one": lambda: [["--workers", "1"]],
+    "several": lambda: [["--workers", "3"]],
+    "sliced": lambda: [["--shard", f"{index}/{SLICES}", "--workers", "1"] for index in range(SLICES)],
+    "ray": lambda: [list(_ON_RAY)],
+}
+
+
+@pytest.fixture(scope="session")
+def pictures() -> list[bytes]:
+    """Forty soft-edged pictures of 160 × 120 pixels, all different, as JPEG files."""
+    rng = np.random.default_rng(5)
+    rough = (rng.integers(0, 255, (12, 16, 3), np.uint8) for _ in range(40))
+    smooth = (cv2.resize(one, (160, 120), interpolation=cv2.INTER_CUBIC) for one in rough)
+    return [cv2.imencode(".jpg", one)[1].tobytes() for one in smooth]
+
+
+@pytest.fixture(scope="session")
+def sources(pictures: list[bytes], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A source of each kind, with rows that must become rejects: cut pictures, no pictures, and a line that is no JSON."""
+    folder = tmp_path_factory.mktemp("sources")
+    for rows in (ROWS, ROWS_OF_MODELS):
+        _write_sources(folder, [pictures[number % len(pictures)] for number in range(rows)])
+    return {f"{rows}.{kind}": folder / f"{rows}.{kind}" for rows in (ROWS, ROWS_OF_MODELS) for kind in KINDS}
+
+
+def _write_sources(folder: Path, images: list[bytes]) -> None:
+    rows = range(len(images))
+    images[13], images[17] = images[13][:900], b"not a picture"
+    told = {
+        "question": [f"What is in picture {number}?" for number in rows],
+        "answer": [f"Right answer {number}." for number in rows],
+    }
+    cells = [{"bytes": image, "path": f"{number}.jpg"} for number, image in enumerate(images)]
+    pq.write_table(pa.table(told | {"image": cells}), folder / f"{len(rows)}.parquet", row_group_size=16)
+    places = [f"{len(rows)}/{number}.jpg" for number in rows]
+    (folder / str(len(rows))).mkdir()
+    for place, image in zip(places, images, strict=True):
+        (folder / place).write_bytes(image)
+    places[20] = "../secret.jpg"
+    lines = [json.dumps({key: told[key][n] for key in told} | {"image": places[n]}) for n in rows]
+    lines[11] = lines[11][:30]
+    (folder / f"{len(rows)}.jsonl").write_text("".join(f"{line}\n" for line in lines))
+
+
+@pytest.fixture(scope="session")
+def double() -> Iterator[Any]:
+    """The HTTP double, one process for all tests."""
+    start = _loaded("doubles_start", HERE.parent / "doubles" / "start.py")
+    with start.running("--models", "tiny,judge", "--keep", "0") as running:
+        yield running
+
+
+class Server:
+    """The double as all tests of models find it: slow, with a row that it refuses and one that always fails."""
+
+    def __init__(self, double: Any) -> None:
+        self.stats = double.stats
+        self._double = double
+
+    def start_anew(self, latency_ms: float = 40.0, failing: Sequence[str] = ("picture 9?",)) -> None:
+        """Forget what was asked; answer from now on so late, and never where these words stand."""
+        self._double.reset()
+        faults = [{"contains": words, "fault": "server_error"} for words in failing]
+        refused = {"contains": "picture 5?", "fault": "bad_request"}
+        self._double.faults(latency_ms=latency_ms, by_text=[refused, *faults])
+
+
+def _loaded(name: str, path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def server(double: Any) -> Server:
+    """The double without faults and statistics of earlier tests."""
+    made = Server(double)
+    made.start_anew()
+    return made
+
+
+@pytest.fixture
+def works(
+    sources: dict[str, Path], request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str, str], Work]:
+    """Return a function that gives what is built: ``image``, ``neighbours`` or ``models``, over a kind of source."""
+
+    def work(name: str, kind: str) -> Work:
+        told, small = f"{name} over {kind}", "output.shard_rows=4"
+        if name == "image":
+            return Work(told, "image_dpo", sources[f"{ROWS}.{kind}"], ROWS, (small,))
+        if name == "neighbours":
+            other = "perturbations=[{name: other_image}]"
+            return Work(told, "image_dpo", sources[f"{ROWS}.{kind}"], ROWS, (small, other))
+        url = request.getfixturevalue("double").url
+        recipe = tmp_path_factory.getbasetemp() / "rated.yaml"
+        recipe.write_text(_RATED.replace("URL", url).replace("CALLS", _CALLS))
+        return Work(
+            told,
+            str(recipe),
+            sources[f"{ROWS_OF_MODELS}.{kind}"],
+            ROWS_OF_MODELS,
+            ("output.shard_rows=2",),
+            asks=True,
+        )
+
+    return work
+
+
+@pytest.fixture
+def mounts() -> Callable[[Callable[[ModuleType], Any]], Any]:
+    """Return a function that does something with ``mounts.py`` of the doubles, and skips where nobody may mount."""
+    room = _loaded("doubles_mounts", HERE.parent / "doubles" / "mounts.py")
+
+    def do(act: Callable[[ModuleType], Any]) -> Any:
+        try:
+            return act(room)
+        except room.MayNotMountError as error:
+            pytest.skip(f"may not mount anything here: {error}")
+
+    return do
+
+
+@pytest.fixture(scope="session")
+def toll() -> Iterator[list[Hit]]:
+    """All who died, of all tests."""
+    died: list[Hit] = []
+    yield died
+    print(f"\n{len(died)} kills, {sum(hit.processes for hit in died)} processes, seed {SEED}")
+
+
+@pytest.fixture(scope="session")
+def _wholes() -> dict[str, Path]:
+    return {}
+
+
+@pytest.fixture
+def whole(
+    _wholes: dict[str, Path], tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Callable[[Work], Path]:
+    """Return a function that gives the folder of an undisturbed run, of one worker."""
+
+    def built(work: Work) -> Path:
+        if work.name not in _wholes:
+            out = tmp_path_factory.mktemp("whole") / "out"
+            if work.asks:
+                request.getfixturevalue("server").start_anew(latency_ms=0)
+            build(Executor("one", _WORDS["one"]), work, out)
+            _wholes[work.name] = out
+        return _wholes[work.name]
+
+    return built
