@@ -18,9 +18,9 @@ import click
     help="Also ask again what the models refused, for example after a server was set up wrongly.",
 )
 def command(folder: str, overrides: tuple[str, ...], refused: bool) -> None:
-    """Try again what failed in DIR for a reason that may be gone: calls that failed, pictures that were missing.
+    """Try again the rows of DIR that failed for a reason that may be gone: calls that failed, pictures that were missing.
 
-    Answers that are stored are not asked for again, and nothing else changes.
+    Answers that are stored are not asked for again. What comes is written beside what there is, and no finished file is touched.
 
     \b
     pairwright retry judged
