@@ -158,6 +158,8 @@ class Stats:
     tries: Counter[str] = field(default_factory=Counter)
     paid: Counter[str] = field(default_factory=Counter)
     """Whole answers with status 200, by hash of the request."""
+    greetings: set[str] = field(default_factory=set)
+    """Those of them that say a mere "Hi", by which a sampler finds out whether a server is there."""
     under_way: int = 0
     most_under_way: int = 0
     batches: int = 0
@@ -171,6 +173,7 @@ class Stats:
             "paid": sum(self.paid.values()),
             "paid_distinct": len(self.paid),
             "paid_most": max(self.paid.values(), default=0),
+            "paid_again": sum(n - 1 for name, n in self.paid.items() if name not in self.greetings),
             "under_way": self.under_way,
             "most_under_way": self.most_under_way,
             "batches": self.batches,

@@ -125,6 +125,8 @@ class Double:
         stats.by_status["200"] += 1
         if fault in {"ok", "slow", "content_filter", "no_words"}:
             stats.paid[name] += 1
+            if answers.text_of(body) == "Hi":
+                stats.greetings.add(name)
         kind = "text/html" if fault == "html" else "application/json"
         return web.Response(body=text.encode(), content_type=kind, headers=self.bucket.headers())
 

@@ -133,9 +133,9 @@ def test_a_changed_file_is_named(small_run):
 
 
 def test_missing_reject_file_is_named(small_run):
-    (small_run / "rejects" / "rejects-00000.jsonl").unlink()
+    (small_run / "failed" / "failed-00000.jsonl").unlink()  # of a picture that was not there
     summary = summarize(small_run)
-    assert "rejects/rejects-00000.jsonl cannot be read" in summary.problems[0]
+    assert "failed/failed-00000.jsonl cannot be read" in summary.problems[0]
     assert summary.rejects[0].count == 2
 
 
