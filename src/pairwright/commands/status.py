@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 @click.argument("folder", metavar="DIR", type=click.Path())
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
 def command(folder: str, as_json: bool) -> None:
-    """Show how far the run in DIR is, also while it is at work on this or other machines: shards, rows, rate,
-    money, time left; slice by slice where it is built with --shard.
+    """Show how far the run in DIR is, also while it is at work on this or other machines: shards, rows, those that wait
+    for `pairwright retry`, rate, money, time left; slice by slice where it is built with --shard.
 
     \b
     pairwright status negatives
@@ -41,8 +41,11 @@ def command(folder: str, as_json: bool) -> None:
 
 def _table(found: "Sequence[Standing]") -> "Table":
     from pairwright.commands._tables import table_of
+    from pairwright.runs.failing import waiting_rows
 
-    table = table_of("slice", numbers=("shards", "rows", "pairs", "rejected", "rows/s", "USD", "left"))
+    table = table_of(
+        "slice", numbers=("shards", "rows", "pairs", "rejected", "waiting", "rows/s", "USD", "left")
+    )
     table.add_column("state")
     for one in found:
         counts = one.counts
@@ -52,6 +55,7 @@ def _table(found: "Sequence[Standing]") -> "Table":
             f"{counts.rows:,}",
             f"{sum(counts.pairs.values()):,}",
             f"{counts.rejected:,}",
+            f"{waiting_rows(counts.rejects):,}",
             "" if one.rate is None else f"{one.rate:,.1f}",
             _money(one),
             "" if one.seconds_left is None else _duration(one.seconds_left),
