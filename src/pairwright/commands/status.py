@@ -43,19 +43,16 @@ def _table(found: "Sequence[Standing]") -> "Table":
     from pairwright.commands._tables import table_of
     from pairwright.runs.failing import waiting_rows
 
-    table = table_of(
-        "slice", numbers=("shards", "rows", "pairs", "rejected", "waiting", "rows/s", "USD", "left")
-    )
+    table = table_of("slice", numbers=("shards", "rows", "pairs", "rejected", "rows/s", "USD", "left"))
     table.add_column("state")
     for one in found:
-        counts = one.counts
+        counts, waiting = one.counts, waiting_rows(one.counts.rejects)
         table.add_row(
             "whole" if one.part is None else str(one.part),
             f"{one.shards:,}" + ("" if one.all_shards is None else f" of {one.all_shards:,}"),
             f"{counts.rows:,}",
             f"{sum(counts.pairs.values()):,}",
-            f"{counts.rejected:,}",
-            f"{waiting_rows(counts.rejects):,}",
+            f"{counts.rejected:,}" + (f", {waiting:,} wait" if waiting else ""),
             "" if one.rate is None else f"{one.rate:,.1f}",
             _money(one),
             "" if one.seconds_left is None else _duration(one.seconds_left),
