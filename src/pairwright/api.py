@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pairwright.recipe import Recipe, load_recipe
+from pairwright.remote import is_url
 from pairwright.schemas.errors import ParameterError
 from pairwright.schemas.image import Pixels
 
@@ -31,14 +32,17 @@ def build(
     executor: str = "local",
     address: str | None = None,
     gpus_per_worker: float | None = None,
+    work: str | Path | None = None,
     watch: "Callable[[Progress], None] | None" = None,
+    tell: Callable[[str], None] | None = None,
 ) -> "Outcome":
     """Build a data set, or continue one.
 
     Args:
         recipe: a checked recipe, a YAML file, or the name of one that comes with the package.
         source: replaces the recipe's ``source.path``.
-        out: folder of the run; replaces ``output.path``. Called again on the same folder, the run continues.
+        out: folder of the run, or an address in an object store (``s3://bucket/run``); replaces ``output.path``. Called again on
+            the same place, the run continues.
         limit: use only the first rows of the source.
         workers: processes, this one included; as many as there are cores if not given. The rows do not depend on
             it. A recipe that asks models runs in one process.
@@ -50,7 +54,10 @@ def build(
             builds, and encoders, get an actor for each slice of the run.
         address: of the Ray cluster; if not given that of ``RAY_ADDRESS``, or else one is started for the run.
         gpus_per_worker: GPUs of an actor with models or encoders; if not given 1 where the cluster has GPUs.
+        work: where ``out`` is in an object store: the folder on a local disk for what is under way. If not given, one in the
+            user's cache folder.
         watch: called with the progress after every few rows.
+        tell: told, where ``out`` is in an object store, what is waited for and where the work folder is.
 
     Raises:
         RecipeError: the recipe cannot be used.
@@ -61,7 +68,7 @@ def build(
         WorkerError: a worker process failed; finished shards are kept.
         ParameterError: ``limit`` or ``workers`` below 1, a ``shard`` that is no slice, an unknown ``executor``, or one that
             does not fit the recipe or the other arguments.
-        MissingExtraError: Ray is not installed.
+        MissingExtraError: Ray, or the package for an object store, is not installed.
     """
     _at_least_one("limit", limit)
     _at_least_one("workers", workers)
@@ -69,6 +76,22 @@ def build(
         source=source, out=out, seed=seed
     )
     cluster = _cluster(executor, address, shard, gpus_per_worker)
+    if (url := ready.url()) is not None:
+        from pairwright.remote.building import build_remote
+
+        return build_remote(
+            ready,
+            url,
+            work=work,
+            shard=shard,
+            limit=limit,
+            workers=workers,
+            cluster=cluster,
+            watch=watch,
+            tell=tell or (lambda sentence: None),
+        )
+    if work is not None:
+        raise ParameterError(f"work: {work} is of use where out is an address in an object store")
     if shard is not None:
         from pairwright.slicing import build_slice
 
@@ -91,7 +114,9 @@ def retry(
     *,
     overrides: Sequence[str] = (),
     refused: bool = False,
+    work: str | Path | None = None,
     watch: "Callable[[Progress], None] | None" = None,
+    tell: Callable[[str], None] | None = None,
 ) -> "Outcome":
     """Try the failed rows of a run again; answers that are stored are not asked for.
 
@@ -99,11 +124,13 @@ def retry(
     is not finished, what is missing is built first.
 
     Args:
-        folder: folder of the run.
+        folder: folder of the run, or its address in an object store.
         overrides: ``key=value`` lines as for :func:`pairwright.recipe.load_recipe`, for example another
             ``judge.base_url``. Only keys that do not decide which rows come out may change.
         refused: also ask again what the models refused, for example after a server was set up wrongly.
+        work: of a run in an object store, as in :func:`build`.
         watch: called with the progress.
+        tell: of a run in an object store, as in :func:`build`.
 
     Raises:
         RunError: the folder holds no run, or another process has it.
@@ -114,12 +141,17 @@ def retry(
     from pairwright.schemas.errors import RunError
     from pairwright.schemas.reasons import MAY_SUCCEED_LATER
 
+    again: tuple[Reason, ...] = (*MAY_SUCCEED_LATER, *(("call_refused",) if refused else ()))
+    if isinstance(folder, str) and is_url(folder):
+        from pairwright.remote.building import retry_remote
+
+        told = tell or (lambda sentence: None)
+        return retry_remote(folder, overrides, again, work=work, watch=watch, tell=told)
     place = Path(folder)
     run = run_file.read(place)
     if run is None:
         raise RunError(f"{place} holds no run: there is no {run_file.NAME} in it")
     ready = stored_recipe(run.recipe, overrides).placed(source=None, out=place, seed=None)
-    again: tuple[Reason, ...] = (*MAY_SUCCEED_LATER, *(("call_refused",) if refused else ()))
     from pairwright.building import build_whole
 
     return build_whole(ready, limit=run.identity.limit, workers=None, watch=watch, again=again, part=run.part)

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 from uuid import uuid4
 
 from pairwright.builders import Builder
@@ -18,7 +18,7 @@ from pairwright.responses.refusals import forget_refusals
 from pairwright.runs import failing, manifest, run_file
 from pairwright.runs import folder as run_folder
 from pairwright.runs.failing import Patch
-from pairwright.runs.manifest import Counts, ShardEntry
+from pairwright.runs.manifest import Counts, Entry, FileEntry, ShardEntry
 from pairwright.runs.run_file import Identity, RunFile, identity_of
 from pairwright.runs.slices import Slice
 from pairwright.schemas.errors import SourceError
@@ -44,6 +44,24 @@ class Outcome:
     """What each model took, earlier goes included."""
     slices_left: tuple[Slice, ...] = ()
     """Slices that are not finished, where one slice was built; then ``counts`` and ``ledger`` are those of this slice."""
+    url: str | None = None
+    """Address of the run, where it is in an object store; then ``folder`` is the run's in the work folder."""
+
+
+class Elsewhere(Protocol):
+    """Another place, to which finished shards are taken: the run's folder then keeps none of their files."""
+
+    def has(self, file: FileEntry) -> bool:
+        """Tell whether a file is there, whole."""
+        ...
+
+    def begin(self, dropped: Collection[ShardEntry]) -> None:
+        """Get ready, before anything is built: ``dropped`` shards are going to be built again."""
+        ...
+
+    def take(self, entry: Entry) -> None:
+        """Take a shard, or a patch of one, that has become part of the run. Raises RunError."""
+        ...
 
 
 def build_whole(
@@ -55,10 +73,12 @@ def build_whole(
     again: Collection[Reason] = (),
     part: Slice | None = None,
     cluster: Cluster | None = None,
+    elsewhere: Elsewhere | None = None,
 ) -> Outcome:
     """Build what is missing of a run or a slice, then try its failed rows again that have rejects of the reasons ``again``.
 
-    ``cluster`` is where shards are built that ask no model; this machine if there is none.
+    ``cluster`` is where shards are built that ask no model; this machine if there is none. ``elsewhere`` is where finished
+    shards are taken; then no card is written.
     """
     if cluster is not None:
         from pairwright.executors.ray import check
@@ -74,7 +94,7 @@ def build_whole(
     run_folder.refuse_strangers(folder)
     with run_folder.locked(folder) as lock:
         shards = manifest.read(folder)
-        left = _left(folder, shards, again)
+        left = _left(folder, shards, again, elsewhere)
         earlier = run_folder.earlier(folder, ready, identity, whole=left.nothing)
         whole = earlier is not None and earlier.status == "finished" and not left.lost
         finished = whole and left.nothing
@@ -82,9 +102,12 @@ def build_whole(
             from pairwright.executors.local import row_count
 
             manifest.begin(folder)
-            job = Job(folder.absolute(), ready, limit, identity.files, part)
+            taken = elsewhere.take if elsewhere else None
+            job = Job(folder.absolute(), ready, limit, identity.files, part, taken=taken)
             record = _Record(job, identity, earlier, row_count(job, opened))
             record.write("running")
+            if elsewhere is not None:
+                elsewhere.begin(left.lost)
             if "call_refused" in again:
                 forget_refusals(ready.responses(), record.name)
             manifest.drop(folder, left.lost)
@@ -95,7 +118,7 @@ def build_whole(
                 lambda seen: _execute(jobs, opened, record.name, lock, workers, cluster, seen), watch
             )
         # A slice has no card: once finished it may be joined with the others, and removed, by another process at any moment.
-        if part is None and (not finished or not (folder / "README.md").exists()):
+        if part is None and elsewhere is None and (not finished or not (folder / "README.md").exists()):
             from pairwright.card import write_card
 
             write_card(folder)
@@ -133,8 +156,10 @@ class _Left:
         )
 
 
-def _left(folder: Path, shards: Sequence[ShardEntry], again: Collection[Reason]) -> _Left:
-    damaged = run_folder.damaged(folder, shards)
+def _left(
+    folder: Path, shards: Sequence[ShardEntry], again: Collection[Reason], elsewhere: Elsewhere | None
+) -> _Left:
+    damaged = run_folder.damaged(folder, shards, elsewhere.has if elsewhere else None)
     broken = {entry.shard for entry in damaged}
     whole = [entry for entry in shards if again and entry.shard not in broken]
     return _Left(damaged, failing.without_failed_rows(whole), failing.to_try_again(folder, whole, again))

@@ -12,6 +12,7 @@ from pairwright.pages import environment
 from pairwright.runs.contents import MEASURES
 from pairwright.runs.disk import replace_whole
 from pairwright.runs.endpoints import is_address, public_host, public_name
+from pairwright.runs.files import Files
 from pairwright.runs.know_before import warnings
 from pairwright.runs.seen import SEEN, seen_middle, seen_text
 from pairwright.runs.summary import CANDIDATES, PerturbationSummary, Share, Sides, Summary, summarize
@@ -45,14 +46,16 @@ _UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 """Control characters, and those that turn the direction of what follows them."""
 
 
-def write_card(folder: str | Path) -> Path:
+def write_card(folder: str | Path, files: Files | None = None) -> Path:
     """Write ``README.md`` into a run folder and return where; the same folder gives the same card.
+
+    ``files`` are the data files, where they are not in the folder.
 
     Raises:
         RunError: the folder holds no run, or cannot be written.
     """
     folder = Path(folder)
-    card = render(summarize(folder))
+    card = render(summarize(folder, files))
     path = folder / NAME
     replace_whole(path, card.encode(errors="replace"))
     return path

@@ -18,6 +18,7 @@ VERBS = {
     "list": "List recipes, builders, samplers, annotators and all other parts.",
     "show": "Show what a run made: counts, measures, rejects.",
     "status": "Show how far a run is, slice by slice.",
+    "fetch": "Copy a run from an object store into a folder.",
     "report": "Write a page with the pairs side by side.",
     "export": "Write the pairs of a run as a trainer reads them.",
     "push": "Publish a run on the Hugging Face Hub.",

@@ -31,6 +31,7 @@ from pairwright.builders import (
 )
 from pairwright.recipe_problems import problems_of
 from pairwright.recipes import packaged
+from pairwright.remote import is_url
 from pairwright.responses.asking import check_models
 from pairwright.responses.settings import Budget
 from pairwright.samplers import Model
@@ -40,6 +41,7 @@ from pairwright.schemas.errors import (
     PairwrightError,
     ParameterError,
     RecipeError,
+    RunError,
     UnknownPartError,
 )
 from pairwright.schemas.room import unknown
@@ -111,8 +113,18 @@ class Recipe:
         file = self.file.model_copy(update={"source": settings, "output": output, "seed": chosen})
         return replace(self, file=file)
 
+    def url(self) -> str | None:
+        """Return the address in an object store that the run goes to; None where it goes to a folder."""
+        return self.file.output.path if is_url(self.file.output.path) else None
+
     def folder(self) -> Path:
-        """Return the run folder: the one that was set, or ``<recipe>-out`` in the working directory."""
+        """Return the run folder: the one that was set, or ``<recipe>-out`` in the working directory.
+
+        Raises:
+            RunError: an address in an object store was set, and only a build can write there.
+        """
+        if (url := self.url()) is not None:
+            raise RunError(f"{url} is in an object store, where build alone can write: name a folder")
         return Path(self.file.output.path or f"{self.name}-out")
 
     def construct(self) -> Construct:

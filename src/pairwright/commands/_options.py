@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pairwright.remote import is_url
+
 if TYPE_CHECKING:
     from pairwright.recipe import Recipe
 
@@ -13,7 +15,11 @@ _ARGUMENTS: tuple[Callable[[Callable[..., Any]], Callable[..., Any]], ...] = (
     click.option(
         "--source", metavar="PATH", help="File, folder or datasets id; replaces the recipe's source.path."
     ),
-    click.option("--out", metavar="DIR", help="Folder of the run. Called again on it, the run continues."),
+    click.option(
+        "--out",
+        metavar="DIR",
+        help="Folder of the run, or its address in an object store (s3://…). Called again on it, the run continues.",
+    ),
     click.option(
         "--limit", type=click.IntRange(min=1), metavar="N", help="Use only the first N source rows."
     ),
@@ -29,6 +35,25 @@ _ARGUMENTS: tuple[Callable[[Callable[..., Any]], Callable[..., Any]], ...] = (
     ),
     click.option("--seed", type=int, metavar="N", help="Replaces the recipe's seed."),
 )
+
+
+class RunPath(click.Path):
+    """A path of this machine; an address in an object store is refused with what to do."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the path as it was given."""
+        if is_url(value):
+            self.fail(
+                f"{value} is in an object store, and this verb works on folders: pairwright fetch {value} DIR copies the run "
+                "into one",
+                param,
+                ctx,
+            )
+        return super().convert(value, param, ctx)
+
+
+RUN_FOLDER = RunPath()
+"""Type of arguments that name a run's folder."""
 
 
 def build_arguments(command: Callable[..., Any]) -> Callable[..., Any]:

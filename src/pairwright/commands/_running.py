@@ -54,7 +54,7 @@ def run_and_tell(name: str, work: Callable[[Watch], Outcome], *, pairs_wanted: b
 def _tell(outcome: Outcome, *, pairs_wanted: bool) -> None:
     from pairwright.runs.wording import counted
 
-    counts, folder = outcome.counts, outcome.folder
+    counts, place = outcome.counts, _place(outcome)
     if outcome.slices_left:
         _tell_slice(outcome)
         return
@@ -64,7 +64,7 @@ def _tell(outcome: Outcome, *, pairs_wanted: bool) -> None:
         what = counted(outcome.mended, "shard")
         click.echo(f"{what} had lost a file, or part of one, and was built again", err=True)
     pairs = ", ".join(f"{number:,} {kind}" for kind, number in counts.pairs.items()) or "none"
-    done = f"nothing to do: {folder} is finished" if outcome.already_done else f"{folder} is finished"
+    done = f"nothing to do: {place} is finished" if outcome.already_done else f"{place} is finished"
     click.echo(
         f"{done}. {counted(counts.rows, 'source row')} = {counts.paired:,} with pairs + {counts.rejected:,} rejected."
     )
@@ -75,8 +75,8 @@ def _tell(outcome: Outcome, *, pairs_wanted: bool) -> None:
             click.echo(f"{what}: " + ", ".join(f"{number:,} {reason}" for reason, number in reasons.items()))
     _tell_ledger(outcome.ledger)
     _tell_retry(outcome)
-    kept = folder / CANDIDATES
-    if not counts.pairs and not pairs_wanted and files_in(folder):
+    kept = outcome.folder / CANDIDATES
+    if not counts.pairs and not pairs_wanted and files_in(outcome.folder):
         click.echo(f"no pair came out, and all that was said is in {kept}")
     elif not counts.pairs:
         click.echo(
@@ -85,11 +85,25 @@ def _tell(outcome: Outcome, *, pairs_wanted: bool) -> None:
         )
         for reason in counts.rejects.get("row", {}):
             click.echo(f"  {reason}: {EXPLANATIONS[cast(Reason, reason)]}", err=True)
-        click.echo(f"an example of each: pairwright show {_quoted(folder)}", err=True)
+        click.echo(f"an example of each: pairwright show {_shown(outcome)}", err=True)
         sys.exit(1)
     if not outcome.already_done:
-        shown = _quoted(folder)
-        click.echo(f"next: pairwright show {shown} | pairwright report {shown}")
+        shown = _shown(outcome)
+        click.echo(f"next: {_fetched(outcome)}pairwright show {shown} | pairwright report {shown}")
+
+
+def _place(outcome: Outcome) -> str:
+    return outcome.url or str(outcome.folder)
+
+
+def _fetched(outcome: Outcome) -> str:
+    """Return the command that brings a run here, if it is elsewhere."""
+    return f"pairwright fetch {outcome.url} DIR, then " if outcome.url else ""
+
+
+def _shown(outcome: Outcome) -> str:
+    """Return what the other verbs are given for this run."""
+    return "DIR" if outcome.url else _quoted(outcome.folder)
 
 
 def _tell_slice(outcome: Outcome) -> None:
@@ -104,7 +118,7 @@ def _tell_slice(outcome: Outcome) -> None:
     _tell_retry(outcome)
     click.echo(
         f"{counted(len(left), 'slice')} of {left[0].count} not finished: {shown}; the last to finish makes one run of all. "
-        f"pairwright status {_quoted(outcome.folder.parent.parent)} shows how far they are"
+        f"pairwright status {outcome.url or _quoted(outcome.folder.parent.parent)} shows how far they are"
     )
 
 
@@ -123,14 +137,14 @@ def _tell_retry(outcome: Outcome) -> None:
     from pairwright.runs.failing import waiting_rows
     from pairwright.runs.wording import counted
 
-    folder, rejects = _quoted(outcome.folder), outcome.counts.rejects
+    place, rejects = outcome.url or _quoted(outcome.folder), outcome.counts.rejects
     if later := waiting_rows(rejects):
         told = f"{counted(later, 'row')} {'waits' if later == 1 else 'wait'} for"
-        click.echo(f"{told}: pairwright retry {folder}")
+        click.echo(f"{told}: pairwright retry {place}")
     refused = rejects.get("row", {}).get("call_refused", 0)
     if refused and outcome.ledger:  # refused by the models of this run
         told = f"{counted(refused, 'row')} {'was' if refused == 1 else 'were'} refused; with another server or setting"
-        click.echo(f"{told}: pairwright retry {folder} --refused")
+        click.echo(f"{told}: pairwright retry {place} --refused")
 
 
 def _quoted(folder: Path) -> str:

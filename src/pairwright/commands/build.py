@@ -30,6 +30,11 @@ from pairwright.commands._options import build_arguments, tell_before
     metavar="N",
     help="With --executor ray: GPUs of a worker that has models or encoders; default: 1 where there are any.",
 )
+@click.option(
+    "--work",
+    metavar="DIR",
+    help="Where --out is in an object store: folder on a local disk for what is under way; default: one in your cache folder.",
+)
 def command(
     recipe: str,
     source: str | None,
@@ -42,6 +47,7 @@ def command(
     executor: str,
     address: str | None,
     gpus_per_worker: float | None,
+    work: str | None,
 ) -> None:
     """Build a data set from RECIPE, a YAML file or the name of a packaged one.
 
@@ -53,6 +59,7 @@ def command(
     pairwright build image_dpo --source photos.csv --out all --set per_row=all --limit 100
     pairwright build my_recipe.yaml --workers 4
     pairwright build image_dpo --source photos.csv --out negatives --shard 0/16
+    pairwright build image_dpo --source photos.parquet --out s3://bucket/negatives
     pairwright build image_dpo --source photos.parquet --out negatives --executor ray --address auto
     pairwright build silkie --source prompts.jsonl --out judged --set judge.model=NAME --set judge.base_url=URL
     """
@@ -66,7 +73,7 @@ def command(
 
         if told := check(ready):
             click.echo(f"pairwright: {told}", err=True)
-    tell_before(ready)
+    tell_before(ready if ready.url() is None else ready.placed(source=None, out=work or ".", seed=None))
     run_and_tell(
         ready.name,
         lambda watch: build(
@@ -77,6 +84,8 @@ def command(
             executor=executor,
             address=address,
             gpus_per_worker=gpus_per_worker,
+            work=work,
+            tell=lambda sentence: click.echo(f"pairwright: {sentence}", err=True),
             watch=watch,
         ),
     )

@@ -5,13 +5,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pairwright.commands._options import RUN_FOLDER
+
 if TYPE_CHECKING:
     from pairwright.exporters._export import Exported
     from pairwright.exporters._splits import Apart
 
 
 @click.command("export")
-@click.argument("folder", metavar="DIR", type=click.Path())
+@click.argument("folder", metavar="DIR", type=RUN_FOLDER)
 @click.option(
     "--to", required=True, metavar="NAME", help="A trainer; `pairwright list exporters` shows them all."
 )

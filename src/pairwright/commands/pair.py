@@ -2,9 +2,11 @@
 
 import click
 
+from pairwright.commands._options import RUN_FOLDER
+
 
 @click.command("pair")
-@click.argument("folder", metavar="DIR")
+@click.argument("folder", metavar="DIR", type=RUN_FOLDER)
 @click.option(
     "--rule", required=True, metavar="RULE", help="A pairing rule; `pairwright list pairings` shows them."
 )

@@ -5,12 +5,14 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pairwright.commands._options import RUN_FOLDER
+
 if TYPE_CHECKING:
     from pairwright.publishing.push import Pushed
 
 
 @click.command("push")
-@click.argument("folder", metavar="DIR", type=click.Path())
+@click.argument("folder", metavar="DIR", type=RUN_FOLDER)
 @click.argument("repo", metavar="OWNER/NAME")
 @click.option("--private", is_flag=True, help="Create it so that only its owners see it.")
 @click.option("--revision", metavar="BRANCH", help="Branch; created from the main one if need be.")

@@ -2,11 +2,11 @@
 
 import click
 
-from pairwright.commands._options import reference_options
+from pairwright.commands._options import RUN_FOLDER, reference_options
 
 
 @click.command("report")
-@click.argument("folder", metavar="DIR", type=click.Path())
+@click.argument("folder", metavar="DIR", type=RUN_FOLDER)
 @click.option(
     "--samples",
     type=click.IntRange(min=0),

@@ -2,11 +2,11 @@
 
 import click
 
-from pairwright.commands._options import tell_before
+from pairwright.commands._options import RUN_FOLDER, tell_before
 
 
 @click.command("round")
-@click.argument("folder", metavar="DIR")
+@click.argument("folder", metavar="DIR", type=RUN_FOLDER)
 @click.option(
     "--out",
     required=True,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pairwright.commands._options import reference_options
+from pairwright.commands._options import RUN_FOLDER, reference_options
 from pairwright.commands._tables import plain, table_of, two_lines
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @click.command("show")
-@click.argument("folder", metavar="DIR", type=click.Path())
+@click.argument("folder", metavar="DIR", type=RUN_FOLDER)
 @reference_options
 @click.option("--json", "as_json", is_flag=True, help="Print the whole summary as JSON.")
 def command(folder: str, reference: str | None, embedder: str | None, as_json: bool) -> None:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pairwright.remote import is_url
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -15,21 +17,20 @@ if TYPE_CHECKING:
 
 
 @click.command("status")
-@click.argument("folder", metavar="DIR", type=click.Path())
+@click.argument("folder", metavar="DIR_OR_URL")
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
 def command(folder: str, as_json: bool) -> None:
-    """Show how far the run in DIR is, also while it is at work on this or other machines: shards, rows, those that wait
-    for `pairwright retry`, rate, money, time left; slice by slice where it is built with --shard.
+    """Show how far the run in DIR, or at an address in an object store, is, also while it is at work on this or other machines: shards, rows, rate,
+    money, time left; slice by slice where it is built with --shard.
 
     \b
     pairwright status negatives
     watch pairwright status negatives
+    pairwright status s3://bucket/negatives
     """
     from rich.console import Console
 
-    from pairwright.runs.standing import standings
-
-    found = standings(Path(folder))
+    found = _found(folder)
     if as_json:
         click.echo(json.dumps([asdict(one) | {"seconds_left": one.seconds_left} for one in found], indent=2))
         return
@@ -39,20 +40,29 @@ def command(folder: str, as_json: bool) -> None:
         click.echo(_together(found))
 
 
+def _found(place: str) -> "Sequence[Standing]":
+    if is_url(place):
+        from pairwright.remote.standing import standings_of
+
+        return standings_of(place)
+    from pairwright.runs.standing import standings
+
+    return standings(Path(place))
+
+
 def _table(found: "Sequence[Standing]") -> "Table":
     from pairwright.commands._tables import table_of
-    from pairwright.runs.failing import waiting_rows
 
     table = table_of("slice", numbers=("shards", "rows", "pairs", "rejected", "rows/s", "USD", "left"))
     table.add_column("state")
     for one in found:
-        counts, waiting = one.counts, waiting_rows(one.counts.rejects)
+        counts = one.counts
         table.add_row(
             "whole" if one.part is None else str(one.part),
             f"{one.shards:,}" + ("" if one.all_shards is None else f" of {one.all_shards:,}"),
             f"{counts.rows:,}",
             f"{sum(counts.pairs.values()):,}",
-            f"{counts.rejected:,}" + (f", {waiting:,} wait" if waiting else ""),
+            f"{counts.rejected:,}",
             "" if one.rate is None else f"{one.rate:,.1f}",
             _money(one),
             "" if one.seconds_left is None else _duration(one.seconds_left),

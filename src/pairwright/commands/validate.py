@@ -4,13 +4,14 @@ import sys
 
 import click
 
+from pairwright.commands._options import RunPath
 from pairwright.runs.wording import counted
 
 _SHOWN = 50
 
 
 @click.command("validate")
-@click.argument("path", type=click.Path(exists=True))
+@click.argument("path", type=RunPath(exists=True))
 @click.option(
     "--max-pixels",
     type=click.IntRange(min=1),

@@ -10,6 +10,7 @@ from pairwright.encoding.service import Encoded
 from pairwright.recipe import Recipe
 from pairwright.responses.ledger import Spent
 from pairwright.runs.failing import Patch
+from pairwright.runs.manifest import Entry
 from pairwright.runs.slices import Slice
 from pairwright.sources import FileMark
 
@@ -44,6 +45,13 @@ class Job:
     """Which of the shards are built; None for all."""
     patches: tuple[Patch, ...] = ()
     """Finished shards whose failed rows are tried again, in order; then nothing else is built."""
+    taken: Callable[[Entry], None] | None = None
+    """Called, in the process that was started, with all that has become part of the run; None where it stays there."""
+
+    def entered(self, entry: Entry) -> None:
+        """Hand on a shard, or a patch of one, that has become part of the run."""
+        if self.taken is not None:
+            self.taken(entry)
 
 
 @dataclass(frozen=True, slots=True)

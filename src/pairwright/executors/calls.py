@@ -230,6 +230,7 @@ class _Run:
             writer.abort()
             raise
         enter(self._job.folder, entry, shard.patch.files if shard.patch else ())
+        self._job.entered(entry)
 
     def _look(self, tools: "_Tools", *, at_once: bool = False) -> None:
         now = time.monotonic()

@@ -219,6 +219,7 @@ class _Run:
 
     def _enter(self, entry: Entry) -> None:
         enter(self._job.folder, entry, self._replaced.get(entry.shard, ()))
+        self._job.entered(entry)
 
     def _count(self, tally: Tally) -> None:
         told = self.told

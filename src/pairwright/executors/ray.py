@@ -105,6 +105,7 @@ def run(job: Job, source: Source, *, cluster: Cluster, workers: int | None, watc
             for entry, place in built:
                 _move(entry, place, job.folder)
                 enter(job.folder, entry)
+                job.entered(entry)
                 sums = progress_of({entry.shard: entry}, None)
                 told = replace(
                     told,

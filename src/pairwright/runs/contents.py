@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ import pyarrow.parquet as pq
 from pairwright.annotators.pixels import SCORER, MeasureName
 from pairwright.runs.candidates import COLUMNS as CANDIDATE_COLUMNS
 from pairwright.runs.candidates import Candidates, add_candidates
+from pairwright.runs.files import Files
 from pairwright.runs.manifest import FileEntry
 from pairwright.runs.measured import MeasuredCounts
 from pairwright.runs.on_policy import Rounds, add_pairs
@@ -97,25 +97,25 @@ class NegativeTold:
     units: Mapping[str, str]
 
 
-def add_file(contents: Contents, folder: Path, file: FileEntry) -> str | None:
+def add_file(contents: Contents, files: Files, file: FileEntry) -> str | None:
     """Count the rows of one file; return what is wrong with it, in one line, or None."""
     config = file.name.partition("/")[0]
     if config in CANDIDATES_FOLDERS:
-        return _each_batch(folder, file, CANDIDATE_COLUMNS, partial(add_candidates, contents.candidates))
+        return _each_batch(files, file, CANDIDATE_COLUMNS, partial(add_candidates, contents.candidates))
     if config == FOLDERS["text"]:
         columns = tuple(dict.fromkeys((*_COLUMNS, *TEXT_COLUMNS)))
-        return _each_batch(folder, file, columns, partial(_add_text_batch, contents))
-    return _each_batch(folder, file, _COLUMNS, partial(add_batch, contents))
+        return _each_batch(files, file, columns, partial(_add_text_batch, contents))
+    return _each_batch(files, file, _COLUMNS, partial(add_batch, contents))
 
 
 def _each_batch(
-    folder: Path, file: FileEntry, columns: Sequence[str], add: Callable[[pa.RecordBatch], None]
+    files: Files, file: FileEntry, columns: Sequence[str], add: Callable[[pa.RecordBatch], None]
 ) -> str | None:
-    path = folder / file.name
-    if not path.is_file():
+    size = files.size(file.name)
+    if size is None:
         return f"{file.name} is missing: the manifest says {file.rows:,} rows"
     try:
-        with pq.ParquetFile(path) as opened:
+        with files.open(file.name) as content, pq.ParquetFile(content, pre_buffer=True) as opened:
             lacking = {name.partition(".")[0] for name in columns} - set(opened.schema_arrow.names)
             if lacking:
                 return f"{file.name} has no column {', '.join(sorted(lacking))}; see pairwright validate"
@@ -124,7 +124,6 @@ def _each_batch(
             rows = opened.metadata.num_rows
     except (OSError, pa.ArrowException) as error:
         return f"{file.name} cannot be read as Parquet ({error})"
-    size = path.stat().st_size
     if (rows, size) != (file.rows, file.bytes):
         return (
             f"{file.name} is not as it was written: {rows:,} rows and {size:,} bytes,"

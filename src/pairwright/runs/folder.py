@@ -5,7 +5,7 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -101,22 +101,43 @@ def earlier(folder: Path, recipe: Recipe, identity: Identity, *, whole: bool) ->
             f"{folder / manifest.NAME} is missing: without it nobody knows which files are whole. Restore it, or "
             "build into another --out."
         )
-    differences = _differences(found, recipe, identity)
-    if found.status != "finished" or not whole:
-        differences += _version_differences(found.identity, identity)
-    if differences and manifest.read(folder):  # where no shard is finished, nothing could be mixed
-        shown = differences[:12] + ([f"and {len(differences) - 12} more"] if len(differences) > 12 else [])
-        lines = "\n".join(f"  - {line}" for line in shown)
-        raise RunError(
-            f"{folder} holds another run; continuing it would mix two data sets:\n{lines}\n"
-            "Build into another --out, or undo the change."
-        )
+    error = _another(str(folder), found, recipe, identity, whole=whole)
+    if error is not None and manifest.read(folder):  # where no shard is finished, nothing could be mixed
+        raise error
     return found
 
 
-def damaged(folder: Path, shards: Iterable[ShardEntry]) -> tuple[ShardEntry, ...]:
-    """Return those of a run's finished shards of which a file is gone or has another size."""
-    return tuple(entry for entry in shards if any(not _whole(folder, file) for file in entry.files))
+def check_same(place: str, found: RunFile, recipe: Recipe, identity: Identity, *, whole: bool) -> None:
+    """Raise RunError where a run is another than the one that is found in a place; the message says what differs."""
+    if (error := _another(place, found, recipe, identity, whole=whole)) is not None:
+        raise error
+
+
+def _another(
+    place: str, found: RunFile, recipe: Recipe, identity: Identity, *, whole: bool
+) -> RunError | None:
+    differences = _differences(found, recipe, identity)
+    if found.status != "finished" or not whole:
+        differences += _version_differences(found.identity, identity)
+    if not differences:
+        return None
+    shown = differences[:12] + ([f"and {len(differences) - 12} more"] if len(differences) > 12 else [])
+    lines = "\n".join(f"  - {line}" for line in shown)
+    return RunError(
+        f"{place} holds another run; continuing it would mix two data sets:\n{lines}\n"
+        "Build into another --out, or undo the change."
+    )
+
+
+def damaged(
+    folder: Path, shards: Iterable[ShardEntry], elsewhere: Callable[[FileEntry], bool] | None = None
+) -> tuple[ShardEntry, ...]:
+    """Return those of a run's finished shards of which a file is gone or has another size, here and ``elsewhere``."""
+
+    def lost(file: FileEntry) -> bool:
+        return not _whole(folder, file) and not (elsewhere and elsewhere(file))
+
+    return tuple(entry for entry in shards if any(map(lost, entry.files)))
 
 
 def damaged_files(folder: Path) -> tuple[FileEntry, ...]:

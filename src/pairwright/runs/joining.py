@@ -41,13 +41,14 @@ def _is_finished(folder: Path) -> bool:
     return run is not None and run.status == "finished"
 
 
-def join(folder: Path, recipe: Recipe, identity: Identity) -> None:
+def join(folder: Path, recipe: Recipe, identity: Identity, *, with_files: bool = True) -> None:
     """Make one run of slices that are all finished. The caller holds the lock of the run's folder.
 
     Args:
         folder: the run's folder.
         recipe: the recipe of all slices, placed there.
         identity: of the run.
+        with_files: whether data files lie in the slices' folders, to be linked into the run's.
 
     Raises:
         RunError: slices overlap, or lack rows of the source; a file is gone or cannot be written.
@@ -63,7 +64,7 @@ def join(folder: Path, recipe: Recipe, identity: Identity) -> None:
             f"the source has {total:,} rows, and {counts.rows:,} came of it in the slices of {folder}: was it changed "
             "meanwhile? Build into another --out."
         )
-    for part, place in parts.items():
+    for part, place in parts.items() if with_files else ():
         for entry in entries[part]:
             for file in entry.files:
                 _link(place / file.name, folder / file.name)

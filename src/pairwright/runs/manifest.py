@@ -101,11 +101,23 @@ def read(folder: Path) -> tuple[ShardEntry, ...]:
     Raises:
         RunError: a line other than the last is damaged.
     """
-    path = folder / NAME
     try:
-        lines = path.read_bytes().split(b"\n")
+        content = (folder / NAME).read_bytes()
     except FileNotFoundError:
         return ()
+    return parsed(content, str(folder / NAME))
+
+
+def read_lines(folder: Path) -> tuple[Entry, ...]:
+    """Return what each line of the manifest says: shards, and patches by themselves. Raises RunError as :func:`read` does."""
+    read(folder)
+    lines = (folder / NAME).read_bytes().split(b"\n")[:-1] if (folder / NAME).exists() else []
+    return tuple(from_line(json.loads(line)) for line in lines)
+
+
+def parsed(content: bytes, path: str) -> tuple[ShardEntry, ...]:
+    """Return the shards of a manifest that was read; ``path`` is its name in errors. Raises RunError."""
+    lines = content.split(b"\n")
     entries: dict[int, ShardEntry] = {}
     for number, line in enumerate(lines[:-1], 1):  # what follows the last newline is empty, or was cut short
         try:

@@ -15,6 +15,7 @@ from pairwright.encoding.service import Encoded
 from pairwright.responses.ledger import Spent, from_json
 from pairwright.runs import manifest
 from pairwright.runs.endpoints import bare_endpoint, without_secrets
+from pairwright.runs.files import Files
 from pairwright.runs.manifest import ShardEntry
 from pairwright.runs.run_file import encoded_from
 from pairwright.schemas.errors import RunError
@@ -103,7 +104,7 @@ def is_torn(folder: Path) -> bool:
 
 
 def read_reject_examples(
-    folder: Path, shards: Sequence[ShardEntry], each: int
+    files: Files, shards: Sequence[ShardEntry], each: int
 ) -> tuple[Mapping[Scoped, tuple[RejectExample, ...]], tuple[str, ...]]:
     """Return the first ``each`` rejects of every reason, and one line for each file that could not be read.
 
@@ -118,7 +119,7 @@ def read_reject_examples(
             break
         for name in (file.name for file in shard.files if file.name.endswith(".jsonl")):
             try:
-                for scoped, example in _rejects(folder / name):
+                for scoped, example in _rejects(files, name):
                     if len(found.get(scoped, ())) < wanted.get(scoped, 0):
                         found[scoped].append(example)
             except (OSError, ValueError, KeyError, TypeError) as error:
@@ -126,8 +127,8 @@ def read_reject_examples(
     return {scoped: tuple(examples) for scoped, examples in found.items()}, tuple(problems)
 
 
-def _rejects(path: Path) -> Iterator[tuple[Scoped, RejectExample]]:
-    with path.open(encoding="utf-8") as lines:
+def _rejects(files: Files, name: str) -> Iterator[tuple[Scoped, RejectExample]]:
+    with files.open(name) as lines:
         for line in lines:
             told = json.loads(line)
             scoped = (str(told.get("scope", "row")), str(told["reason"]))

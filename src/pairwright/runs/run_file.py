@@ -141,9 +141,18 @@ def read(folder: Path) -> RunFile | None:
     Raises:
         RunError: it is not one of pairwright's.
     """
-    path = folder / NAME
     try:
-        told = json.loads(path.read_bytes())
+        return parsed((folder / NAME).read_bytes(), str(folder / NAME))
+    except FileNotFoundError:
+        return None
+    except NotADirectoryError as error:
+        raise RunError(f"{folder} is a file: name the folder of a run") from error
+
+
+def parsed(content: bytes, place: str) -> RunFile:
+    """Return what the content of a ``run.json`` says. Raises RunError, which names the place, where it is none of pairwright's."""
+    try:
+        told = json.loads(content)
         _check(told)
         files = tuple(FileMark(**mark) for mark in told["source"]["files"])
         identity = Identity(
@@ -167,14 +176,23 @@ def read(folder: Path) -> RunFile | None:
             told.get("total"),
             parse_slice(told["slice"]) if "slice" in told else None,
         )
-    except FileNotFoundError:
-        return None
-    except NotADirectoryError as error:
-        raise RunError(f"{folder} is a file: name the folder of a run") from error
     except (ValueError, KeyError, TypeError, AttributeError, ParameterError) as error:
         raise RunError(
-            f"{path} is not a run file of pairwright ({error!r}); build into another folder"
+            f"{place} is not a run file of pairwright ({error!r}); build into another folder"
         ) from error
+
+
+def placed_at(content: bytes, out: str) -> bytes:
+    """Return the content of a ``run.json`` with another output path."""
+    told = json.loads(content)
+    told["recipe"]["output"]["path"] = out
+    return (json.dumps(told, indent=2, ensure_ascii=False) + "\n").encode()
+
+
+def unfinished(content: bytes) -> bytes:
+    """Return the content of a ``run.json`` that says that the run is not finished."""
+    told = json.loads(content) | {"status": "running", "finished": None}
+    return (json.dumps(told, indent=2, ensure_ascii=False) + "\n").encode()
 
 
 def _check(told: Mapping[str, Any]) -> None:

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pairwright.runs import manifest
+from pairwright.runs.files import Files, FilesIn
 from pairwright.runs.manifest import FileEntry
 from pairwright.runs.samples import evenly
 
@@ -21,7 +22,8 @@ class SampledRows:
 
     total: int
     """All rows of the run's files, by its manifest."""
-    files: tuple[Path, ...]
+    names: tuple[str, ...]
+    files: Files
     columns: tuple[str, ...]
     every: int
     """Of the files' rows every so manieth is taken."""
@@ -29,9 +31,9 @@ class SampledRows:
     def batches(self) -> Iterator[pa.RecordBatch]:
         """Yield the rows, some thousand at a time at most. Files that cannot be read are passed over; the summary names them."""
         place = 0
-        for path in self.files:
+        for name in self.names:
             try:
-                with pq.ParquetFile(path) as opened:
+                with self.files.open(name) as content, pq.ParquetFile(content) as opened:
                     if {name.partition(".")[0] for name in self.columns} - {*opened.schema_arrow.names}:
                         continue
                     for batch in opened.iter_batches(_BATCH, columns=list(self.columns)):
@@ -43,15 +45,20 @@ class SampledRows:
                 continue
 
 
-def sampled_rows(folder: Path, folders: Collection[str], columns: Sequence[str], most: int) -> SampledRows:
-    """Return at most ``most`` rows, or few more, of the files that a run's manifest has in some of its folders."""
-    files = _files(folder, folders)
-    total = sum(file.rows for file in files)
+def sampled_rows(
+    folder: Path, folders: Collection[str], columns: Sequence[str], most: int, *, files: Files | None = None
+) -> SampledRows:
+    """Return at most ``most`` rows, or few more, of the files that a run's manifest has in some of its folders.
+
+    ``files`` are where these lie, if not in the run's folder.
+    """
+    listed = _files(folder, folders)
+    total = sum(file.rows for file in listed)
     if total > most:
-        files = [files[place] for place in evenly(len(files), max(1, most * len(files) // total))]
-    rows = sum(file.rows for file in files)
-    paths = tuple(folder / file.name for file in files)
-    return SampledRows(total, paths, tuple(columns), max(1, -(-rows // most)))
+        listed = [listed[place] for place in evenly(len(listed), max(1, most * len(listed) // total))]
+    rows = sum(file.rows for file in listed)
+    names = tuple(file.name for file in listed)
+    return SampledRows(total, names, files or FilesIn(folder), tuple(columns), max(1, -(-rows // most)))
 
 
 def _files(folder: Path, folders: Collection[str]) -> list[FileEntry]:

@@ -8,6 +8,7 @@ them, with the same bytes as without slices.
 
 import re
 import shutil
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,16 +77,31 @@ def slices_in(folder: Path) -> dict[Slice, Path]:
     """Return the slices that have begun, in order, with their run folders; none of a run without slices."""
     if not (folder / FOLDER).is_dir():
         return {}
-    named = ((_NAME.fullmatch(path.name), path) for path in (folder / FOLDER).iterdir() if path.is_dir())
-    return dict(sorted((Slice(int(name[1]), int(name[2])), path) for name, path in named if name))
+    named = ((slice_named(path.name), path) for path in (folder / FOLDER).iterdir() if path.is_dir())
+    return dict(sorted((part, path) for part, path in named if part))
+
+
+def slice_named(name: str) -> Slice | None:
+    """Return the slice whose folder has this name; None for any other name.
+
+    >>> slice_named("1-of-3"), slice_named("responses")
+    (Slice(index=1, count=3), None)
+    """
+    found = _NAME.fullmatch(name)
+    return Slice(int(found[1]), int(found[2])) if found else None
 
 
 def check_count(folder: Path, part: Slice) -> None:
     """Raise RunError where a run is cut into another number of slices already."""
-    for other in slices_in(folder):
+    check_counts(str(folder), slices_in(folder), part)
+
+
+def check_counts(place: str, begun: Iterable[Slice], part: Slice) -> None:
+    """Raise RunError where slices that have begun are of another number than this one."""
+    for other in begun:
         if other.count != part.count:
             raise RunError(
-                f"{folder} is being built in {other.count} slices, and {part} is one of {part.count}: "
+                f"{place} is being built in {other.count} slices, and {part} is one of {part.count}: "
                 f"give --shard i/{other.count}, or choose another --out"
             )
 

@@ -77,7 +77,7 @@ def _of_slice(part: Slice, folder: Path | None) -> Standing:
 def _standing(folder: Path, run: RunFile, part: Slice | None) -> Standing:
     entries, size = manifest.read(folder), int(run.recipe["output"]["shard_rows"])
     counts = manifest.total(entries)
-    rows, shards = _share(run.total, size, part)
+    rows, shards = share(run.total, size, part)
     state: State = "finished" if run.status == "finished" else _UNFINISHED[is_held(folder / ".lock")]
     return Standing(
         part=part,
@@ -91,7 +91,7 @@ def _standing(folder: Path, run: RunFile, part: Slice | None) -> Standing:
     )
 
 
-def _share(total: int | None, size: int, part: Slice | None) -> tuple[int | None, int | None]:
+def share(total: int | None, size: int, part: Slice | None) -> tuple[int | None, int | None]:
     """Return how many rows and shards a run or slice has."""
     if total is None:
         return None, None
@@ -104,9 +104,7 @@ def _rate(folder: Path, entries: Sequence[ShardEntry]) -> float | None:
 
     A single gap that is out of all proportion is left out: the run stood still meanwhile, or the clock was set.
     """
-    moments = (
-        (_ended(folder, entry), entry.counts.rows) for entry in entries if entry.files and not entry.patches
-    )
+    moments = ((_ended(folder, entry), entry.counts.rows) for entry in entries if entry.files)
     ended = sorted((moment, rows) for moment, rows in moments if moment is not None)[-_RECENT:]
     gaps = sorted((end[0] - start[0], end[1]) for start, end in pairwise(ended))
     if len(gaps) > 2 and gaps[-1][0] > _PAUSE * sum(seconds for seconds, _ in gaps[:-1]):

@@ -7,6 +7,7 @@ from pathlib import Path
 from pairwright.guards import Contrast
 from pairwright.guards.style import style_accuracy
 from pairwright.runs import manifest
+from pairwright.runs.files import Files
 from pairwright.runs.sampled_rows import sampled_rows
 from pairwright.runs.text_pairs import parsed
 from pairwright.schemas.pair import FOLDERS
@@ -28,11 +29,13 @@ class StyleSummary:
     """All pairs of the run but image negatives, whose answers are the same."""
 
 
-def style_summary(folder: Path) -> StyleSummary | None:
+def style_summary(folder: Path, files: Files | None = None) -> StyleSummary | None:
     """Return what style tells of the pairs of a run; None where there are too few for it to mean anything."""
     contrasts = [
         _contrast(row)
-        for batch in sampled_rows(folder, frozenset(FOLDERS.values()), _COLUMNS, MOST_PAIRS).batches()
+        for batch in sampled_rows(
+            folder, frozenset(FOLDERS.values()), _COLUMNS, MOST_PAIRS, files=files
+        ).batches()
         for row in batch.to_pylist()
         if row["pair_kind"] != "image"
     ]

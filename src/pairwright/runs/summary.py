@@ -9,6 +9,7 @@ from pairwright.annotators.pixels import MeasureName
 from pairwright.runs import manifest
 from pairwright.runs.candidates import Candidates, CandidateSummary, candidate_summary
 from pairwright.runs.contents import MEASURES, Contents, Negatives, add_file
+from pairwright.runs.files import Files, FilesIn
 from pairwright.runs.manifest import Counts, FileEntry, ShardEntry
 from pairwright.runs.measured import MeasuredSummary, measured_summary
 from pairwright.runs.on_policy import RoundsSummary, rounds_summary
@@ -176,24 +177,25 @@ class Summary:
     """What is wrong with the folder, one line each; empty for a sound one."""
 
 
-def summarize(folder: str | Path) -> Summary:
+def summarize(folder: str | Path, files: Files | None = None) -> Summary:
     """Return the summary of a run folder, finished or not.
 
     Reads the manifest and the small columns of every data file it names, a few thousand rows at a time; no picture
-    is read.
+    is read. ``files`` are the data files, where they are not in the folder.
 
     Raises:
         RunError: the folder holds no run, or its records cannot be read.
     """
     folder = Path(folder)
+    files = files or FilesIn(folder)
     run, shards = read_run(folder), manifest.read(folder)
     counts = manifest.total(shards)
     configs = _configs(shards)
     contents = Contents(default_license=run.license, candidates=Candidates(run.right_at))
     problems = _manifest_problems(folder, counts)
     for config in configs:
-        problems += [problem for file in config.files if (problem := add_file(contents, folder, file))]
-    rejects, reject_problems = _rejects(folder, shards)
+        problems += [problem for file in config.files if (problem := add_file(contents, files, file))]
+    rejects, reject_problems = _rejects(files, shards)
     return Summary(
         folder=folder.resolve().name,
         run=run,
@@ -209,7 +211,7 @@ def summarize(folder: str | Path) -> Summary:
         text_pairs=text_pair_summary(contents.text_pairs),
         candidates=candidate_summary(contents.candidates),
         rounds=rounds_summary(contents.rounds, contents.candidates.rounds, run.round),
-        style=style_summary(folder),
+        style=style_summary(folder, files),
         measured=measured_summary(contents.measured),
         rejects=rejects,
         pictures=_pictures(contents),
@@ -273,8 +275,8 @@ def _axis(measure: MeasureName, negatives: Iterable[Negatives]) -> Axis:
     return MEASURES[measure].axis or axis_of(one.measures[measure] for one in negatives)
 
 
-def _rejects(folder: Path, shards: Sequence[ShardEntry]) -> tuple[tuple[RejectSummary, ...], tuple[str, ...]]:
-    examples, problems = read_reject_examples(folder, shards, EXAMPLES)
+def _rejects(files: Files, shards: Sequence[ShardEntry]) -> tuple[tuple[RejectSummary, ...], tuple[str, ...]]:
+    examples, problems = read_reject_examples(files, shards, EXAMPLES)
     explained: Mapping[str, str] = {str(reason): text for reason, text in EXPLANATIONS.items()}
     found = [
         RejectSummary(scope, reason, count, explained.get(reason, ""), examples[scope, reason])

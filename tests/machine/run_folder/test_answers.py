@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from pairwright.pairings._lengths import length
 from pairwright.runs.contents import Contents, add_file
+from pairwright.runs.files import FilesIn
 from pairwright.runs.endpoints import bare_endpoint, public_host, public_name
 from pairwright.runs.know_before import warnings
 from pairwright.runs.manifest import FileEntry
@@ -191,7 +192,7 @@ def test_memory_does_not_follow_the_prompts(judged_run, tmp_path):
         contents = Contents(default_license=None)
         tracemalloc.start()
         entry = FileEntry("candidates/many.parquet", rows, file.stat().st_size, "")
-        assert add_file(contents, tmp_path, entry) is None
+        assert add_file(contents, FilesIn(tmp_path), entry) is None
         _, most = tracemalloc.get_traced_memory()
         tracemalloc.stop()
         assert contents.candidates.prompts == rows

@@ -230,7 +230,7 @@ def test_of_a_large_run_whole_shards_at_equal_distances_are_looked_at(
     assert (found.pairs_looked_at, found.pairs) == (20, 80)
     assert found.texts.texts == 20
     rows = sampled_rows(folder, ("data",), ("chosen_text",), 20)
-    assert [path.name for path in rows.files] == ["train-00002-00.parquet", "train-00006-00.parquet"]
+    assert rows.names == ("data/train-00002-00.parquet", "data/train-00006-00.parquet")
     texts = [
         text
         for batch in sampled_rows(folder, ("data",), ("chosen_text",), 4).batches()

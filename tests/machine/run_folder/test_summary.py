@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from pairwright.annotators.pixels import MeasureName
 from pairwright.runs.contents import Contents, add_file, negatives_told
+from pairwright.runs.files import FilesIn
 from pairwright.runs.manifest import FileEntry
 from pairwright.runs.spread import BINS, Axis, Tally, axis_over
 from pairwright.runs.summary import summarize
@@ -192,7 +193,9 @@ def test_memory_does_not_follow_the_rows(small_run, tmp_path):
         pq.write_table(pa.Table.from_pylist([row] * rows, schema=SCHEMA), path)
         contents = Contents(default_license=None)
         tracemalloc.start()
-        assert add_file(contents, tmp_path, FileEntry(path.name, rows, path.stat().st_size, "")) is None
+        assert (
+            add_file(contents, FilesIn(tmp_path), FileEntry(path.name, rows, path.stat().st_size, "")) is None
+        )
         _, most = tracemalloc.get_traced_memory()
         tracemalloc.stop()
         assert contents.rows == rows

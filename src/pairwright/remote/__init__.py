@@ -1,0 +1,70 @@
+"""Runs in object stores: S3, Google Cloud Storage, Azure Blob Storage and whatever else fsspec knows.
+
+A run is built in a *work folder* on a local disk, an ordinary run folder; finished shards are taken to the *prefix*, the
+address that ``--out`` names, and their local files removed. What the prefix holds, by key below it:
+
+``data/``, ``visual_negative/``, ``candidates/``, ``failed/``, ``rejects/``
+    Parts, under names that carry the first eight digits of their SHA-256 and are never written twice with other bytes.
+``shards/00005.json``
+    The commit record of shard 5, one line of a manifest: what it names is done, nothing else is. It is created, never replaced.
+``lease/``
+    Who is at work (``lease``).
+``responses/``
+    Received answers, some at a time, while the run is at work (``segments``).
+``slices/i-of-n/``
+    What a slice has of its own: ``run.json``, lease, answers. Parts and records of all slices lie side by side.
+``run.json``, ``manifest.jsonl``, ``responses.sqlite``, ``encodings.sqlite``, ``README.md``
+    As in a run folder; all but the first only once the run is finished.
+"""
+
+import re
+
+from pairwright.schemas.errors import RunError
+
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://.*", re.DOTALL)
+
+EXTRAS = {
+    "s3": ("s3fs", "s3"),
+    "s3a": ("s3fs", "s3"),
+    "gs": ("gcsfs", "gcs"),
+    "gcs": ("gcsfs", "gcs"),
+    "abfs": ("adlfs", "azure"),
+    "abfss": ("adlfs", "azure"),
+    "az": ("adlfs", "azure"),
+}
+"""Package and extra of each scheme that has an extra."""
+
+_LOCAL = ("file", "local")
+
+
+def is_url(place: object) -> bool:
+    """Tell whether a place is an address in an object store, and not a folder.
+
+    >>> is_url("s3://bucket/run"), is_url("runs/one"), is_url(None)
+    (True, False, False)
+    """
+    return isinstance(place, str) and _URL.fullmatch(place) is not None
+
+
+def checked_url(url: str) -> str:
+    """Return an address without a slash at its end.
+
+    Raises:
+        RunError: it cannot be the prefix of a run, or holds a password.
+
+    >>> checked_url("s3://bucket/runs/one/")
+    's3://bucket/runs/one'
+    """
+    scheme, _, rest = url.partition("://")
+    if scheme in _LOCAL:
+        raise RunError(f"{url} is a folder of this machine: give its path, without {scheme}://")
+    if "::" in url:
+        raise RunError(f"{url} chains file systems: give the address of an object store alone")
+    if ":" in rest.partition("/")[0].rpartition("@")[0] or "?" in rest or "#" in rest:
+        raise RunError(
+            f"an address of {scheme} holds a password, a key, ? or #: keys come from the environment or the store's own "
+            "configuration, never from the address"
+        )
+    if not rest.strip("/"):
+        raise RunError(f"{url} names no bucket: expected {scheme}://bucket/folder")
+    return url.rstrip("/")

@@ -1,0 +1,66 @@
+"""Received answers on their way to a prefix and back: segments of the response store."""
+
+import threading
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from pairwright.remote.keys import RESPONSES
+from pairwright.remote.prefix import Prefix
+from pairwright.responses.layout import NAME
+from pairwright.responses.segments import merge_segment, note_segment, segments_of, write_segment
+from pairwright.runs.disk import temporary
+
+BETWEEN_S = 10.0
+"""Shards that are finished sooner after each other share a segment, so that a long run has no more objects than it needs."""
+
+
+class Answers:
+    """The response store of a work folder, put piece by piece. May be used by several threads."""
+
+    def __init__(self, own: Prefix, store: Path, owner: str) -> None:
+        """``own`` is the prefix of the run or the slice, ``owner`` the name of the work folder."""
+        self._own, self._store, self._owner = own, store, owner
+        self._lock = threading.Lock()
+        self._last = time.monotonic()
+
+    def put(self) -> None:
+        """Put what came since the last time. Raises RunError."""
+        with self._lock:
+            self._put()
+
+    def put_if_due(self) -> None:
+        """Put it if the last time is long enough ago."""
+        with self._lock:
+            if time.monotonic() - self._last > BETWEEN_S:
+                self._put()
+
+    def _put(self) -> None:
+        self._last = time.monotonic()
+        if not self._store.exists():
+            return
+        with TemporaryDirectory(prefix="pairwright-") as folder:
+            file = Path(folder) / NAME
+            while (name := write_segment(self._store, self._owner, file)) is not None:
+                self._own.put_file(f"{RESPONSES}/{name}.sqlite", file)
+                note_segment(self._store, name)
+
+
+def fetch_answers(own: Prefix, store: Path) -> None:
+    """Bring what other work folders received into the store of this one.
+
+    Raises:
+        RunError: a segment cannot be read.
+    """
+    there = own.sizes(RESPONSES)
+    known = {f"{RESPONSES}/{name}.sqlite": name for name in segments_of(store)}
+    with TemporaryDirectory(prefix="pairwright-") as folder:
+        file = Path(folder) / NAME
+        if (
+            NAME in own.names() and not store.exists()
+        ):  # a finished run, of which something is to be built again
+            own.get_file(NAME, temporary(store))
+            temporary(store).replace(store)
+        for key in sorted(there.keys() - known.keys()):
+            own.get_file(key, file)
+            merge_segment(store, file, key.removeprefix(f"{RESPONSES}/").removesuffix(".sqlite"))

@@ -1,0 +1,205 @@
+"""Building a run whose output goes to an object store, whole or in slices, and going on with it on any machine."""
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from pairwright.building import Outcome, build_whole
+from pairwright.executors import Cluster, Progress
+from pairwright.recipe import Recipe
+from pairwright.recipe_of_run import stored_recipe
+from pairwright.remote.answers import Answers, fetch_answers
+from pairwright.remote.finishing import finish, is_finished, put_stores
+from pairwright.remote.joining import check_slices, join_slices, outcome_of_whole, slices_left
+from pairwright.remote.lease import Lease, Tell, held
+from pairwright.remote.mirror import Mirror, put_run_file
+from pairwright.remote.prefix import Prefix, open_prefix
+from pairwright.remote.work import check_prefix, fetch_failed, name_of, pull, run_in, work_folder
+from pairwright.responses.layout import NAME as RESPONSES
+from pairwright.runs import folder as run_folder
+from pairwright.runs import run_file
+from pairwright.runs.slices import Slice, folder_of, parse_slice
+from pairwright.schemas.errors import ParameterError, RunError
+from pairwright.schemas.reasons import Reason
+
+Watch = Callable[[Progress], None]
+
+
+def build_remote(
+    recipe: Recipe,
+    url: str,
+    *,
+    work: str | Path | None,
+    shard: str | None,
+    limit: int | None,
+    workers: int | None,
+    cluster: Cluster | None,
+    watch: Watch | None,
+    tell: Tell,
+) -> Outcome:
+    """Build a run, or one slice of it, into an object store; see :func:`pairwright.build`.
+
+    Args:
+        recipe: what to build.
+        url: where to.
+        work: folder for what is under way; one in the user's cache folder if not given.
+        shard: slice ``i/n``; all if not given.
+        limit: use only the first rows.
+        workers: processes, or actors.
+        cluster: where shards are built, if not on this machine.
+        watch: called with the progress.
+        tell: told what is waited for, and where the work folder is.
+
+    Raises:
+        MissingExtraError: the package for this kind of store is not installed.
+        RunError: the store cannot be used, or holds something else, or another process is at work.
+        ParameterError: ``shard`` is no slice; the actors of a cluster would have models of their own.
+        As :func:`pairwright.build` does for everything else.
+    """
+    if cluster is not None:
+        _check_cluster(recipe)
+    part = parse_slice(shard) if shard is not None else None
+    plan = _Plan(recipe, limit, workers, cluster)
+    return _go(open_prefix(url), plan, work, part, watch, tell)
+
+
+def retry_remote(
+    url: str,
+    overrides: Sequence[str],
+    again: Collection[Reason],
+    *,
+    work: str | Path | None,
+    watch: Watch | None,
+    tell: Tell,
+) -> Outcome:
+    """Try the failed rows of a run in an object store again; see :func:`pairwright.retry`.
+
+    Args:
+        url: address of the run.
+        overrides: ``key=value`` lines.
+        again: reasons of rejects that are tried again.
+        work: folder for what is under way; one in the user's cache folder if not given.
+        watch: called with the progress.
+        tell: told what is waited for, and where the work folder is.
+
+    Raises:
+        RunError: there is no run at the address, or one in slices that are not joined.
+        As :func:`build_remote` does for everything else.
+    """
+    prefix = open_prefix(url)
+    content = prefix.read(run_file.NAME)
+    if content is None:
+        raise RunError(f"{prefix.url} holds no run: there is no {run_file.NAME} in it")
+    run = run_file.parsed(content, f"{prefix.url}/{run_file.NAME}")
+    plan = _Plan(stored_recipe(run.recipe, overrides), run.identity.limit, None, None, tuple(again))
+    return _go(prefix, plan, work, None, watch, tell)
+
+
+def _check_cluster(recipe: Recipe) -> None:
+    """Raise ParameterError where the workers of a cluster would have models or encoders of their own."""
+    from pairwright.executors.ray import inside
+
+    if living := inside(recipe):
+        raise ParameterError(
+            f"executor: {', '.join(living)} run in the process that builds, and the output goes to an object store: start one "
+            "slice on each node with --shard i/n in place of --executor ray"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What is to be built."""
+
+    recipe: Recipe
+    limit: int | None
+    workers: int | None
+    cluster: Cluster | None
+    again: tuple[Reason, ...] = ()
+
+
+def _go(
+    prefix: Prefix, plan: _Plan, work: str | Path | None, part: Slice | None, watch: Watch | None, tell: Tell
+) -> Outcome:
+    place = work_folder(prefix.url, work, part)
+    with run_folder.locked(place):
+        owner = name_of(place, prefix.url)
+        prefix.check()
+        check_prefix(prefix.url, prefix.names(), part)
+        folder = run_in(place, prefix.url)
+        ready = replace(plan, recipe=plan.recipe.placed(source=None, out=folder, seed=None))
+        if part is not None and prefix.read(run_file.NAME) is not None:
+            return outcome_of_whole(prefix, ready.recipe, plan.limit)
+        tell(
+            f"{prefix.url} is built by way of {place}; the same command goes on from there, or on another machine"
+        )
+        return _Going(prefix, place, owner, part, tell).build(ready, watch)
+
+
+class _Going:
+    """One go of a run, or of a slice."""
+
+    def __init__(self, prefix: Prefix, place: Path, owner: str, part: Slice | None, tell: Tell) -> None:
+        self._prefix, self._place, self._owner, self._part, self._tell = prefix, place, owner, part, tell
+        self._own = prefix if part is None else prefix.below(str(folder_of(Path(), part)))
+        self._folder = run_in(place, prefix.url)
+
+    def build(self, plan: _Plan, watch: Watch | None) -> Outcome:
+        """Build what is missing, put it, and finish."""
+        with held(self._own, self._owner, self._tell) as lease:
+            outcome = replace(self._built(plan, lease, watch), url=self._prefix.url)
+            if self._part is None:
+                if not is_finished(self._prefix) or not outcome.already_done:
+                    finish(self._prefix, self._folder)
+                return outcome
+            put_stores(self._own, self._folder)
+            lease.release()
+            put_run_file(self._own, self._folder)
+        return self._after_slice(plan, self._part, outcome)
+
+    def _built(self, plan: _Plan, lease: Lease, watch: Watch | None) -> Outcome:
+        """Build what is missing, and put it."""
+
+        def seen(progress: Progress) -> None:
+            lease.seen(progress)
+            if watch is not None:
+                watch(progress)
+
+        sizes = self._pulled(plan, lease)
+        answers = Answers(self._own, self._folder / RESPONSES, self._owner)
+        with Mirror(self._prefix, self._own, self._folder, lease, sizes, answers) as mirror:
+            outcome = build_whole(
+                plan.recipe,
+                limit=plan.limit,
+                workers=plan.workers,
+                watch=seen,
+                again=plan.again,
+                part=self._part,
+                cluster=plan.cluster,
+                elsewhere=mirror,
+            )
+            mirror.drain()
+            mirror.take_left()
+            mirror.drain()
+        return outcome
+
+    def _pulled(self, plan: _Plan, lease: Lease) -> dict[str, int]:
+        """Bring the work folder to what the prefix knows; return the size of every object."""
+        trusted = lease.before is not None and lease.before.owner == self._owner
+        if self._part is not None:
+            check_slices(self._prefix, self._part, plan.recipe, plan.limit)
+        sizes = pull(self._prefix, self._own, self._folder, self._part, trusted=trusted)
+        if not trusted:
+            fetch_answers(self._own, self._folder / RESPONSES)
+        if plan.again:
+            fetch_failed(self._prefix, self._folder)
+        return sizes
+
+    def _after_slice(self, plan: _Plan, part: Slice, outcome: Outcome) -> Outcome:
+        """Return the outcome of a slice, or of the whole run where it was the last."""
+        left = slices_left(self._prefix, part.count)
+        if left and not is_finished(self._prefix):
+            return replace(outcome, slices_left=tuple(left))
+        joined = join_slices(
+            self._prefix, self._place, self._owner, plan.recipe, plan.limit, part.count, self._tell
+        )
+        return replace(joined, mended=outcome.mended)

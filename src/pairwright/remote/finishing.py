@@ -1,0 +1,80 @@
+"""The end of a run in an object store: what makes its prefix look like a run folder, and what is cleared away."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import BinaryIO
+
+from pairwright.card import NAME as CARD
+from pairwright.card import write_card
+from pairwright.encoding.store import NAME as VECTORS
+from pairwright.remote.keys import RESPONSES as SEGMENTS
+from pairwright.remote.keys import key_of
+from pairwright.remote.mirror import put_run_file
+from pairwright.remote.prefix import Prefix
+from pairwright.remote.records import line_of
+from pairwright.responses.layout import NAME as RESPONSES
+from pairwright.responses.segments import copy_whole
+from pairwright.runs import manifest, run_file
+from pairwright.runs.folder import WRITTEN
+from pairwright.runs.manifest import ShardEntry
+from pairwright.runs.slices import FOLDER as SLICES
+
+
+class PutFiles:
+    """The parts of a run in an object store."""
+
+    def __init__(self, prefix: Prefix, entries: Iterable[ShardEntry]) -> None:
+        """``entries`` are its shards; sizes are taken from them, since each part was listed before."""
+        self._prefix = prefix
+        self._files = {file.name: file for entry in entries for file in entry.files}
+
+    def size(self, name: str) -> int | None:
+        """Return the size of a part."""
+        file = self._files.get(name)
+        return None if file is None else file.bytes
+
+    def open(self, name: str) -> BinaryIO:
+        """Open a part for reading at any place of it. Raises OSError."""
+        return self._prefix.open(key_of(self._files[name]))
+
+
+def is_finished(prefix: Prefix) -> bool:
+    """Tell whether a prefix says that its run, or slice, is finished."""
+    content = prefix.read(run_file.NAME)
+    return content is not None and run_file.parsed(content, prefix.url).status == "finished"
+
+
+def put_stores(own: Prefix, folder: Path) -> None:
+    """Put the response store and the vectors of a run folder, each in one piece."""
+    with TemporaryDirectory(prefix="pairwright-") as temporary:
+        if (folder / RESPONSES).exists():
+            copy_whole(folder / RESPONSES, Path(temporary) / RESPONSES)
+            own.put_file(RESPONSES, Path(temporary) / RESPONSES)
+    if (folder / VECTORS).exists():
+        own.put_file(VECTORS, folder / VECTORS)
+
+
+def finish(prefix: Prefix, folder: Path) -> None:
+    """Put all that a finished run has beside its parts, ``run.json`` last, and clear away what is of no use any more.
+
+    ``folder`` is a run folder without the parts, all of which are in the prefix.
+    """
+    entries = manifest.read(folder)
+    put_stores(prefix, folder)
+    prefix.put(manifest.NAME, b"".join(map(line_of, entries)))
+    prefix.put(CARD, write_card(folder, PutFiles(prefix, entries)).read_bytes())
+    put_run_file(prefix, folder)
+    clear(prefix, entries)
+
+
+def clear(prefix: Prefix, entries: Iterable[ShardEntry]) -> None:
+    """Remove the segments of answers, what slices had of their own, and parts that no record names."""
+    named = {key_of(file) for entry in entries for file in entry.files}
+    parts = tuple(f"{name}/" for name in WRITTEN)
+    beside = (f"{SEGMENTS}/", f"{SLICES}/")
+    prefix.remove(
+        key
+        for key in prefix.sizes()
+        if key.startswith(beside) or (key.startswith(parts) and key not in named)
+    )
