@@ -5,10 +5,10 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fuzz test-vllm test-clip test-ray conformance test-trainers lint compat trl wheel bench clean
+.PHONY: help demo test fuzz test-vllm test-clip test-ray test-s3 conformance test-trainers lint compat trl wheel bench clean
 
 help: ## List the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | column -t -s "$$(printf '\t')"
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | column -t -s "$$(printf '\t')"
 
 $(VENV)/.base: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("pairwright needs Python 3.11 or newer, this is " + sys.version.split()[0] + "; try make PYTHON=python3.12") if sys.version_info < (3, 11) else None'
@@ -67,6 +67,16 @@ test-ray: .venv-ray/.ready ## Run the tests on a real Ray cluster of this machin
 
 conformance: .venv-ray/.ready ## Kill runs fifty times on every executor, and compare what comes of them to the byte
 	CONFORMANCE=whole .venv-ray/bin/python -P -m pytest --quiet tests/conformance
+
+.venv-s3/.ready: tests/s3/requirements.txt pyproject.toml
+	[ -x .venv-s3/bin/python ] || $(PYTHON) -m venv .venv-s3
+	.venv-s3/bin/python -m pip --disable-pip-version-check --quiet install --no-deps \
+	  --requirement tests/s3/requirements.txt
+	.venv-s3/bin/python -m pip --disable-pip-version-check --quiet install --no-deps --editable .
+	@touch $@
+
+test-s3: .venv-s3/.ready ## Run the tests of output on object stores, against an S3 server of this machine
+	.venv-s3/bin/python -P -m pytest --quiet tests/s3
 
 fuzz: $(VENV)/.dev ## Look for inputs that break it, with new ones each time; takes half an hour, not part of .ci/run
 	FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-3000} $(BIN)/python -P -m pytest --quiet tests/fuzz
