@@ -18,6 +18,9 @@ SEED = int(os.environ.get("CONFORMANCE_SEED", "0"))
 _MOST_RUNS = 12
 """Runs that one schedule may take: where one is over before it was hit, the next one begins."""
 
+_MOST_GOES = 40
+"""Goes that a run may take."""
+
 _NAMES = {
     "worker": ("pairwright.executors.worker",),
     "actor": ("ray::MapWorker",),
@@ -119,6 +122,7 @@ class Trial:
                 go = Go(self._out, self.verb.commands(self._out))
                 left.enter_context(gone(go, self.verb.environment))
                 goes.append(go)
+                assert len(goes) <= _MOST_GOES, f"{len(goes)} goes, and not done"
                 was_killed = self._one_go(go)
             for go in goes:
                 waited(lambda go=go: not marked(go.mark), "the last processes of a go to end", go.dump, 60)

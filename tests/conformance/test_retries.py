@@ -73,15 +73,18 @@ def _retry(out: Path) -> list[list[str]]:
 
 
 def _own_copy(source: Path, folder: Path) -> Path:
+    """Return a copy, without the row whose picture must stay where it is: each `retry` would try that anew."""
     shutil.copytree(source.parent, folder)
-    return folder / source.name
+    copy = folder / source.name
+    copy.write_text(source.read_text().replace("../secret.jpg", f"{source.stem}/20.jpg"))
+    return copy
 
 
 @contextmanager
 def _failing(work: Work, server: Any) -> Iterator[None]:
     """Have a part of the rows fail for a while: calls to a model, or pictures that are not there."""
     if work.asks:
-        server.start_anew(latency_ms=0, failing=("picture 1", "picture 20"))
+        server.start_anew(latency_ms=0, failing=("is in picture 1", "is in picture 2"))
         yield
         server.start_anew(latency_ms=0, failing=())
         return
