@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 @click.argument("folder", metavar="DIR_OR_URL")
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
 def command(folder: str, as_json: bool) -> None:
-    """Show how far the run in DIR, or at an address in an object store, is, also while it is at work on this or other machines: shards, rows, rate,
-    money, time left; slice by slice where it is built with --shard.
+    """Show how far the run in DIR, or at an address in an object store, is, also while it is at work on this or other
+    machines: shards, rows, those that wait for `pairwright retry`, rate, money, time left; slice by slice where it is built
+    with --shard.
 
     \b
     pairwright status negatives
@@ -52,17 +53,18 @@ def _found(place: str) -> "Sequence[Standing]":
 
 def _table(found: "Sequence[Standing]") -> "Table":
     from pairwright.commands._tables import table_of
+    from pairwright.runs.failing import waiting_rows
 
     table = table_of("slice", numbers=("shards", "rows", "pairs", "rejected", "rows/s", "USD", "left"))
     table.add_column("state")
     for one in found:
-        counts = one.counts
+        counts, waiting = one.counts, waiting_rows(one.counts.rejects)
         table.add_row(
             "whole" if one.part is None else str(one.part),
             f"{one.shards:,}" + ("" if one.all_shards is None else f" of {one.all_shards:,}"),
             f"{counts.rows:,}",
             f"{sum(counts.pairs.values()):,}",
-            f"{counts.rejected:,}",
+            f"{counts.rejected:,}" + (f", {waiting:,} wait" if waiting else ""),
             "" if one.rate is None else f"{one.rate:,.1f}",
             _money(one),
             "" if one.seconds_left is None else _duration(one.seconds_left),

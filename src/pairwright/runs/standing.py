@@ -104,7 +104,9 @@ def _rate(folder: Path, entries: Sequence[ShardEntry]) -> float | None:
 
     A single gap that is out of all proportion is left out: the run stood still meanwhile, or the clock was set.
     """
-    moments = ((_ended(folder, entry), entry.counts.rows) for entry in entries if entry.files)
+    moments = (
+        (_ended(folder, entry), entry.counts.rows) for entry in entries if entry.files and not entry.patches
+    )
     ended = sorted((moment, rows) for moment, rows in moments if moment is not None)[-_RECENT:]
     gaps = sorted((end[0] - start[0], end[1]) for start, end in pairwise(ended))
     if len(gaps) > 2 and gaps[-1][0] > _PAUSE * sum(seconds for seconds, _ in gaps[:-1]):
