@@ -4,6 +4,7 @@ Every function here raises RowError ``cannot_judge`` with a message that says wh
 """
 
 import json
+import re
 from collections.abc import Iterable
 from typing import Any, Literal, NoReturn, TypeAlias
 
@@ -14,6 +15,12 @@ Json: TypeAlias = dict[str, Any]
 
 _SHOWN = 80
 """Characters of a model's text that a message quotes."""
+
+_OBJECT_BEGINS = re.compile(r'\{(?=[ \t\n\r]*["}])')
+"""Other braces stand in words, as in \\frac{1}{2}."""
+
+_MOST_FAILURES = 100
+"""Beginnings of objects that come to nothing: each may be read to the end of the text, and a broken model writes thousands."""
 
 
 def unusable(message: str) -> RowError:
@@ -78,14 +85,17 @@ def _whole(text: str) -> Json:
 
 def _all_objects(text: str) -> list[Json]:
     objects: list[Json] = []
-    place = text.find("{")
-    while place >= 0:
+    place = failures = 0
+    while found := _OBJECT_BEGINS.search(text, place):
         try:
-            value, place = _DECODER.raw_decode(text, place)
+            value, place = _DECODER.raw_decode(text, found.start())
             objects.append(value)
-        except (ValueError, RecursionError):  # a brace in the words around it, as in \frac{1}{2}
-            place += 1
-        place = text.find("{", place)
+        except (ValueError, RecursionError) as error:  # a brace in the words around it
+            place, failures = found.end(), failures + 1
+            if failures > _MOST_FAILURES:
+                raise unusable(
+                    f"no JSON object that ends, after {failures} that begin, in the model's text: {quoted(text)}"
+                ) from error
     return objects
 
 

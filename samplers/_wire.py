@@ -64,6 +64,10 @@ class Usage:
         )
 
 
+_NOT_AS_EXPECTED = (KeyError, TypeError, AttributeError, ValueError, OverflowError)
+"""What comes of a body that holds something else in some place; the last of a number that no float holds."""
+
+
 class NonsenseError(Exception):
     """An answer that is no answer: not JSON, without what the protocol promises, or broken off."""
 
@@ -160,7 +164,7 @@ def reply_of(body: Json, *, attempts: int = 1, seconds: float = 0.0) -> Reply:
     try:
         for choice in sorted(choices, key=lambda choice: choice.get("index") or 0):
             answers.append(_answer(choice))  # noqa: PERF401  (those before a bad one are kept)
-    except (NonsenseError, KeyError, TypeError, AttributeError, ValueError) as error:
+    except (NonsenseError, *_NOT_AS_EXPECTED) as error:
         if not answers:
             raise NonsenseError(f"{error}: {excerpt(json.dumps(body))}", usage) from error
     return Reply(
@@ -191,9 +195,10 @@ def scored_reply_of(body: Json, answer: str) -> Reply:
         )
     try:
         tokens = [_prompt_token(entry) for entry in told if entry]  # of the first token nothing is known
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except _NOT_AS_EXPECTED as error:
         usage = Usage(reply.prompt_tokens, reply.completion_tokens, reply.cached_tokens)
-        raise NonsenseError(f"prompt_logprobs: {error}: {excerpt(json.dumps(told[-3:]))}", usage) from error
+        end = told[-3:] if isinstance(told, list) else told
+        raise NonsenseError(f"prompt_logprobs: {error}: {excerpt(json.dumps(end))}", usage) from error
     return replace(reply, answers=(Answer(answer, "stop", answer_tokens(tokens, answer)),))
 
 

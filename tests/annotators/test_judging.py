@@ -3,13 +3,14 @@
 import asyncio
 import json
 import re
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pairwright.annotators import ROOM, Case, Decide, Verdict
+from pairwright.annotators import ROOM, Case, Decide, Verdict, _reading
 from pairwright.annotators._fences import fence_code, fenced, without_special_tokens
 from pairwright.annotators._judging import shuffled, together
 from pairwright.annotators._reading import json_object
@@ -355,6 +356,28 @@ def test_what_is_not_one_object_is_refused(text: str, output: str, message: str)
         json_object(text, output)  # type: ignore[arg-type]
     assert error.value.reason == "cannot_judge"
     assert len(str(error.value)) < 400
+
+
+@pytest.mark.parametrize(
+    "text", ["{" * 100_000, '{"' * 50_000, '{"a":' * 20_000, '{"a": [1, ' * 10_000, "{ " * 50_000]
+)
+def test_braces_without_end_are_not_each_read_to_the_end(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    starts: list[int] = []
+
+    class Counting(json.JSONDecoder):
+        def raw_decode(self, s: str, idx: int = 0) -> tuple[Any, int]:
+            starts.append(idx)
+            return super().raw_decode(s, idx)
+
+    monkeypatch.setattr(_reading, "_DECODER", Counting())
+    with pytest.raises(RowError, match="no JSON object"):
+        json_object(text, "text")
+    assert len(starts) <= _reading._MOST_FAILURES + 1
+
+
+def test_an_object_after_many_braces_of_words_is_found() -> None:
+    text = r"\frac{1}{2} {a} {{b}} " * 200 + '{ "a": 1}'
+    assert json_object(text, "text") == {"a": 1}
 
 
 @pytest.mark.parametrize(

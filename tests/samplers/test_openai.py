@@ -629,6 +629,7 @@ def test_answers_as_servers_write_them(given: dict[str, Any], answer: Answer) ->
     [
         None, [], "no", {}, {"choices": None}, {"choices": [None]}, {"choices": [{}]}, {"error": {"message": "busy"}},
         {"choices": [choice(message=None)]}, {"choices": [choice(finish_reason=None)]}, {"choices": [choice(logprobs=3)]},
+        {"choices": [choice(logprobs={"content": [{"token": "A", "logprob": -(10**400)}]})]},
         {"choices": [choice(finish_reason="abort")]}, {"choices": [choice(finish_reason="power cut")]},
     ],
 )  # fmt: skip

@@ -16,6 +16,7 @@ from pairwright.schemas.errors import ModelError, ParameterError, RowError
 from pairwright.schemas.request import Reply, Request
 
 T = TypeVar("T")
+HUGE = {"content": [{"token": "A", "logprob": 10**400}]}
 
 
 def do(model: Model, act: Callable[[Any], Awaitable[T]]) -> T:
@@ -195,6 +196,10 @@ def test_lines_end_at_newlines_only(model: Model) -> None:
         (answered(429, {"error": {"message": "later"}}), "call_failed"),
         (answered(500, "oops"), "call_failed"),
         (answered(200, {"choices": []}), "call_failed"),
+        (
+            answered(200, {"choices": [{"finish_reason": "stop", "message": {}, "logprobs": HUGE}]}),
+            "call_failed",
+        ),
         ({"error": {"code": "server_error", "message": "lost"}}, "call_failed"),
     ],
 )

@@ -82,6 +82,9 @@ def test_a_server_that_says_nothing_of_prompts_cannot_be_used() -> None:
     body = {"model": "other", "choices": [choice], "usage": {"prompt_tokens": 7}}
     with pytest.raises(ModelError, match="other gave no prompt_logprobs: only vLLM's own server"):
         scored_reply_of(body, "A cat")
+    for odd in (5, {"a": 1}, [{"7": {"decoded_token": "A", "logprob": 10**400}}]):
+        with pytest.raises(NonsenseError, match="prompt_logprobs"):
+            scored_reply_of({**body, "prompt_logprobs": odd}, "A cat")
     with pytest.raises(NonsenseError) as nonsense:
         scored_reply_of({**body, "prompt_logprobs": [None, {"7": {"rank": 1}}]}, "A cat")
     assert nonsense.value.usage.prompt_tokens == 7
