@@ -142,13 +142,11 @@ class Go:
 
     def dump(self) -> str:
         """Have processes that hang tell where, and return that with whatever else helps."""
-        here = marked(self.mark)
-        lines = [
-            f"{one}: {Path(f'/proc/{one}/cmdline').read_bytes().replace(bytes(1), b' ')[:200]!r}"
-            for one in here
-        ]
-        for process in here:
-            with suppress(ProcessLookupError):
+        lines = []
+        for process in marked(self.mark):
+            with suppress(OSError):  # it has ended meanwhile
+                line = Path(f"/proc/{process}/cmdline").read_bytes().replace(b"\0", b" ")
+                lines.append(f"{process}: {line[:200].decode(errors='replace')}")
                 os.kill(process, signal.SIGABRT)  # Python's fault handler writes the stacks of all threads
         time.sleep(1)
         files = sorted(str(path.relative_to(self.out)) for path in self.out.rglob("*"))

@@ -10,13 +10,17 @@ import pytest
 from going import Executor, Work, build
 from sameness import check_every_row_once, contents, differences
 
-EXECUTORS = ["one", "several", "sliced", "standing"]
 SHORT = [("image", "parquet"), ("neighbours", "jsonl"), ("models", "jsonl")]
 WORKS = (
     list(product(["image", "neighbours", "models"], ["parquet", "jsonl"]))
     if "CONFORMANCE" in os.environ
     else SHORT
 )
+CASES = [
+    *(("one", *work) for work in SHORT),
+    *((name, *work) for work in WORKS for name in ("several", "sliced", "standing")),
+]
+"""Executor, recipe and source."""
 REJECTS = {
     "parquet": {"image_truncated": 1, "image_unreadable": 1},
     "jsonl": {"bad_row": 1, "image_outside_root": 1, "image_truncated": 1, "image_unreadable": 1},
@@ -25,8 +29,7 @@ REJECTS = {
 ASKED = {"call_failed": 1, "call_refused": 1}
 
 
-@pytest.mark.parametrize("executor", EXECUTORS, indirect=True)
-@pytest.mark.parametrize(("name", "kind"), WORKS)
+@pytest.mark.parametrize(("executor", "name", "kind"), CASES, indirect=["executor"])
 def test_the_bytes_of_one_worker(
     name: str,
     kind: str,
