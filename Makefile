@@ -1,8 +1,9 @@
 # pairwright: every target sets up what it needs in .venv and can be run again.
 PYTHON ?= python3
+export PYTHON
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+INSTALL := bash .ci/install
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test fuzz test-vllm test-clip test-ray test-s3 conformance test-trainers lint compat trl wheel bench clean
@@ -13,11 +14,11 @@ help: ## List the targets
 $(VENV)/.base: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("pairwright needs Python 3.11 or newer, this is " + sys.version.split()[0] + "; try make PYTHON=python3.12") if sys.version_info < (3, 11) else None'
 	$(PYTHON) -m venv $(VENV)
-	$(PIP) install --editable ".[demo]"
+	$(INSTALL) $(VENV) --editable ".[demo]"
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.base
-	$(PIP) install --editable ".[dev]"
+	$(INSTALL) $(VENV) --editable ".[dev]"
 	@touch $@
 
 demo: $(VENV)/.base ## Build image negatives from real photographs into demo-out/
@@ -34,32 +35,15 @@ test: $(VENV)/.dev ## Run the tests, docstring examples included
 
 # PIP_EXTRA: options for pip, where it does not find torch==2.13.0+cpu by itself; PyPI has no CPU-only builds:
 # make test-vllm PIP_EXTRA="--extra-index-url https://download.pytorch.org/whl/cpu"
-.venv-vllm/.ready: tests/vllm/requirements.txt pyproject.toml
-	[ -x .venv-vllm/bin/python ] || $(PYTHON) -m venv .venv-vllm
-	.venv-vllm/bin/python -m pip --disable-pip-version-check --quiet install $(PIP_EXTRA) --no-deps \
-	  --requirement tests/vllm/requirements.txt
-	.venv-vllm/bin/python -m pip --disable-pip-version-check --quiet install --no-deps --editable .
+.venv-%/.ready: tests/%/requirements.txt pyproject.toml
+	$(INSTALL) .venv-$* $(PIP_EXTRA) --no-deps --requirement $< --editable .
 	@touch $@
 
 test-vllm: .venv-vllm/.ready ## Run the tests against a real vLLM, on the CPU with a tiny model
 	.venv-vllm/bin/python -P -m pytest --quiet tests/vllm
 
-.venv-clip/.ready: tests/clip/requirements.txt pyproject.toml
-	[ -x .venv-clip/bin/python ] || $(PYTHON) -m venv .venv-clip
-	.venv-clip/bin/python -m pip --disable-pip-version-check --quiet install --no-deps \
-	  --requirement tests/clip/requirements.txt
-	.venv-clip/bin/python -m pip --disable-pip-version-check --quiet install --no-deps --editable .
-	@touch $@
-
 test-clip: .venv-clip/.ready ## Run the tests against a real open_clip, on the CPU with a tiny model
 	.venv-clip/bin/python -P -m pytest --quiet tests/clip
-
-.venv-ray/.ready: tests/ray/requirements.txt pyproject.toml
-	[ -x .venv-ray/bin/python ] || $(PYTHON) -m venv .venv-ray
-	.venv-ray/bin/python -m pip --disable-pip-version-check --quiet install --no-deps \
-	  --requirement tests/ray/requirements.txt
-	.venv-ray/bin/python -m pip --disable-pip-version-check --quiet install --no-deps --editable .
-	@touch $@
 
 test-ray: .venv-ray/.ready ## Run the tests on a real Ray cluster of this machine
 	.venv-ray/bin/python -P -m pytest --quiet tests/ray

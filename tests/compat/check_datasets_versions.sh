@@ -26,8 +26,7 @@ for version in 2.21.0 3.6.0 4.0.0 4.8.4 5.2.0; do
   # Releases before 4 do not know huggingface_hub 1, but set no upper limit.
   case $version in [23].*) pins=("huggingface_hub<1") ;; *) pins=() ;; esac
   if [ ! -e "$venv/ready" ]; then
-    python3 -m venv --clear "$venv"
-    "$venv/bin/python" -m pip --quiet --disable-pip-version-check install "datasets==$version" pillow "${pins[@]}"
+    bash .ci/install "$venv" "datasets==$version" pillow "${pins[@]}"
     touch "$venv/ready"
   fi
   "$venv/bin/python" tests/compat/load_with_datasets.py "$folder" \

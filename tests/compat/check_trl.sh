@@ -14,9 +14,7 @@ trap 'rm -rf "$work"' EXIT
 file=${1:-$work/run/data/train-00000-00.parquet}
 [ $# -gt 0 ] || .venv/bin/python tests/compat/make_run.py "$work/run"
 if [ ! -e .venv-trl/ready ]; then
-  [ -x .venv-trl/bin/python ] || python3 -m venv .venv-trl
-  .venv-trl/bin/python -m pip --quiet --disable-pip-version-check install \
-    torch==2.13.0 transformers trl datasets accelerate pillow
+  bash .ci/install .venv-trl torch==2.13.0 transformers trl datasets accelerate pillow
   touch .venv-trl/ready
 fi
 .venv-trl/bin/python "$check" --parquet "$file" --work "$work"

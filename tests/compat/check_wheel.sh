@@ -5,8 +5,7 @@ cd "$(dirname "$0")/../.."
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 .venv/bin/python -m build --outdir "$work/dist" . >"$work/build.log" 2>&1 || { cat "$work/build.log"; exit 1; }
-.venv/bin/python -m venv "$work/venv"
-"$work/venv/bin/python" -m pip --quiet --disable-pip-version-check install "$work"/dist/*.whl
+bash .ci/install "$work/venv" "$work"/dist/*.whl
 cd "$work"
 "$work/venv/bin/pairwright" --help >/dev/null
 "$work/venv/bin/pairwright" list recipes

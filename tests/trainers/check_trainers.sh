@@ -27,10 +27,10 @@ run ms-swift-text ms-swift
 environment() { # name, packages
   local venv=.venv-trainers/$1
   if [ ! -e "$venv/ready" ]; then
-    [ -x "$venv/bin/python" ] || python3 -m venv "$venv"
-    "$venv/bin/python" -m pip --quiet --disable-pip-version-check install torch==2.13.0 "${@:2}"
+    bash .ci/install "$venv" torch==2.13.0 "${@:2}"
     # Builds for a GPU, which cannot be imported beside a torch for the CPU.
-    "$venv/bin/python" -m pip --quiet --disable-pip-version-check uninstall --yes torchvision torchaudio
+    .venv-uv/bin/python -m pip --quiet --disable-pip-version-check --python "$venv/bin/python" uninstall --yes \
+      torchvision torchaudio
     touch "$venv/ready"
   fi
 }
