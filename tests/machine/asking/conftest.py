@@ -40,15 +40,6 @@ def double(server: Any) -> Any:
 
 
 @pytest.fixture
-def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Before a failed call is made again, this process waits a fiftieth of the usual time."""
-    from pairwright.samplers import _breaker, _limits
-
-    monkeypatch.setattr(_limits, "_FIRST_BACKOFF_S", 0.01)
-    monkeypatch.setattr(_breaker, "_FIRST_WAIT_S", 0.02)
-
-
-@pytest.fixture
 def prompts(tmp_path: Path, photographs: list[bytes]) -> Prompts:
     """Return a function that writes a JSONL source of prompts with pictures and no answers."""
 

@@ -20,6 +20,7 @@ import pytest
 
 import pairwright
 from pairwright.building import Outcome
+from pairwright.cli import main
 from pairwright.recipe import load_recipe
 
 KEY = "sk-right-0123456789-abcdefghij"
@@ -226,11 +227,15 @@ def command() -> Callable[..., list[str]]:
 
 
 @pytest.fixture
-def called(command: Callable[..., list[str]]) -> Callable[..., Done]:
-    """Return a function that runs the command line in a process of its own."""
+def called(capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture) -> Callable[..., Done]:
+    """Return a function that runs the command line in this process; what is logged counts as said, too."""
 
     def run(*arguments: object) -> Done:
-        return subprocess.run(command(*arguments), capture_output=True, text=True, timeout=120, check=False)
+        caplog.clear()
+        with pytest.raises(SystemExit) as ended:
+            main([str(one) for one in arguments])
+        said = capfd.readouterr()
+        return Done(arguments, ended.value.code or 0, said.out, said.err + caplog.text)
 
     return run
 

@@ -11,6 +11,7 @@ Called = Callable[..., "subprocess.CompletedProcess[str]"]
 KEY = "sk-right-0123456789-abcdefghij"
 PIECE = KEY[:10]
 """Part of the key that is told nowhere either."""
+pytestmark = pytest.mark.usefixtures("short_waits")
 TELLING = ["tells_key_in_error", "tells_key_in_nonsense", "tells_key_in_page"]
 
 
