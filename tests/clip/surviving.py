@@ -1,5 +1,6 @@
 """A recipe from the command line over real photographs and the HTTP double: built in peace, and built with faults and a kill."""
 
+import io
 import os
 import signal
 import sqlite3
@@ -7,11 +8,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 import pairwright
+from pairwright.cli import main
 from pairwright.runs import manifest
 
 _STORED = 6
@@ -51,7 +56,7 @@ class Surroundings:
     folder: Path
 
     def command(self, verb: str, trial: Trial, out: Path) -> list[str]:
-        """Return the command line of a build or a check."""
+        """Return the arguments of a build or a check."""
         told = [
             trial.encoder % f"{{params: {{model: '{self.encoder}'}}, device: cpu, batch_size: 8}}",
             *(f"{place}.model=tiny" for place in trial.models),
@@ -60,8 +65,7 @@ class Surroundings:
             *trial.sets,
         ]
         sets = [argument for line in told for argument in ("--set", line)]
-        named = [verb, trial.recipe, "--source", str(trial.source), "--out", str(out), *sets]
-        return [sys.executable, "-P", "-m", "pairwright", *named]
+        return [verb, trial.recipe, "--source", str(trial.source), "--out", str(out), *sets]
 
     def check(self, trial: Trial) -> str:
         """Return what ``pairwright check`` prints."""
@@ -69,6 +73,8 @@ class Surroundings:
 
     def survive(self, trial: Trial) -> Path:
         """Build twice, the second time with faults and killed once; return that run's folder.
+
+        The one that is killed is a process of its own. The others run in this one, which has loaded torch already.
 
         What holds for every recipe is checked here: the same bytes, nothing paid twice but what was under way at the kill,
         no picture or text encoded twice, all rows accounted for, and a report can be written.
@@ -81,6 +87,7 @@ class Surroundings:
         self.double.rules(list(trial.rules))
         self.double.faults(rates=_FAULTS, seed=5, latency_ms=40, retry_after=0.2)
         _kill_once(self.command("build", trial, killed), killed / "responses.sqlite")
+        self.double.faults(latency_ms=0)
         _run(self.command("build", trial, killed))
         assert _files(killed) == _files(whole)
         stats = self.double.stats()
@@ -92,14 +99,18 @@ class Surroundings:
         return killed
 
 
-def _run(command: list[str]) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+def _run(arguments: list[str]) -> str:
+    """Run the command line in this process; return what it prints."""
+    said = io.StringIO()
+    with redirect_stdout(said), pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert not ended.value.code
+    return said.getvalue()
 
 
-def _kill_once(command: list[str], store: Path) -> None:
+def _kill_once(arguments: list[str], store: Path) -> None:
     """Start a build and kill it once some answers are stored; it must not have been done by then."""
+    command = [sys.executable, "-P", "-m", "pairwright", *arguments]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         while _answers(store) < _STORED and process.poll() is None:
             time.sleep(0.01)

@@ -18,6 +18,7 @@ import pytest
 import yaml
 
 import pairwright
+from pairwright.cli import main
 from pairwright.forecast import check
 from pairwright.runs import manifest
 from pairwright.schemas.codec import decode, encode, read_image
@@ -263,15 +264,21 @@ def test_a_set_of_others_is_measured_and_what_fits_no_worse_left_out(recipe: Any
     assert pairwright.validate(tmp_path / "measured") == []
 
 
-def test_show_and_report_tell_what_encoders_say(recipe: Any, tmp_path: Path) -> None:
+def run(*arguments: str) -> None:
+    """Run the command line in this process, which has loaded torch already."""
+    with pytest.raises(SystemExit) as ended:
+        main(list(arguments))
+    assert not ended.value.code
+
+
+def test_show_and_report_tell_what_encoders_say(
+    recipe: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     pairwright.build(recipe("shown", {"name": "gaussian_blur", "params": {"radius": 5}}))
     folder = tmp_path / "shown"
-    shown = subprocess.run(
-        [sys.executable, "-P", "-m", "pairwright", "show", str(folder)],
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
+    capsys.readouterr()
+    run("show", str(folder))
+    shown = capsys.readouterr().out
     assert "image-image" in shown
     assert f"{statistics.median(values(folder, 'image_text_drop')):.1f}" in shown
     page = pairwright.write_report(folder).read_text(encoding="utf-8")
@@ -288,7 +295,7 @@ def test_check_tells_what_would_be_encoded(recipe: Any) -> None:
 
 @pytest.fixture
 def command(photographs: list[Path], tiny_clip: str, tmp_path: Path) -> Callable[[Path], list[str]]:
-    """Returns the command line of the recipe over real photographs, with two encoders."""
+    """Returns the arguments of a build of the recipe over real photographs, with two encoders."""
     second = tmp_path / "second"
     second.symlink_to(tiny_clip.removeprefix("local-dir:"))
     names = [tiny_clip, f"local-dir:{second}"]
@@ -309,10 +316,7 @@ def command(photographs: list[Path], tiny_clip: str, tmp_path: Path) -> Callable
     def told(out: Path) -> list[str]:
         given = [word for one in sets for word in ("--set", one)]
         source = ["--source", str(tmp_path / "rows.jsonl"), "--set", "source.columns.chosen=answer"]
-        return [
-            *(sys.executable, "-P", "-m", "pairwright", "build", "hard_negatives"),
-            *(*source, "--out", str(out), *given),
-        ]
+        return ["build", "hard_negatives", *source, "--out", str(out), *given]
 
     return told
 
@@ -320,11 +324,11 @@ def command(photographs: list[Path], tiny_clip: str, tmp_path: Path) -> Callable
 def test_hard_negatives_over_photographs_survive_a_kill(
     command: Any, photographs: list[Path], tmp_path: Path
 ) -> None:
-    subprocess.run(command(tmp_path / "whole"), check=True, capture_output=True)
+    run(*command(tmp_path / "whole"))
     killed = tmp_path / "killed"
     _kill_at_the_first_shard(command(killed), killed / "manifest.jsonl")
     assert 0 < len(manifest.read(killed)) < 3
-    subprocess.run(command(killed), check=True, capture_output=True)
+    run(*command(killed))
     assert _files(killed) == _files(tmp_path / "whole")
     found = pairs(killed)
     assert len(found) > len(photographs) / 2
@@ -346,7 +350,8 @@ def test_hard_negatives_over_photographs_survive_a_kill(
     assert pairwright.write_report(killed).is_file()
 
 
-def _kill_at_the_first_shard(command: list[str], entries: Path) -> None:
+def _kill_at_the_first_shard(arguments: list[str], entries: Path) -> None:
+    command = [sys.executable, "-P", "-m", "pairwright", *arguments]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         while not (entries.exists() and entries.read_bytes()):
             assert process.poll() is None, "done before it could be killed"
