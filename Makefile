@@ -4,9 +4,11 @@ export PYTHON
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := bash .ci/install
+# As many tests at once as there are cores; a process that has no tests left takes over some of another's.
+PYTEST := $(BIN)/python -P -m pytest --quiet --numprocesses auto --maxprocesses 8 --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fuzz test-vllm test-clip test-ray test-s3 conformance test-trainers lint compat trl wheel bench clean
+.PHONY: help environments demo test fuzz test-vllm test-clip test-ray test-s3 conformance test-trainers lint compat trl wheel bench clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | column -t -s "$$(printf '\t')"
@@ -30,8 +32,8 @@ demo: $(VENV)/.base ## Build image negatives from real photographs into demo-out
 	$(BIN)/pairwright report demo-out
 
 test: $(VENV)/.dev ## Run the tests, docstring examples included
-	$(BIN)/python -P -m pytest --quiet tests
-	$(BIN)/python -P -m pytest --quiet --doctest-modules --pyargs pairwright
+	$(PYTEST) tests
+	$(PYTEST) --doctest-modules --pyargs pairwright
 
 # PIP_EXTRA: options for pip, where it does not find torch==2.13.0+cpu by itself; PyPI has no CPU-only builds:
 # make test-vllm PIP_EXTRA="--extra-index-url https://download.pytorch.org/whl/cpu"
@@ -42,8 +44,11 @@ test: $(VENV)/.dev ## Run the tests, docstring examples included
 test-vllm: .venv-vllm/.ready ## Run the tests against a real vLLM, on the CPU with a tiny model
 	.venv-vllm/bin/python -P -m pytest --quiet tests/vllm
 
-test-clip: .venv-clip/.ready ## Run the tests against a real open_clip, on the CPU with a tiny model
-	.venv-clip/bin/python -P -m pytest --quiet tests/clip
+.venv-clip/tiny/open_clip_config.json: tests/clip/tiny_clip.py .venv-clip/.ready
+	OMP_NUM_THREADS=1 .venv-clip/bin/python tests/clip/tiny_clip.py $(@D)
+
+test-clip: .venv-clip/tiny/open_clip_config.json ## Run the tests against a real open_clip, on the CPU with a tiny model
+	TINY_CLIP=$(CURDIR)/$(<D) .venv-clip/bin/python -P -m pytest --quiet tests/clip
 
 test-ray: .venv-ray/.ready ## Run the tests on a real Ray cluster of this machine
 	.venv-ray/bin/python -P -m pytest --quiet tests/ray
@@ -52,15 +57,10 @@ test-ray: .venv-ray/.ready ## Run the tests on a real Ray cluster of this machin
 conformance: .venv-ray/.ready ## Kill runs fifty times on every executor, and compare what comes of them to the byte
 	CONFORMANCE=whole .venv-ray/bin/python -P -m pytest --quiet tests/conformance
 
-.venv-s3/.ready: tests/s3/requirements.txt pyproject.toml
-	[ -x .venv-s3/bin/python ] || $(PYTHON) -m venv .venv-s3
-	.venv-s3/bin/python -m pip --disable-pip-version-check --quiet install --no-deps \
-	  --requirement tests/s3/requirements.txt
-	.venv-s3/bin/python -m pip --disable-pip-version-check --quiet install --no-deps --editable .
-	@touch $@
-
 test-s3: .venv-s3/.ready ## Run the tests of output on object stores, against an S3 server of this machine
 	.venv-s3/bin/python -P -m pytest --quiet tests/s3
+
+environments: $(VENV)/.dev .venv-vllm/.ready .venv-clip/.ready .venv-ray/.ready .venv-s3/.ready ## Make the environments of all tests
 
 fuzz: $(VENV)/.dev ## Look for inputs that break it, with new ones each time; takes half an hour, not part of .ci/run
 	FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-3000} $(BIN)/python -P -m pytest --quiet tests/fuzz
