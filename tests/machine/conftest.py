@@ -1,6 +1,7 @@
 """Sources that the tests of the machine share: small photographs with questions, as files on disk."""
 
 import csv
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,9 +10,11 @@ import pyarrow.parquet as pq
 import pytest
 import skimage.data
 
+from pairwright.cli import main
 from pairwright.schemas.codec import encode
 
 Source = Callable[..., Path]
+Done = subprocess.CompletedProcess[str]
 
 
 @pytest.fixture(scope="session")
@@ -48,6 +51,20 @@ def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(_limits, "_FIRST_BACKOFF_S", 0.01)
     monkeypatch.setattr(_breaker, "_FIRST_WAIT_S", 0.02)
+
+
+@pytest.fixture
+def called(capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture) -> Callable[..., Done]:
+    """Return a function that runs the command line in this process; what is logged counts as said, too."""
+
+    def run(*arguments: object) -> Done:
+        caplog.clear()
+        with pytest.raises(SystemExit) as ended:
+            main([str(one) for one in arguments])
+        said = capfd.readouterr()
+        return Done(arguments, ended.value.code or 0, said.out, said.err + caplog.text)
+
+    return run
 
 
 @pytest.fixture

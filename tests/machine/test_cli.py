@@ -1,4 +1,4 @@
-"""The command line as a person meets it: real processes, what they print, and how they end."""
+"""The command line as a person meets it: what it prints, and how it ends."""
 
 import json
 import signal
@@ -17,11 +17,13 @@ from pairwright.cli import VERBS
 from pairwright.schemas.arrow import SCHEMA
 
 Table = Callable[..., Path]
+Called = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
-def _pairwright(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+def _pairwright(*arguments: object) -> "subprocess.CompletedProcess[str]":
+    """Run the command line as a process of its own."""
     command = [sys.executable, "-P", "-m", "pairwright", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=cwd, timeout=120)
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
 
 
 def test_help_names_every_verb() -> None:
@@ -32,8 +34,8 @@ def test_help_names_every_verb() -> None:
 
 
 @pytest.mark.parametrize("verb", VERBS)
-def test_every_verb_has_help_with_an_example(verb: str) -> None:
-    done = _pairwright(verb, "--help")
+def test_every_verb_has_help_with_an_example(verb: str, called: Called) -> None:
+    done = called(verb, "--help")
     assert done.returncode == 0, done.stderr
     assert f"pairwright {verb}" in done.stdout
 
@@ -53,9 +55,12 @@ def test_build_then_show_then_report(csv_with_faults: Path, tmp_path: Path) -> N
     assert _pairwright("validate", out).returncode == 0
 
 
-def test_check_tells_what_would_happen_and_changes_nothing(csv_with_faults: Path, tmp_path: Path) -> None:
+def test_check_tells_what_would_happen_and_changes_nothing(
+    csv_with_faults: Path, tmp_path: Path, called: Called, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     before = sorted(tmp_path.rglob("*"))
-    done = _pairwright("check", "image_dpo", "--source", csv_with_faults, cwd=tmp_path)
+    done = called("check", "image_dpo", "--source", csv_with_faults)
     assert done.returncode == 0, done.stderr
     for told in (
         "12 rows",
@@ -85,9 +90,10 @@ def test_check_tells_what_would_happen_and_changes_nothing(csv_with_faults: Path
     ],
 )
 def test_mistakes_end_with_one_message_and_no_traceback(
-    arguments: list[str], told: str, tmp_path: Path
+    arguments: list[str], told: str, tmp_path: Path, called: Called, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    done = _pairwright(*arguments, cwd=tmp_path)
+    monkeypatch.chdir(tmp_path)
+    done = called(*arguments)
     assert done.returncode != 0
     assert told in done.stderr
     assert "Traceback" not in done.stderr
@@ -138,13 +144,15 @@ def test_interrupted_it_says_how_to_go_on(table: Table, tmp_path: Path) -> None:
         ("reasons", "image_truncated"),
     ],
 )
-def test_list(what: str | None, told: str) -> None:
-    done = _pairwright("list", *([what] if what else []))
+def test_list(what: str | None, told: str, called: Called) -> None:
+    done = called("list", *([what] if what else []))
     assert done.returncode == 0, done.stderr
     assert told in done.stdout
 
 
-def test_validate_takes_the_pixel_limit_of_the_run(csv_with_faults: Path, tmp_path: Path) -> None:
+def test_validate_takes_the_pixel_limit_of_the_run(
+    csv_with_faults: Path, tmp_path: Path, called: Called
+) -> None:
     out = tmp_path / "out"
     assert build("image_dpo", source=csv_with_faults, out=out, workers=1).counts.paired == 8
     assert validate(out) == []
@@ -154,25 +162,27 @@ def test_validate_takes_the_pixel_limit_of_the_run(csv_with_faults: Path, tmp_pa
     (out / "run.json").write_text(json.dumps(told))
     assert "more than 100" in validate(out)[0].message
     assert validate(out, max_pixels=10**6) == []
-    assert _pairwright("validate", out).returncode == 1
-    assert _pairwright("validate", out, "--max-pixels", 10**6).returncode == 0
+    assert called("validate", out).returncode == 1
+    assert called("validate", out, "--max-pixels", 10**6).returncode == 0
 
 
-def test_validate_says_where_it_stopped_counting(tmp_path: Path) -> None:
+def test_validate_says_where_it_stopped_counting(tmp_path: Path, called: Called) -> None:
     empty = dict.fromkeys(SCHEMA.names) | {"id": "a"}
     pq.write_table(pa.Table.from_pylist([empty] * 200, schema=SCHEMA), tmp_path / "a.parquet")
-    told = _pairwright("validate", tmp_path / "a.parquet").stdout.splitlines()
+    told = called("validate", tmp_path / "a.parquet").stdout.splitlines()
     assert told[-2] == "… and at least 950 more problems"
     assert told[-1].endswith("at least 1,000 problems")
 
 
-def test_check_says_where_build_would_refuse_the_folder(csv_with_faults: Path, tmp_path: Path) -> None:
+def test_check_says_where_build_would_refuse_the_folder(
+    csv_with_faults: Path, tmp_path: Path, called: Called
+) -> None:
     base = ["image_dpo", "--source", str(csv_with_faults), "--out", str(tmp_path / "run")]
-    assert _pairwright("build", *base).returncode == 0
-    assert "\nfolder " not in _pairwright("check", *base).stdout
-    told = _pairwright("check", *base, "--set", "seed=5").stdout
+    assert called("build", *base).returncode == 0
+    assert "\nfolder " not in called("check", *base).stdout
+    told = called("check", *base, "--set", "seed=5").stdout
     assert "folder   " in told
     assert "seed was 0, is 5" in told
     (tmp_path / "letters").mkdir()
     (tmp_path / "letters" / "to-anna.txt").write_text("Dear Anna")
-    assert "not a run of pairwright" in _pairwright("check", *base[:-1], str(tmp_path / "letters")).stdout
+    assert "not a run of pairwright" in called("check", *base[:-1], str(tmp_path / "letters")).stdout

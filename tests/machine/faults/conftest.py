@@ -5,7 +5,6 @@ import re
 import socket
 import socketserver
 import ssl
-import subprocess
 import sys
 import threading
 import time
@@ -20,7 +19,6 @@ import pytest
 
 import pairwright
 from pairwright.building import Outcome
-from pairwright.cli import main
 from pairwright.recipe import load_recipe
 
 KEY = "sk-right-0123456789-abcdefghij"
@@ -213,9 +211,6 @@ def own(
     return make
 
 
-Done = subprocess.CompletedProcess[str]
-
-
 @pytest.fixture
 def command() -> Callable[..., list[str]]:
     """Return a function that gives the command line of a verb."""
@@ -224,20 +219,6 @@ def command() -> Callable[..., list[str]]:
         return [sys.executable, "-P", "-m", "pairwright", *map(str, arguments)]
 
     return words
-
-
-@pytest.fixture
-def called(capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture) -> Callable[..., Done]:
-    """Return a function that runs the command line in this process; what is logged counts as said, too."""
-
-    def run(*arguments: object) -> Done:
-        caplog.clear()
-        with pytest.raises(SystemExit) as ended:
-            main([str(one) for one in arguments])
-        said = capfd.readouterr()
-        return Done(arguments, ended.value.code or 0, said.out, said.err + caplog.text)
-
-    return run
 
 
 @pytest.fixture
