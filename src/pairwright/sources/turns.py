@@ -92,6 +92,8 @@ def dialogue(turns: Sequence[Turn], column: str) -> Dialogue:
             raise RowError(
                 "bad_value", column, f"expected user and assistant by turns, got {turn.role} for {wanted}"
             )
+    if rest[-1].role != "user":
+        raise RowError("bad_value", column, "expected one answer at the end, got two turns of the assistant")
     earlier = rest[:-1]
     history = tuple((user.text, reply.text) for user, reply in zip(earlier[::2], earlier[1::2], strict=True))
     return Dialogue(rest[-1].text, system or None, history, answer, images)
