@@ -172,6 +172,9 @@ def _telling(path: Path) -> Iterator[None]:
 
 
 def _set_up(connection: sqlite3.Connection, path: Path) -> None:
+    connection.execute(
+        "PRAGMA trusted_schema = OFF"
+    )  # triggers of a stranger's file run nothing that may harm
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")  # what a power cut takes is encoded again
     connection.execute("BEGIN IMMEDIATE")

@@ -140,9 +140,13 @@ def cannot(path: Path, error: BaseException) -> RunError:
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    return sqlite3.connect(
+    connection = sqlite3.connect(
         path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False, cached_statements=_STATEMENTS
     )
+    connection.execute(
+        "PRAGMA trusted_schema = OFF"
+    )  # views and triggers of a stranger's file run nothing that may harm
+    return connection
 
 
 def _set_up(connection: sqlite3.Connection, path: Path) -> None:

@@ -199,9 +199,10 @@ def _check(told: Mapping[str, Any]) -> None:
     """Raise KeyError, TypeError or ValueError for what those who go on with a run would trip over later."""
     if told["status"] not in get_args(Status):
         raise ValueError(f"no status: {told['status']!r}")
-    if not isinstance(told.get("total"), int | None):
-        raise TypeError(f"no number of rows: {told['total']!r}")
-    if not isinstance(told["name"], str) or not isinstance(told["recipe"]["output"]["shard_rows"], int):
+    total, size = told.get("total"), told["recipe"]["output"]["shard_rows"]
+    if not isinstance(total, int | None) or (total or 0) < 0:
+        raise TypeError(f"no number of rows: {total!r}")
+    if not isinstance(told["name"], str) or not isinstance(size, int) or size < 1:
         raise TypeError("no name, or no size of shards")
 
 

@@ -170,6 +170,17 @@ def test_run_json(field: str | None, built: Callable[[], Path]) -> None:
             (out / "run.json").write_text(json.dumps(changed))  # a build that went through has replaced it
 
 
+@pytest.mark.parametrize(("total", "shard_rows"), [(40, 0), (40, -5), (-1, 5)])
+def test_run_json_with_sizes_that_cannot_be(total: int, shard_rows: int, built: Callable[[], Path]) -> None:
+    out = built()
+    unfinished(out)
+    told = json.loads((out / "run.json").read_text())
+    told["recipe"]["output"]["shard_rows"] = shard_rows
+    (out / "run.json").write_text(json.dumps(told | {"total": total}))
+    with pytest.raises(RunError, match="is not a run file of pairwright"):
+        standings(out)
+
+
 @pytest.mark.parametrize("size", [0, 50])
 def test_run_json_cut_short(size: int, built: Callable[[], Path]) -> None:
     out = built()

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pairwright.responses.layout import VERSION
+from pairwright.responses.layout import VERSION, open_files
 from pairwright.responses.store import Call, gaps, open_store
 from pairwright.schemas.errors import RowError, RunError
 from pairwright.schemas.request import Answer, ModelId, Reply, Token
@@ -238,6 +238,14 @@ def test_a_damaged_store(tmp_path):
     path.write_bytes(content[:100] + b"\xff" * 8000 + content[8100:])
     with pytest.raises(RunError, match="is damaged"):
         opening(path)
+
+
+def test_views_and_triggers_of_a_stranger_s_store_are_not_trusted(tmp_path):
+    reader, writer, claims = open_files(tmp_path / "s")
+    for connection in (reader, writer):
+        assert connection.execute("PRAGMA trusted_schema").fetchone() == (0,)
+        connection.close()
+    claims.close()
 
 
 @pytest.mark.parametrize("place", ["file/inside", "folder"])

@@ -276,7 +276,11 @@ REJECTS: dict[str, tuple[dict[str, Any], str, str | None]] = {
         "bad_value",
         "conversations[1].role",
     ),
-    "two answers": ({"conversations": [human("a"), gpt("b"), gpt("c")]}, "bad_value", "conversations"),
+    "two answers at the end": (
+        {"conversations": [human("a"), gpt("b"), gpt("c")]},
+        "bad_value",
+        "conversations",
+    ),
     "two user turns": ({"conversations": [human("a"), human("b"), gpt("c")]}, "bad_value", "conversations"),
     "turns that are texts": ({"conversations": ["a", "b"]}, "bad_value", "conversations[0]"),
     "turns that are a number": ({"conversations": 3}, "bad_value", "conversations"),
