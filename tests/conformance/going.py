@@ -20,7 +20,10 @@ LIMIT_S = 240.0
 
 
 CONCURRENCY = 2
-"""Requests to each model that a process has under way at once."""
+"""Requests to each model that a process makes at once."""
+UNDER_WAY = 2 * CONCURRENCY * 3
+"""Requests of a process that may have no stored answer yet: of twice as many rows, each with three at once for the judge. They
+may be more than are made at once, since others are made while answers wait for the disk."""
 
 
 @dataclass(frozen=True, slots=True)

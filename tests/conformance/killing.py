@@ -58,7 +58,7 @@ class Verb:
     server: Any = None
     """The HTTP double, where it asks models."""
     most_under_way: int = 0
-    """Requests that may be under way at once in all processes."""
+    """Requests that may be under way at once in all processes, until their answers are stored."""
     answers_before: int = 0
     """Requests that were answered before it began."""
 
@@ -75,7 +75,7 @@ class Verb:
 
     def progress(self, out: Path) -> int:
         """Return how much of ``total`` there is."""
-        return shards_done(out) if self.server is None else int(self.server.stats()["paid_distinct"])
+        return shards_done(out) if self.server is None else int(self.server.stats()["paid_for_rows"])
 
 
 @dataclass(slots=True)
@@ -189,8 +189,8 @@ class Trial:
         stats = self.verb.server.stats
         waited(lambda: not stats()["under_way"], "the server to see that nobody waits", str, 30)
         kept = len(answered(self._out)) - self.verb.answers_before
-        lost = stats()["paid_distinct"] - kept
-        assert 0 <= lost <= self.verb.most_under_way
+        lost = stats()["paid_for_rows"] - kept
+        assert 0 <= lost <= self.verb.most_under_way, f"{lost} answers of a go are not stored"
         self._lost += lost
 
     def _check(self) -> None:
@@ -199,5 +199,5 @@ class Trial:
         check_every_row_once(self._out, self.verb.rows)
         if self.verb.server is not None:
             stats = self.verb.server.stats()
-            assert stats["paid_distinct"] == self.verb.total
-            assert stats["paid"] - stats["paid_distinct"] <= self._lost
+            assert stats["paid_for_rows"] == self.verb.total
+            assert stats["paid_again"] <= self._lost

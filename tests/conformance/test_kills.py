@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from going import CONCURRENCY, Executor, Work, commands_of
+from going import UNDER_WAY, Executor, Work, commands_of
 from killing import Hit, Trial, Verb
 from sameness import contents
 
@@ -65,7 +65,7 @@ def test_killed_at_random_moments(
         environment=executor.environment,
         elsewhere=elsewhere(executor),
         server=server if work.asks else None,
-        most_under_way=2 * CONCURRENCY * len(executor.words()),
+        most_under_way=UNDER_WAY * len(executor.words()),
     )
     trial = Trial(verb, tmp_path)
     trial.through(list(Counter(plan).elements()))

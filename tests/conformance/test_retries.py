@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from going import CONCURRENCY, Executor, Work, build, command, ran
+from going import UNDER_WAY, Executor, Work, build, command, ran
 from killing import Hit, Trial, Verb
 from sameness import answered, contents
 
@@ -60,7 +60,7 @@ def test_a_retry_is_killed_at_random_moments(
         commands=_retry,
         whole=whole,
         server=server if work.asks else None,
-        most_under_way=2 * CONCURRENCY,
+        most_under_way=UNDER_WAY,
         answers_before=before,
     )
     trial = Trial(verb, tmp_path / "killed")

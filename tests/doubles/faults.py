@@ -173,6 +173,7 @@ class Stats:
             "paid": sum(self.paid.values()),
             "paid_distinct": len(self.paid),
             "paid_most": max(self.paid.values(), default=0),
+            "paid_for_rows": len(self.paid.keys() - self.greetings),
             "paid_again": sum(n - 1 for name, n in self.paid.items() if name not in self.greetings),
             "under_way": self.under_way,
             "most_under_way": self.most_under_way,
