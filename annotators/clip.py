@@ -267,7 +267,7 @@ PART = EncoderPart(
     check=check,
     marks=marks,
     open=open_clip_model,
-    packages=("open_clip_torch", "torch"),
+    packages=("open_clip_torch", "torch", "torchvision"),
     summary="pictures and texts as vectors of one space, by CLIP, SigLIP and every other model of open_clip",
     source="CLIP (arXiv 2103.00020), SigLIP (arXiv 2303.15343), open_clip (arXiv 2212.07143); scores as in CLIPScore "
     "(arXiv 2104.08718), CLIP-DPO (arXiv 2408.10433) and CSR (arXiv 2405.14622)",

@@ -8,6 +8,9 @@ from typing import Any
 
 from pairwright.schemas.image import Image
 
+_METHOD = 2
+"""Raised whenever the same attack would come out otherwise, since attacked pictures are stored under their keys."""
+
 
 @dataclass(frozen=True, slots=True)
 class VisionEncoder:
@@ -75,7 +78,7 @@ class Attack:
     @property
     def key(self) -> str:
         """Return 64 hex digits over all that decides the attacked picture, but for the encoder."""
-        told = [self.image.sha256, self.seed, asdict(self.budget), self.target]
+        told = [_METHOD, self.image.sha256, self.seed, asdict(self.budget), self.target]
         return sha256(json.dumps(told).encode()).hexdigest()
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 from pairwright.annotators._encoding import EncoderSettings
+from pairwright.encoding import service
 from pairwright.encoding.service import Encoded, open_encoders
 from pairwright.schemas.codec import encode, read_image
 from pairwright.schemas.errors import ModelError, RowError, RunError
@@ -98,6 +100,21 @@ def test_encoders_of_other_settings_do_not_share_vectors(
     assert (done.texts, done.stored) == (1, 0)
     assert not np.array_equal(exact[0].vector, rough[0].vector)
     assert np.allclose(exact[0].vector, rough[0].vector, atol=0.05)
+
+
+@pytest.mark.parametrize("package", ["torchvision", "pillow", "opencv-python-headless"])
+def test_other_versions_do_not_share_vectors(
+    package: str,
+    settings: EncoderSettings,
+    images: list[Image],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Runs that share a store may be of different days; pictures are decoded and shrunk by these."""
+    encoded(settings, tmp_path / "e.sqlite", images[:2])
+    monkeypatch.setattr(service, "version", lambda name: "0.1" if name == package else version(name))
+    _, done = encoded(settings, tmp_path / "e.sqlite", images[:2])
+    assert (done.images, done.stored) == (2, 0)
 
 
 def test_another_file_is_not_taken_for_vectors(settings: EncoderSettings, tmp_path: Path) -> None:

@@ -31,6 +31,9 @@ from pairwright.schemas.image import Image, Pixels
 
 T = TypeVar("T")
 
+_SHOWN_BY = ("numpy", "opencv-python-headless", "pillow")
+"""Distributions that decide what an encoder is shown of a picture: a store may be shared by runs with other versions."""
+
 _READ_AHEAD = 2
 """Batches of pictures that are decoded and not yet encoded, at most."""
 
@@ -88,7 +91,7 @@ async def open_encoders(
         encodes = {}
         for place, chosen in encoders.items():
             part, _ = encoder(chosen, place)
-            identity = "\n".join([encoder_key(chosen, place), *map(version, part.packages)])
+            identity = "\n".join([encoder_key(chosen, place), *map(version, (*part.packages, *_SHOWN_BY))])
             if identity not in services:
                 name = encoder_name(chosen, place)
                 services[identity] = _Service(chosen, place, name, identity, shop)
