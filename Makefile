@@ -62,8 +62,17 @@ test-s3: .venv-s3/.ready ## Run the tests of output on object stores, against an
 
 environments: $(VENV)/.dev .venv-vllm/.ready .venv-clip/.ready .venv-ray/.ready .venv-s3/.ready ## Make the environments of all tests
 
-fuzz: $(VENV)/.dev ## Look for inputs that break it, with new ones each time; takes half an hour, not part of .ci/run
+.venv-fuzz/.ready: tests/fuzz/requirements.txt pyproject.toml
+	[ -x .venv-fuzz/bin/python ] || $(PYTHON) -m venv .venv-fuzz
+	.venv-fuzz/bin/python -m pip --disable-pip-version-check --quiet install --requirement tests/fuzz/requirements.txt
+	@touch $@
+
+# FUZZ_SECONDS: of each target of guided.py, which follows the coverage
+fuzz: $(VENV)/.dev .venv-fuzz/.ready ## Look for inputs that break it, with new ones each time; takes an hour, not part of .ci/run
 	FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-3000} $(BIN)/python -P -m pytest --quiet tests/fuzz
+	for target in recipes tables cells layouts runs answers prompts; do \
+	  .venv-fuzz/bin/python -P tests/fuzz/guided.py $$target -max_total_time=$${FUZZ_SECONDS:-300} || exit 1; \
+	done
 
 lint: $(VENV)/.dev ## Check format, style and types
 	$(BIN)/ruff format --check .
