@@ -43,7 +43,7 @@ def test_the_bytes_of_a_local_run(
 
 
 @pytest.mark.parametrize("lost", [False, True], ids=["same machine", "machine lost"])
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_killed_at_random_moments(
     seed: int,
     lost: bool,
@@ -54,13 +54,13 @@ def test_killed_at_random_moments(
     hashes: Hashes,
     tmp_path: Path,
 ) -> None:
-    """A run makes some 60 requests, the first ten of them before it builds anything."""
+    """A run makes some 80 requests, the first twenty of them before it builds anything."""
     rng, source, go, work = random.Random(seed), table(ROWS), 0, tmp_path / "work-0"
     words = (*PICTURES, source, "--out", url, "--work")
-    while killed(rng.randint(5, 25) + 3 * go, *words, work):
+    while killed(rng.randint(15, 60) + 4 * go, *words, work):
         go += 1
         work = tmp_path / f"work-{go if lost else 0}"
-    assert go > 1
+    assert go
     assert hashes(url) == local
     assert not list(work.rglob("*.parquet"))
 
@@ -102,7 +102,7 @@ def test_slices_at_once_killed_at_random_moments(
         raise AssertionError("it never came to its end")
 
     with ThreadPoolExecutor(2) as threads:
-        requests = [[rng.randint(8, 30) + 12 * go for go in range(12)] for _ in range(2)]
+        requests = [[rng.randint(15, 50) + 12 * go for go in range(12)] for _ in range(2)]
         list(threads.map(whole_slice, range(2), requests))
     assert hashes(url) == local
 
