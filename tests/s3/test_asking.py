@@ -120,7 +120,7 @@ def test_retry_writes_patches_there(
     assert double.stats()["paid"] - before == 8
     ran("fetch", url, tmp_path / "fetched")
     ran("validate", tmp_path / "fetched")
-    assert {path.name for path in (tmp_path / "fetched" / "data").glob("*-p01-*")} == {
+    assert {path.name for path in (tmp_path / "fetched" / "candidates").glob("*-p01-*")} == {
         "train-00000-p01-00.parquet",
         "train-00002-p01-00.parquet",
     }

@@ -17,16 +17,16 @@ def leases(store: Any, url: str) -> list[dict[str, Any]]:
 
 
 def test_the_second_is_told(
-    table: Any, url: str, started: Any, ran: Ran, store: Any, waited: Any, tmp_path: Path
+    table: Any, url: str, started: Any, ran: Ran, store: Any, proxy: Any, waited: Any, tmp_path: Path
 ) -> None:
-    first = started(*PICTURES, table(400), "--out", url, "--work", tmp_path / "one")
+    proxy.schedule.rates, proxy.schedule.slow_s = {"slow": 1.0}, 0.3  # so that the first is still at it
+    words = (*PICTURES, table(400), "--set", "output.shard_rows=1", "--out", url, "--work")
+    first = started(*words, tmp_path / "one")
     waited(lambda: bool(leases(store, url)))
-    said = ran(*PICTURES, table(400), "--out", url, "--work", tmp_path / "two", status=1)
+    said = ran(*words, tmp_path / "two", status=1)
     assert "has not ended in order; waiting up to 2 s for a sign of it" in said
     assert f"another process is building into {url}" in said
-    assert "another process is building into" in ran(
-        *PICTURES, table(400), "--out", url, "--work", tmp_path / "one", status=1
-    )
+    assert "another process is building into" in ran(*words, tmp_path / "one", status=1)
     assert "running" in ran("status", url)
     first.kill()
 
