@@ -133,6 +133,6 @@ def _files(folder: Path) -> dict[str, bytes]:
     """Return all files of rows."""
     return {
         str(path.relative_to(folder)): path.read_bytes()
-        for name in ("data", "visual_negative", "candidates", "rejects")
+        for name in ("data", "visual_negative", "candidates", "failed", "rejects")
         for path in sorted((folder / name).glob("*"))
     }

@@ -30,7 +30,7 @@ def recipe() -> pairwright.Recipe:
 def contents(folder: Path) -> dict[str, bytes]:
     return {
         str(path.relative_to(folder)): path.read_bytes()
-        for name in ("data", "candidates", "rejects")
+        for name in ("data", "candidates", "failed", "rejects")
         for path in sorted((folder / name).glob("*"))
     }
 

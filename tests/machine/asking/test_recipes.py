@@ -175,7 +175,9 @@ def answers(store: Path) -> int:
 
 
 def files(folder: Path) -> dict[str, str]:
-    found = [p for name in ("data", "candidates", "rejects") for p in sorted((folder / name).glob("*"))]
+    found = [
+        p for name in ("data", "candidates", "failed", "rejects") for p in sorted((folder / name).glob("*"))
+    ]
     return {f"{p.parent.name}/{p.name}": hashlib.sha256(p.read_bytes()).hexdigest() for p in found}
 
 

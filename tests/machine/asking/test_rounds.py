@@ -41,7 +41,9 @@ def rounds_of(pair: dict[str, Any]) -> tuple[int | None, int | None]:
 
 
 def digests(folder: Path) -> dict[str, str]:
-    files = [p for name in ("data", "candidates", "rejects") for p in sorted((folder / name).glob("*"))]
+    files = [
+        p for name in ("data", "candidates", "failed", "rejects") for p in sorted((folder / name).glob("*"))
+    ]
     return {p.relative_to(folder).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
 
 

@@ -26,7 +26,9 @@ RecipeFor = Callable[..., Recipe]
 
 def digests(folder: Path) -> dict[str, str]:
     """SHA-256 of every data file and reject file of a run."""
-    files = [p for name in ("data", "candidates", "rejects") for p in sorted((folder / name).glob("*"))]
+    files = [
+        p for name in ("data", "candidates", "failed", "rejects") for p in sorted((folder / name).glob("*"))
+    ]
     return {str(p.relative_to(folder)): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
 
 

@@ -229,7 +229,8 @@ def contents() -> Callable[[Path], dict[str, bytes]]:
         return {
             str(path.relative_to(folder)): path.read_bytes()
             for path in sorted(folder.rglob("*"))
-            if path.is_file() and path.parent.name in ("data", "visual_negative", "candidates", "rejects")
+            if path.is_file()
+            and path.parent.name in ("data", "visual_negative", "candidates", "failed", "rejects")
         }
 
     return files

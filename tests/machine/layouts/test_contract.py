@@ -29,7 +29,8 @@ def rows_of(folder: Path, config: str) -> list[dict[str, Any]]:
 def rejects_of(folder: Path) -> list[dict[str, Any]]:
     return [
         json.loads(line)
-        for path in sorted((folder / "rejects").glob("*"))
+        for name in ("rejects", "failed")
+        for path in sorted((folder / name).glob("*.jsonl"))
         for line in path.read_text(encoding="utf-8").splitlines()
     ]
 
