@@ -57,7 +57,7 @@ def test_killed_at_random_moments(
     """A run makes some 80 requests, the first twenty of them before it builds anything."""
     rng, source, go, work = random.Random(seed), table(ROWS), 0, tmp_path / "work-0"
     words = (*PICTURES, source, "--out", url, "--work")
-    while killed(rng.randint(15, 60) + 4 * go, *words, work):
+    while killed(rng.randint(15, 60) + 8 * go, *words, work):
         go += 1
         work = tmp_path / f"work-{go if lost else 0}"
     assert go

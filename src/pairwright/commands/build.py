@@ -66,6 +66,7 @@ def command(
     from pairwright.api import build
     from pairwright.commands._running import run_and_tell
     from pairwright.recipe import load_recipe
+    from pairwright.remote.work import in_work_folder
 
     ready = load_recipe(recipe, overrides).placed(source=source, out=out, seed=seed)
     if executor == "ray":
@@ -73,7 +74,7 @@ def command(
 
         if told := check(ready):
             click.echo(f"pairwright: {told}", err=True)
-    tell_before(ready if ready.url() is None else ready.placed(source=None, out=work or ".", seed=None))
+    tell_before(in_work_folder(ready, work))
     run_and_tell(
         ready.name,
         lambda watch: build(

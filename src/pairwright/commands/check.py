@@ -27,8 +27,9 @@ def command(
     """
     from pairwright.forecast import check
     from pairwright.recipe import load_recipe
+    from pairwright.remote.work import in_work_folder
 
-    ready = load_recipe(recipe, overrides).placed(source=source, out=out, seed=seed)
+    ready = in_work_folder(load_recipe(recipe, overrides).placed(source=source, out=out, seed=seed))
     tell_before(ready)
     tell_forecast(check(ready, limit=limit))
 

@@ -10,6 +10,8 @@ from hashlib import sha256
 from pathlib import Path
 from uuid import uuid4
 
+from pairwright.recipe import Recipe
+from pairwright.remote import checked_url
 from pairwright.remote.keys import RECORDS, key_of
 from pairwright.remote.prefix import Prefix
 from pairwright.remote.records import entries_of, read_records, records_in
@@ -45,6 +47,15 @@ def run_in(place: Path, url: str) -> Path:
     'work/negatives'
     """
     return place / _last(url)
+
+
+def in_work_folder(recipe: Recipe, work: str | Path | None = None) -> Recipe:
+    """Return a recipe whose output is in an object store as it is built, in its work folder; any other as it is."""
+    url = recipe.url()
+    if url is None:
+        return recipe
+    folder = run_in(work_folder(checked_url(url), work, None), checked_url(url))
+    return recipe.placed(source=None, out=folder, seed=None)
 
 
 def _last(url: str) -> str:

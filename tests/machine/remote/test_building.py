@@ -217,6 +217,26 @@ def test_verbs_that_work_on_folders_name_fetch(verb: str) -> None:
     assert "pairwright fetch s3://bucket/run DIR" in said.output
 
 
+def test_check_and_build_take_the_same_command_line(
+    table: Table, url: str, prefix: Prefix, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    words = ["image_dpo", "--source", str(table(8)), "--out", url]
+    said = CliRunner().invoke(group, ["check", *words])
+    assert said.exit_code == 0, said.output
+    assert not prefix.sizes()
+    said = CliRunner().invoke(group, ["build", *words, "--workers", "1"])
+    assert said.exit_code == 0, said.output
+    assert f"{url} is finished" in said.output
+    assert f"pairwright fetch {url} DIR, then pairwright show DIR" in said.output
+
+
+def test_models_of_their_own_in_a_cluster_are_refused(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pairwright.executors.ray.inside", lambda recipe: ["judge"])
+    with pytest.raises(ParameterError, match=r"judge run in the process that builds.*--shard i/n"):
+        pairwright.build(recipe(), out=url, executor="ray")
+
+
 def test_an_address_is_for_build_alone(table: Table, url: str, tmp_path: Path) -> None:
     with pytest.raises(ParameterError, match="work"):
         pairwright.build(recipe(), source=table(8), out=tmp_path / "out", work=tmp_path / "work")
