@@ -160,8 +160,14 @@ def started(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
 
     def start(*words: object) -> subprocess.Popen[str]:
         command = [sys.executable, "-P", "-c", HURRIED, *map(str, words)]
+        cache = {"XDG_CACHE_HOME": str(tmp_path / "cache")}
         process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=tmp_path,
+            env=os.environ | cache,
         )
         left.append(process)
         return process

@@ -13,7 +13,8 @@ PICTURES = ("build", "image_dpo", "--set", "output.shard_rows=7", "--workers", "
 
 def leases(store: Any, url: str) -> list[dict[str, Any]]:
     names = sorted(store.glob(f"{url.removeprefix('s3://')}/lease/*"))
-    return [json.loads(store.cat_file(name)) for name in names]
+    told = store.cat(names, on_error="omit") if names else {}  # one may be taken over meanwhile
+    return [json.loads(told[name]) for name in sorted(told)]
 
 
 def test_the_second_is_told(

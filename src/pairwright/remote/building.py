@@ -129,6 +129,8 @@ def _go(
         ready = replace(plan, recipe=plan.recipe.placed(source=None, out=folder, seed=None))
         if part is not None and prefix.read(run_file.NAME) is not None:
             return outcome_of_whole(prefix, ready.recipe, plan.limit)
+        if part is not None:
+            check_slices(prefix, part, ready.recipe, plan.limit)
         tell(
             f"{prefix.url} is built by way of {place}; the same command goes on from there, or on another machine"
         )
@@ -185,8 +187,6 @@ class _Going:
     def _pulled(self, plan: _Plan, lease: Lease) -> dict[str, int]:
         """Bring the work folder to what the prefix knows; return the size of every object."""
         trusted = lease.before is not None and lease.before.owner == self._owner
-        if self._part is not None:
-            check_slices(self._prefix, self._part, plan.recipe, plan.limit)
         sizes = pull(self._prefix, self._own, self._folder, self._part, trusted=trusted)
         if not trusted:
             fetch_answers(self._own, self._folder / RESPONSES)

@@ -48,10 +48,15 @@ def runs_of_slices(prefix: Prefix, count: int) -> dict[Slice, RunFile]:
     return {keys[key]: run_file.parsed(told[key], f"{prefix.url}/{key}") for key in sorted(told)}
 
 
+def begun(prefix: Prefix) -> list[Slice]:
+    """Return the slices that have begun: one that was refused has a lease and nothing else."""
+    steps = (key.split("/") for key in prefix.sizes(SLICES))
+    return sorted(part for _, name, *rest in steps if rest == [run_file.NAME] and (part := slice_named(name)))
+
+
 def check_slices(prefix: Prefix, part: Slice, recipe: Recipe, limit: int | None) -> None:
     """Raise RunError where other slices have begun, of another number or of another run."""
-    begun = [found for name in prefix.below(SLICES).names() if (found := slice_named(name))]
-    check_counts(prefix.url, begun, part)
+    check_counts(prefix.url, begun(prefix), part)
     others = {other: run for other, run in runs_of_slices(prefix, part.count).items() if other != part}
     if others:
         identity = identity_of(recipe, open_source(recipe.file.source), limit)

@@ -4,14 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from pairwright.remote.joining import runs_of_slices
+from pairwright.remote.joining import begun, runs_of_slices
 from pairwright.remote.lease import STALE_S, current
 from pairwright.remote.prefix import Prefix, open_prefix
 from pairwright.remote.records import read_records, records_in
 from pairwright.runs import manifest, run_file
 from pairwright.runs.manifest import ShardEntry
 from pairwright.runs.run_file import RunFile
-from pairwright.runs.slices import FOLDER, Slice, slice_named
+from pairwright.runs.slices import FOLDER, Slice
 from pairwright.runs.standing import Standing, State, share
 from pairwright.schemas.errors import RunError
 
@@ -25,23 +25,19 @@ def standings_of(url: str) -> list[Standing]:
     """
     prefix = open_prefix(url)
     content = prefix.read(run_file.NAME)
-    begun = [] if content is not None else _slices(prefix)
-    if content is None and not begun:
+    slices = [] if content is not None else begun(prefix)
+    if content is None and not slices:
         raise RunError(f"{prefix.url} holds no run: there is no {run_file.NAME} in it")
     entries = read_records(prefix, records_in(prefix.sizes(), None))
     if content is not None:
         return [_standing(prefix, run_file.parsed(content, prefix.url), entries, None)]
-    count = begun[0].count
+    count = slices[0].count
     runs: Mapping[Slice, RunFile] = runs_of_slices(prefix, count)
     parts = (Slice(index, count) for index in range(count))
     return [
         _standing(prefix, runs[part], entries, part) if part in runs else Standing(part, "not begun")
         for part in parts
     ]
-
-
-def _slices(prefix: Prefix) -> list[Slice]:
-    return [part for name in prefix.below(FOLDER).names() if (part := slice_named(name))]
 
 
 def _standing(prefix: Prefix, run: RunFile, entries: Sequence[ShardEntry], part: Slice | None) -> Standing:

@@ -159,6 +159,22 @@ def test_orphans_are_not_read_and_go_at_the_end(
         pairwright.build(recipe(), source=table(ROWS), out=f"{url}/strange", work=tmp_path / "two")
 
 
+def test_a_slice_that_was_refused_leaves_nothing_that_counts(
+    table: Table, url: str, prefix: Prefix, tmp_path: Path
+) -> None:
+    source = table(ROWS)
+    pairwright.build(recipe(), source=source, out=url, work=tmp_path / "a", workers=1, shard="0/2")
+    for number in range(2):
+        with pytest.raises(RunError, match=r"is being built in 2 slices, and 1/3 is one of 3"):
+            pairwright.build(recipe(), source=source, out=url, work=tmp_path / f"b{number}", shard="1/3")
+    with pytest.raises(RunError, match="seed was 0, is 5"):
+        pairwright.build(recipe(), source=source, out=url, work=tmp_path / "c", shard="1/2", seed=5)
+    prefix.put("slices/2-of-3/lease/00000001.json", leases._content(leases.Holder("x", "go", "host", 1)))
+    outcome = pairwright.build(recipe(), source=source, out=url, work=tmp_path / "d", workers=1, shard="1/2")
+    assert (outcome.slices_left, outcome.counts.rows) == ((), ROWS)
+    assert not prefix.sizes("slices")
+
+
 def test_a_lease_is_waited_for_until_it_is_stale(prefix: Prefix) -> None:
     told: list[str] = []
     first = leases.Holder("one", "go", "host", 1)
