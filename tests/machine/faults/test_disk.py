@@ -37,7 +37,9 @@ def mounts() -> Callable[[Callable[[ModuleType], Any]], Any]:
 def test_a_disk_that_is_full_of_answers(
     own: Any, odd_server: Any, tmp_path: Path, command: Command, contents: Contents, mounts: Any
 ) -> None:
-    run = own(12)
+    run = own(
+        12, timeout_s=20
+    )  # on a loaded machine half a second is not enough, and an answer too late is paid again
     run.folder.mkdir()
     done = mounts(
         lambda room: room.full_and_then_not(
@@ -48,7 +50,7 @@ def test_a_disk_that_is_full_of_answers(
     assert "free space, or choose another place, then run again" in done.stderr
     assert "Traceback" not in done.stderr
     assert odd_server.answered.total() - len(odd_server.answered) <= 4, "those that could not be stored"
-    assert contents(tmp_path / "copy") == contents(own(12, "whole").build().folder)
+    assert contents(tmp_path / "copy") == contents(own(12, "whole", timeout_s=20).build().folder)
 
 
 @pytest.fixture
