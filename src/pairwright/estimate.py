@@ -87,6 +87,8 @@ class EncodingEstimate:
     """Distinct texts per source row."""
     attacks: float
     """Pictures attacked per source row."""
+    device: str
+    """Where it is to be loaded."""
 
 
 def estimate(
@@ -174,7 +176,7 @@ class _CountingEncoder:
     """An encoder that encodes nothing; ``used`` counts how often it was wanted."""
 
     def __init__(self, place: str, chosen: EncoderSettings) -> None:
-        self._place, self._model = place, encoder_name(chosen, place)
+        self._place, self._model, self._device = place, encoder_name(chosen, place), chosen.device
         self._images: set[str] = set()
         self._texts: set[str] = set()
         self._attacks: set[str] = set()
@@ -200,8 +202,8 @@ class _CountingEncoder:
 
     def estimate(self, rows: int) -> EncodingEstimate:
         """Return the counts per row."""
-        seen = (self._images, self._texts, self._attacks)
-        return EncodingEstimate(self._place, self._model, *(len(one) / rows for one in seen))
+        images, texts, attacks = (len(one) / rows for one in (self._images, self._texts, self._attacks))
+        return EncodingEstimate(self._place, self._model, images, texts, attacks, self._device)
 
 
 def _direction(content: str) -> Vector:

@@ -169,6 +169,27 @@ def test_check_counts_and_device_may_change(recipe: Any, tmp_path: Path) -> None
         pairwright.build(changed, limit=20)
 
 
+@pytest.mark.parametrize("device", ["cuda", "cuda:7"])
+def test_check_tells_of_a_device_that_is_not_here(device: str, recipe: Any) -> None:
+    path = recipe()
+    there = subprocess.run(
+        [sys.executable, "-P", "-m", "pairwright", "check", str(path)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "is to be loaded on" not in there.stdout
+    path.write_text(path.read_text().replace("device: cpu", f"device: {device}"))
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "pairwright", "check", str(path)],
+        env=os.environ | {"CUDA_VISIBLE_DEVICES": ""},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert f"note     encoders.0 is to be loaded on {device}, which this machine does not have" in done.stdout
+
+
 def test_a_model_that_nobody_knows_is_told_before_anything_is_read(recipe: Any) -> None:
     with pytest.raises(RecipeError, match=r"encoders\.0\.params\.model: open_clip has no 'ViT-B32'"):
         pairwright.build(recipe(encoders=[{"params": {"model": "ViT-B32", "pretrained": "openai"}}]))

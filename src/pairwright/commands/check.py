@@ -1,5 +1,6 @@
 """``pairwright check``."""
 
+import sys
 from collections.abc import Mapping
 
 import click
@@ -109,6 +110,18 @@ def _tell_encodings(forecast: Forecast) -> None:
         click.echo(
             f"encoder  {one.name} ({one.model}): {images:,} images and {texts:,} texts{attacks}{known}"
         )
+        if not _may_be_loaded_on(one.device):
+            click.echo(
+                f"note     {one.name} is to be loaded on {one.device}, which this machine does not have"
+            )
+
+
+def _may_be_loaded_on(device: str) -> bool:
+    """Tell whether this machine has a device, as far as torch knows it; encoders that could be loaded have imported it."""
+    torch = sys.modules.get("torch")
+    kind, _, number = device.partition(":")
+    wanted = int(number) if number.isdecimal() else 0
+    return kind != "cuda" or torch is None or wanted < torch.cuda.device_count()
 
 
 def _tell_spending(forecast: Forecast) -> None:
