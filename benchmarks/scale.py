@@ -114,6 +114,8 @@ def _blurs(*sets: str) -> Recipe:
 def _overhead(plan: Plan, source: Path, folder: Path) -> float:
     """Return how much more work the local executor takes than a bare loop in one process; median over rounds."""
     found = []
+    # What is imported once, and no part of the work.
+    pairwright.build(_blurs(), source=source, out=folder / "warm", limit=1, workers=1)
     for number in range(plan.rounds):
         bare = _worked(partial(_bare, source, folder / f"bare-{number}"))
         out = folder / f"local-{number}"
