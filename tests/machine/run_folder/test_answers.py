@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from pairwright.pairings._lengths import length
 from pairwright.runs.contents import Contents, add_file
-from pairwright.runs.files import FilesIn
 from pairwright.runs.endpoints import bare_endpoint, public_host, public_name
+from pairwright.runs.files import FilesIn
 from pairwright.runs.know_before import warnings
 from pairwright.runs.manifest import FileEntry
 from pairwright.runs.spread import MOST_POINTS, Tally, axis_of
