@@ -13,7 +13,7 @@ RESPONSES = "responses"
 """Folder of received answers, while a run is at work."""
 
 _DIGITS = 8
-_RECORD = re.compile(rf"{RECORDS}/(\d{{5,}})(-p\d{{2,}})?\.json")
+_RECORD = re.compile(rf"{RECORDS}/(\d{{5,}})(?:-p(\d{{2,}}))?\.json")
 
 
 def key_of(file: FileEntry) -> str:
@@ -60,3 +60,13 @@ def shard_of(key: str) -> int | None:
     """
     found = _RECORD.fullmatch(key)
     return int(found[1]) if found else None
+
+
+def patch_of(key: str) -> int:
+    """Return which patch of its shard a commit record is of; 0 for the shard's own.
+
+    >>> patch_of("shards/00005.json"), patch_of("shards/00005-p01.json")
+    (0, 1)
+    """
+    found = _RECORD.fullmatch(key)
+    return int(found[2]) if found and found[2] else 0

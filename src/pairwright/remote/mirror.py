@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Self
 
 from pairwright.remote.answers import Answers
-from pairwright.remote.keys import key_of, record_key, shard_of
+from pairwright.remote.keys import key_of, patch_of, record_key, shard_of
 from pairwright.remote.lease import Lease
 from pairwright.remote.prefix import Prefix
 from pairwright.remote.records import commit
@@ -82,15 +82,16 @@ class Mirror:
         put_run_file(self._own, self._folder)
         shards = {entry.shard for entry in dropped}
         records = [key for key in self._sizes if shard_of(key) in shards]
-        whole = [manifest.NAME] if manifest.NAME in self._sizes else []
-        patches = [
-            key for key in records if "-p" in key
-        ]  # a patch is nothing without its shard, so it goes first
-        for keys in (whole, patches, [key for key in records if key not in patches]):
-            self._prefix.remove(keys)
-            for key in keys:
-                del self._sizes[key]
+        self._remove([manifest.NAME] if manifest.NAME in self._sizes else [])
+        for number in sorted(
+            set(map(patch_of, records)), reverse=True
+        ):  # none may stand without those before
+            self._remove([key for key in records if patch_of(key) == number])
         self.take_left(dropped)
+        if (
+            dropped
+        ):  # the manifest is then written anew, patches in their shards' lines, which would be other records
+            self.drain()
 
     def take(self, entry: Entry) -> None:
         """Put a shard, or a patch, that has become part of the run; waits while too many others are being put.
@@ -155,6 +156,11 @@ class Mirror:
             self._told = True
             raise
 
+    def _remove(self, keys: Collection[str]) -> None:
+        self._prefix.remove(keys)
+        for key in keys:
+            del self._sizes[key]
+
     def _put_and_free(self, entry: Entry) -> None:
         try:
             if self._error is None:
@@ -176,11 +182,16 @@ class Mirror:
 
     def _put_part(self, file: FileEntry) -> None:
         path = self._folder / file.name
-        if not path.exists():
+        try:
+            self._prefix.put_file(key_of(file), path)
+        except RunError as error:
+            if path.exists():
+                raise
             if file.name not in self._current():
                 return  # failed rows, of which a patch came meanwhile
-            raise RunError(f"{path} is gone before it was put; the same command builds its shard again")
-        self._prefix.put_file(key_of(file), path)
+            raise RunError(
+                f"{path} is gone before it was put; the same command builds its shard again"
+            ) from error
         self._sizes[key_of(file)] = file.bytes
 
     def _current(self) -> frozenset[str]:
