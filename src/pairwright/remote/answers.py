@@ -3,13 +3,13 @@
 import threading
 import time
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from pairwright.remote.keys import RESPONSES
 from pairwright.remote.prefix import Prefix
 from pairwright.responses.layout import NAME
-from pairwright.responses.segments import merge_segment, note_segment, segments_of, write_segment
+from pairwright.responses.segments import merge_segment, note_segment, segments_of, take_whole, write_segment
 from pairwright.runs.disk import temporary
+from pairwright.schemas.errors import RunError
 
 BETWEEN_S = 10.0
 """Shards that are finished sooner after each other share a segment, so that a long run has no more objects than it needs."""
@@ -39,28 +39,31 @@ class Answers:
         self._last = time.monotonic()
         if not self._store.exists():
             return
-        with TemporaryDirectory(prefix="pairwright-") as folder:
-            file = Path(folder) / NAME
+        file = temporary(self._store)
+        try:
             while (name := write_segment(self._store, self._owner, file)) is not None:
                 self._own.put_file(f"{RESPONSES}/{name}.sqlite", file)
                 note_segment(self._store, name)
+        finally:
+            file.unlink(missing_ok=True)
 
 
 def fetch_answers(own: Prefix, store: Path) -> None:
     """Bring what other work folders received into the store of this one.
 
     Raises:
-        RunError: a segment cannot be read.
+        RunError: a segment cannot be read, or is gone since somebody finished the run meanwhile.
     """
-    there = own.sizes(RESPONSES)
-    known = {f"{RESPONSES}/{name}.sqlite": name for name in segments_of(store)}
-    with TemporaryDirectory(prefix="pairwright-") as folder:
-        file = Path(folder) / NAME
-        if (
-            NAME in own.names() and not store.exists()
-        ):  # a finished run, of which something is to be built again
-            own.get_file(NAME, temporary(store))
-            temporary(store).replace(store)
-        for key in sorted(there.keys() - known.keys()):
+    there, file = own.sizes(RESPONSES), temporary(store)
+    try:
+        if NAME in own.names():  # a finished run, of which this store may have the beginning
+            own.get_file(NAME, file)
+            take_whole(store, file)
+        known = {f"{RESPONSES}/{name}.sqlite" for name in segments_of(store)}
+        for key in sorted(there.keys() - known):
             own.get_file(key, file)
             merge_segment(store, file, key.removeprefix(f"{RESPONSES}/").removesuffix(".sqlite"))
+    except FileNotFoundError as error:
+        raise RunError(f"{own.url} has changed meanwhile: give the same command again") from error
+    finally:
+        file.unlink(missing_ok=True)

@@ -14,7 +14,16 @@ from pairwright.remote.joining import check_slices, join_slices, outcome_of_whol
 from pairwright.remote.lease import Lease, Tell, held
 from pairwright.remote.mirror import Mirror, put_run_file
 from pairwright.remote.prefix import Prefix, open_prefix
-from pairwright.remote.work import check_prefix, fetch_failed, name_of, pull, run_in, work_folder
+from pairwright.remote.work import (
+    check_prefix,
+    fetch_failed,
+    is_pulled,
+    name_of,
+    note_pulled,
+    pull,
+    run_in,
+    work_folder,
+)
 from pairwright.responses.layout import NAME as RESPONSES
 from pairwright.runs import folder as run_folder
 from pairwright.runs import run_file
@@ -166,8 +175,8 @@ class _Going:
             if watch is not None:
                 watch(progress)
 
-        sizes = self._pulled(plan, lease)
         answers = Answers(self._own, self._folder / RESPONSES, self._owner)
+        sizes = self._pulled(plan, lease, answers)
         with Mirror(self._prefix, self._own, self._folder, lease, sizes, answers) as mirror:
             outcome = build_whole(
                 plan.recipe,
@@ -184,14 +193,16 @@ class _Going:
             mirror.drain()
         return outcome
 
-    def _pulled(self, plan: _Plan, lease: Lease) -> dict[str, int]:
+    def _pulled(self, plan: _Plan, lease: Lease, answers: Answers) -> dict[str, int]:
         """Bring the work folder to what the prefix knows; return the size of every object."""
-        trusted = lease.before is not None and lease.before.owner == self._owner
+        trusted = lease.before is not None and is_pulled(self._folder, lease.before.go)
         sizes = pull(self._prefix, self._own, self._folder, self._part, trusted=trusted)
         if not trusted:
+            answers.put()  # of a go that was killed: behind those of others nobody would know that they were not put
             fetch_answers(self._own, self._folder / RESPONSES)
         if plan.again:
             fetch_failed(self._prefix, self._folder)
+        note_pulled(self._folder, lease.go)
         return sizes
 
     def _after_slice(self, plan: _Plan, part: Slice, outcome: Outcome) -> Outcome:

@@ -126,7 +126,8 @@ def _fetch_part(prefix: Prefix, folder: Path, file: FileEntry) -> None:
             prefix.get_file(key_of(file), temporary(path))
         except FileNotFoundError as error:
             raise RunError(
-                f"{prefix.url}/{key_of(file)} is gone: the command that built the run builds its shard again"
+                f"{prefix.url}/{key_of(file)} is gone: fetch again where the run has changed meanwhile; else the command that "
+                "built the run builds its shard again"
             ) from error
         with writing(path):
             if _hash(temporary(path)) == file.sha256:

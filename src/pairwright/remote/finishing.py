@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import BinaryIO
 
 from pairwright.card import NAME as CARD
@@ -16,6 +15,7 @@ from pairwright.remote.records import line_of
 from pairwright.responses.layout import NAME as RESPONSES
 from pairwright.responses.segments import copy_whole
 from pairwright.runs import manifest, run_file
+from pairwright.runs.disk import temporary
 from pairwright.runs.folder import WRITTEN
 from pairwright.runs.manifest import ShardEntry
 from pairwright.runs.slices import FOLDER as SLICES
@@ -47,10 +47,11 @@ def is_finished(prefix: Prefix) -> bool:
 
 def put_stores(own: Prefix, folder: Path) -> None:
     """Put the response store and the vectors of a run folder, each in one piece."""
-    with TemporaryDirectory(prefix="pairwright-") as temporary:
-        if (folder / RESPONSES).exists():
-            copy_whole(folder / RESPONSES, Path(temporary) / RESPONSES)
-            own.put_file(RESPONSES, Path(temporary) / RESPONSES)
+    if (folder / RESPONSES).exists():
+        copied = temporary(folder / RESPONSES)  # not in /tmp, which may be small, or memory
+        copy_whole(folder / RESPONSES, copied)
+        own.put_file(RESPONSES, copied)
+        copied.unlink()
     if (folder / VECTORS).exists():
         own.put_file(VECTORS, folder / VECTORS)
 

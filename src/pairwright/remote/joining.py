@@ -115,7 +115,12 @@ def _gather(prefix: Prefix, folder: Path, recipe: Recipe, limit: int | None, cou
     identity = identity_of(recipe, open_source(recipe.file.source), limit)
     records = records_in(prefix.sizes(), None)
     entries = read_records(prefix, records)
-    for part, told in runs_of_slices(prefix, count).items():
+    runs = runs_of_slices(prefix, count)
+    if len(runs) < count:
+        raise RunError(
+            f"{prefix.url}: slices are gone while they were joined, so another process has joined them: give the same command again"
+        )
+    for part, told in runs.items():
         run_folder.check_same(f"{prefix.url}, slice {part},", told, recipe, identity, whole=False)
         own = folder_of(folder, part)
         own.mkdir(parents=True)

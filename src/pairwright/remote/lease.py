@@ -72,6 +72,11 @@ class Lease:
         self._thread = threading.Thread(target=self._keep, name="lease", daemon=True)
         self._thread.start()
 
+    @property
+    def go(self) -> str:
+        """Return the name of this go."""
+        return self._holder.go
+
     def check(self) -> None:
         """Raise RunError where somebody else has it now, or it could not be written for too long."""
         if self._error is not None:

@@ -10,11 +10,15 @@ from hashlib import sha256
 from pathlib import Path
 from uuid import uuid4
 
+from pairwright.card import NAME as CARD
+from pairwright.encoding.store import NAME as VECTORS
 from pairwright.recipe import Recipe
 from pairwright.remote import checked_url
 from pairwright.remote.keys import RECORDS, key_of
+from pairwright.remote.keys import RESPONSES as SEGMENTS
 from pairwright.remote.prefix import Prefix
 from pairwright.remote.records import entries_of, read_records, records_in
+from pairwright.responses.layout import NAME as RESPONSES
 from pairwright.runs import manifest, run_file
 from pairwright.runs.disk import replace_whole, writing
 from pairwright.runs.folder import WRITTEN
@@ -26,6 +30,7 @@ from pairwright.schemas.errors import RunError
 
 _NAME = ".name"
 _URL = ".address"
+_PULLED = ".pulled"
 
 
 def work_folder(url: str, work: str | Path | None, part: Slice | None) -> Path:
@@ -83,13 +88,14 @@ def check_prefix(url: str, names: list[str], part: Slice | None) -> None:
     """Raise RunError where a prefix, of which the names at the top are given, cannot take a run or a slice."""
     if run_file.NAME in names or not names:
         return
-    sliced = SLICES in names
+    sliced = SLICES in names  # beside them stands what a join put that was killed
     if sliced and part is None:
         raise RunError(
             f"{url} is being built in slices: give --shard i/n (pairwright status {url} shows which are left), or choose "
             "another --out"
         )
-    known = {SLICES, RECORDS, "lease", *WRITTEN} if sliced else {"lease"}
+    joined = {RESPONSES, VECTORS, manifest.NAME, CARD}
+    known = {SLICES, RECORDS, "lease", *WRITTEN, *joined} if sliced else {"lease", SEGMENTS}
     strangers = [name for name in names if name not in known and not name.startswith(".")]
     if strangers:
         shown = ", ".join(strangers[:3]) + (", …" if len(strangers) > 3 else "")
@@ -125,9 +131,18 @@ def pull(prefix: Prefix, own: Prefix, folder: Path, part: Slice | None, *, trust
         manifest.replace(
             _made(folder), _merged(prefix, folder, sizes, part, finished=told.status == "finished")
         )
-    if local is None:
-        replace_whole(folder / run_file.NAME, content)
+        replace_whole(folder / run_file.NAME, content)  # who built last says how far it is and what it took
     return sizes
+
+
+def is_pulled(folder: Path, go: str) -> bool:
+    """Tell whether a go, which was the last at the prefix, had brought this folder to what the prefix knew before it built."""
+    return (folder / _PULLED).exists() and (folder / _PULLED).read_text() == go
+
+
+def note_pulled(folder: Path, go: str) -> None:
+    """Note that a go has brought a folder to all that the prefix knows, answers among it: a go that was killed before has not."""
+    replace_whole(_made(folder) / _PULLED, go.encode())
 
 
 def _made(folder: Path) -> Path:

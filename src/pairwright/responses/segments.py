@@ -40,12 +40,19 @@ _MERGE = """
 INSERT OR IGNORE INTO requests SELECT * FROM other.requests;
 INSERT OR IGNORE INTO answers SELECT key, sample, text, finish, tokens, call + {offset} FROM other.answers;
 INSERT INTO calls SELECT id + {offset}, run, go, sampler, endpoint, model, served, key, first, n, outcome, answers,
-    prompt_tokens, completion_tokens, cached_tokens, attempts, seconds, batch, received FROM other.calls;
+    prompt_tokens, completion_tokens, cached_tokens, attempts, seconds, batch, received FROM other.calls {those};
 INSERT OR IGNORE INTO refusals SELECT key, first, n, field, message, call + {offset} FROM other.refusals;
 INSERT OR IGNORE INTO refusals_told SELECT * FROM other.refusals_told;
 INSERT OR REPLACE INTO batches SELECT * FROM other.batches;
 INSERT OR REPLACE INTO batch_requests SELECT * FROM other.batch_requests
 """
+
+
+_WHOLE = "whole"
+"""Stands in place of an owner where all of a finished run was fetched at once."""
+
+_NOT_HERE = "WHERE (go, key, first, received) NOT IN (SELECT go, key, first, received FROM calls)"
+"""Of two stores that have calls in common, those that only the other has."""
 
 
 def write_segment(store: Path, owner: str, into: Path) -> str | None:
@@ -83,10 +90,15 @@ def _begin(connection: sqlite3.Connection, owner: str) -> tuple[str, int, int] |
     known = connection.execute("SELECT batches FROM segments ORDER BY name DESC LIMIT 1").fetchone() or ("",)
     if last == covered and batches == known[0]:
         return None
-    newest = connection.execute("SELECT max(name) FROM segments").fetchone()[0]
-    name = f"{int(newest.partition('-')[0]) + 1 if newest else 1:06d}-{owner}"
+    name = _following(connection, owner)
     connection.execute("INSERT INTO segments VALUES (?, ?, ?, 0)", (name, last, batches))
     return name, covered + 1, int(last)
+
+
+def _following(connection: sqlite3.Connection, owner: str) -> str:
+    """Return a name that comes after those of all segments that are known."""
+    newest = connection.execute("SELECT max(name) FROM segments").fetchone()[0]
+    return f"{int(newest.partition('-')[0]) + 1 if newest else 1:06d}-{owner}"
 
 
 def _covered(connection: sqlite3.Connection) -> int:
@@ -117,11 +129,43 @@ def merge_segment(store: Path, segment: Path, name: str) -> None:
     with _opened(store) as connection, telling(segment), attached(connection, segment):
         if connection.execute("SELECT 1 FROM segments WHERE name = ?", (name,)).fetchone():
             return
-        [offset] = connection.execute("SELECT coalesce(max(id), 0) FROM calls").fetchone()
-        execute_all(connection, _MERGE.format(offset=int(offset)), "")
-        [last] = connection.execute("SELECT coalesce(max(id), 0) FROM calls").fetchone()
-        [batches] = connection.execute(_BATCHES).fetchone()
-        connection.execute("INSERT INTO segments VALUES (?, ?, ?, 1)", (name, last, batches))
+        _merge(connection, "")
+        _note_all(connection, name)
+
+
+def take_whole(store: Path, whole: Path) -> None:
+    """Take what the fetched store of a finished run holds into a store, which may have some of its calls already.
+
+    The file becomes the store where there is none; else it is left where it is.
+
+    Raises:
+        RunError: the file cannot be read, or the store not written.
+    """
+    if not store.exists():
+        with telling(store):
+            whole.replace(store)
+        with _opened(store) as connection:
+            _note_all(connection, _following(connection, _WHOLE))
+        return
+    with _opened(store) as connection, telling(whole), attached(connection, whole):
+        _merge(connection, _NOT_HERE)
+        if connection.execute("SELECT 1 FROM other.sqlite_master WHERE name = 'segments'").fetchone():
+            connection.execute(
+                "INSERT OR IGNORE INTO segments SELECT name, 0, batches, 1 FROM other.segments"
+            )
+        _note_all(connection, _following(connection, _WHOLE))
+
+
+def _merge(connection: sqlite3.Connection, those: str) -> None:
+    [offset] = connection.execute("SELECT coalesce(max(id), 0) FROM calls").fetchone()
+    execute_all(connection, _MERGE.format(offset=int(offset), those=those), "")
+
+
+def _note_all(connection: sqlite3.Connection, name: str) -> None:
+    """Note under a name that everything in a store is elsewhere as well."""
+    [last] = connection.execute("SELECT coalesce(max(id), 0) FROM calls").fetchone()
+    [batches] = connection.execute(_BATCHES).fetchone()
+    connection.execute("INSERT INTO segments VALUES (?, ?, ?, 1)", (name, last, batches))
 
 
 def copy_whole(store: Path, into: Path) -> None:
