@@ -17,6 +17,7 @@ from pairwright.remote.prefix import Prefix, open_prefix
 from pairwright.remote.work import (
     check_prefix,
     fetch_failed,
+    fetch_vectors,
     is_pulled,
     name_of,
     note_pulled,
@@ -200,6 +201,7 @@ class _Going:
         if not trusted:
             answers.put()  # of a go that was killed: behind those of others nobody would know that they were not put
             fetch_answers(self._own, self._folder / RESPONSES)
+            fetch_vectors(self._own, self._folder)
         if plan.again:
             fetch_failed(self._prefix, self._folder)
         note_pulled(self._folder, lease.go)

@@ -11,6 +11,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from pairwright.card import NAME as CARD
+from pairwright.encoding.merging import merge_vectors
 from pairwright.encoding.store import NAME as VECTORS
 from pairwright.recipe import Recipe
 from pairwright.remote import checked_url
@@ -20,7 +21,7 @@ from pairwright.remote.prefix import Prefix
 from pairwright.remote.records import entries_of, read_records, records_in
 from pairwright.responses.layout import NAME as RESPONSES
 from pairwright.runs import manifest, run_file
-from pairwright.runs.disk import replace_whole, writing
+from pairwright.runs.disk import replace_whole, temporary, writing
 from pairwright.runs.folder import WRITTEN
 from pairwright.runs.manifest import ShardEntry
 from pairwright.runs.slices import FOLDER as SLICES
@@ -160,6 +161,20 @@ def _merged(
     there = entries_of(prefix, whole) if whole is not None else read_records(prefix, records)
     known = {entry.shard for entry in there}
     return [*there, *(entry for entry in manifest.read(folder) if entry.shard not in known)]
+
+
+def fetch_vectors(own: Prefix, folder: Path) -> None:
+    """Bring the vectors of a run that was finished beside those that are here: it is going to be finished again with all of them.
+
+    Raises:
+        RunError: the file cannot be read, or the folder not written.
+    """
+    run, file = run_file.read(folder), temporary(folder / VECTORS)
+    if run is None or VECTORS not in own.names():
+        return
+    own.get_file(VECTORS, file)
+    merge_vectors([file], folder / VECTORS, run=run.name)
+    file.unlink()
 
 
 def fetch_failed(prefix: Prefix, folder: Path) -> None:

@@ -7,16 +7,21 @@ from pathlib import Path
 from uuid import uuid4
 
 import fsspec
+import numpy as np
 import pytest
 
 import pairwright
+from pairwright.annotators import Encoding
+from pairwright.encoding.store import NAME as VECTORS
+from pairwright.encoding.store import Entry as Vector
+from pairwright.encoding.store import key_of, open_vectors
 from pairwright.remote import building, finishing, joining, mirror
 from pairwright.remote import lease as leases
 from pairwright.remote.answers import Answers, fetch_answers
 from pairwright.remote.lease import held
 from pairwright.remote.mirror import Mirror
 from pairwright.remote.prefix import Prefix, open_prefix
-from pairwright.remote.work import run_in, work_folder
+from pairwright.remote.work import fetch_vectors, run_in, work_folder
 from pairwright.responses.layout import NAME as RESPONSES
 from pairwright.responses.layout import open_files
 from pairwright.runs import manifest, run_file
@@ -184,6 +189,32 @@ def test_answers_that_were_not_put_go_before_those_of_others(prefix: Prefix, tmp
         going._pulled(plan, lease, Answers(prefix, own, "one"))
     fetch_answers(prefix, tmp_path / "three" / RESPONSES)
     assert calls_in(tmp_path / "three" / RESPONSES) == of_go("a", range(3)) + of_go("b", range(3, 6))
+
+
+def test_vectors_of_a_finished_run_stay_where_another_machine_goes_on(
+    table: Table, url: str, prefix: Prefix, tmp_path: Path
+) -> None:
+    pairwright.build(recipe(), source=table(ROWS), out=url, work=tmp_path / "one", workers=1)
+    told = prefix.read(run_file.NAME)
+    assert told is not None
+    run = run_file.parsed(told, url).name
+    for name, numbers in (("finished", range(3)), ("here", range(2, 5))):
+        with open_vectors(tmp_path / name / VECTORS, run) as store:
+            encoder = store.number_of("encoder", "model")
+            store.put(encoder, [vector(number) for number in numbers])
+    prefix.put_file(VECTORS, tmp_path / "finished" / VECTORS)
+    (tmp_path / "here" / run_file.NAME).write_bytes(told)
+    for _ in range(2):
+        fetch_vectors(prefix, tmp_path / "here")
+    with open_vectors(tmp_path / "here" / VECTORS, run) as store:
+        assert store.counts(store.number_of("encoder", "model")) == {"text": 5, "attack": 0}
+    fetch_vectors(prefix.below("elsewhere"), tmp_path / "here")
+
+
+def vector(number: int) -> Vector:
+    return Vector(
+        key_of("encoder", "text", str(number)), "text", Encoding(np.array([number], np.float32), False)
+    )
 
 
 @pytest.mark.parametrize("last", ["put_stores", "write_card", "put_run_file", "clear"])
