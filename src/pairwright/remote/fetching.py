@@ -53,7 +53,7 @@ def fetch(url: str, folder: Path, watch: Callable[[int, int], None] | None = Non
     Raises:
         MissingExtraError: the package for this kind of store is not installed.
         RunError: the address holds no run, or one in slices that are not joined yet; the folder holds something else; a file is
-            gone, or is not what it was when it was written.
+            gone, or is not what it was when it was written; the run was finished, or begun again, meanwhile.
     """
     prefix = open_prefix(url)
     content = prefix.read(run_file.NAME)
@@ -75,6 +75,10 @@ def fetch(url: str, folder: Path, watch: Callable[[int, int], None] | None = Non
         manifest.replace(folder, entries)
         _fetch_rest(prefix, folder)
         run_folder.clean(folder)  # parts of shards that were built again meanwhile
+        if (
+            prefix.read(run_file.NAME) != content
+        ):  # it was begun again, or finished: this copy may be something in between
+            raise RunError(f"{prefix.url} has changed while it was fetched: give the same command again")
         replace_whole(folder / run_file.NAME, run_file.placed_at(content, str(folder)))
     return Fetched(
         folder, len(files), len(lacking), sum(file.bytes for file in lacking), told.status == "finished"

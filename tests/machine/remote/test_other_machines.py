@@ -1,7 +1,7 @@
 """A run in an object store that another machine has built meanwhile, and goes that were killed before they had looked."""
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from uuid import uuid4
@@ -15,7 +15,7 @@ from pairwright.annotators import Encoding
 from pairwright.encoding.store import NAME as VECTORS
 from pairwright.encoding.store import Entry as Vector
 from pairwright.encoding.store import key_of, open_vectors
-from pairwright.remote import building, finishing, joining, mirror
+from pairwright.remote import building, fetching, finishing, joining, mirror
 from pairwright.remote import lease as leases
 from pairwright.remote.answers import Answers, fetch_answers
 from pairwright.remote.lease import held
@@ -189,6 +189,29 @@ def test_answers_that_were_not_put_go_before_those_of_others(prefix: Prefix, tmp
         going._pulled(plan, lease, Answers(prefix, own, "one"))
     fetch_answers(prefix, tmp_path / "three" / RESPONSES)
     assert calls_in(tmp_path / "three" / RESPONSES) == of_go("a", range(3)) + of_go("b", range(3, 6))
+
+
+def test_a_run_that_is_begun_again_while_it_is_fetched(
+    table: Table, url: str, prefix: Prefix, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pairwright.build(recipe(), source=table(ROWS), out=url, work=tmp_path / "work", workers=1)
+    true, told = fetching._entries, prefix.read(run_file.NAME)
+    assert told is not None
+
+    def meanwhile(prefix: Prefix, *, finished: bool) -> Sequence[ShardEntry]:
+        prefix.put(run_file.NAME, run_file.unfinished(told))
+        return true(prefix, finished=finished)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(fetching, "_entries", meanwhile)
+        with pytest.raises(RunError, match="has changed while it was fetched: give the same command again"):
+            fetching.fetch(url, tmp_path / "copy")
+    copy = run_file.read(tmp_path / "copy")
+    assert copy is not None
+    assert copy.status == "running"
+    prefix.put(run_file.NAME, told)
+    fetched = fetching.fetch(url, tmp_path / "copy")
+    assert (fetched.finished, fetched.new, fetched.files) == (True, 0, 6)
 
 
 def test_vectors_of_a_finished_run_stay_where_another_machine_goes_on(
