@@ -68,6 +68,8 @@ class Lease:
         self._ended = threading.Event()
         self._written = self._begun = time.monotonic()
         self._first: int | None = None
+        self._far: tuple[float | None, tuple[Spent, ...]] = (None, ())
+        """Rate and ledger. What a holder is is changed by the thread alone: two at once, and a beat could be told twice."""
         self._error: RunError | None = None
         self._thread = threading.Thread(target=self._keep, name="lease", daemon=True)
         self._thread.start()
@@ -86,7 +88,7 @@ class Lease:
         """Note how far the run is; it is told with the next write."""
         self._first = progress.rows if self._first is None else self._first
         rate = (progress.rows - self._first) / max(1e-3, time.monotonic() - self._begun)
-        self._holder = replace(self._holder, rate=rate or None, ledger=progress.spent)
+        self._far = (rate or None, progress.spent)
 
     def release(self) -> None:
         """Let go of it, so that nobody has to wait; once is enough."""
@@ -113,7 +115,9 @@ class Lease:
                     return
 
     def _write(self, *, released: bool = False) -> None:
-        self._holder = replace(self._holder, beat=self._holder.beat + 1, released=released)
+        rate, ledger = self._far
+        beat = self._holder.beat + 1
+        self._holder = replace(self._holder, beat=beat, released=released, rate=rate, ledger=ledger)
         self._prefix.put(self._key, _content(self._holder))
         self._written = time.monotonic()
 
