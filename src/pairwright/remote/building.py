@@ -161,7 +161,7 @@ class _Going:
             outcome = replace(self._built(plan, lease, watch), url=self._prefix.url)
             if self._part is None:
                 if not is_finished(self._prefix) or not outcome.already_done:
-                    finish(self._prefix, self._folder)
+                    finish(self._prefix, self._folder, lease)
                 return outcome
             put_stores(self._own, self._folder)
             lease.release()

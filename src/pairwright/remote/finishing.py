@@ -9,6 +9,7 @@ from pairwright.card import write_card
 from pairwright.encoding.store import NAME as VECTORS
 from pairwright.remote.keys import RESPONSES as SEGMENTS
 from pairwright.remote.keys import key_of
+from pairwright.remote.lease import Lease
 from pairwright.remote.mirror import put_run_file
 from pairwright.remote.prefix import Prefix
 from pairwright.remote.records import line_of
@@ -56,16 +57,23 @@ def put_stores(own: Prefix, folder: Path) -> None:
         own.put_file(VECTORS, folder / VECTORS)
 
 
-def finish(prefix: Prefix, folder: Path) -> None:
+def finish(prefix: Prefix, folder: Path, lease: Lease) -> None:
     """Put all that a finished run has beside its parts, ``run.json`` last, and clear away what is of no use any more.
 
-    ``folder`` is a run folder without the parts, all of which are in the prefix.
+    ``folder`` is a run folder without the parts, all of which are in the prefix; ``lease`` is that of the prefix. No record
+    refuses what is put and removed here, so a process that stood still looks at the lease again.
+
+    Raises:
+        RunError: somebody else has taken over.
     """
     entries = manifest.read(folder)
+    lease.confirm()
     put_stores(prefix, folder)
     prefix.put(manifest.NAME, b"".join(map(line_of, entries)))
     prefix.put(CARD, write_card(folder, PutFiles(prefix, entries)).read_bytes())
+    lease.confirm()
     put_run_file(prefix, folder)
+    lease.confirm()
     clear(prefix, entries)
 
 

@@ -100,12 +100,12 @@ def join_slices(
     Raises:
         RunError: one of them is a slice of another run; slices overlap, or lack rows of the source.
     """
-    with held(prefix, owner, tell, patient=True):
+    with held(prefix, owner, tell, patient=True) as lease:
         if not is_finished(prefix):
             folder = run_in(place / _JOIN, prefix.url)
             shutil.rmtree(folder, ignore_errors=True)
             _gather(prefix, folder, recipe, limit, count)
-            finish(prefix, folder)
+            finish(prefix, folder, lease)
             shutil.rmtree(folder)
     return outcome_of_whole(prefix, recipe, limit)
 

@@ -84,6 +84,11 @@ class Lease:
         if self._error is not None:
             raise self._error
 
+    def confirm(self) -> None:
+        """Look now, before something is replaced that is not looked at again. Raises as :meth:`check` does."""
+        self.check()
+        self._look()
+
     def seen(self, progress: Progress) -> None:
         """Note how far the run is; it is told with the next write."""
         self._first = progress.rows if self._first is None else self._first
@@ -102,17 +107,21 @@ class Lease:
     def _keep(self) -> None:
         while not self._ended.wait(REFRESH_S):
             try:
-                if _highest(self._prefix) != self._key:
-                    self._error = RunError(
-                        f"another process has taken over {self._prefix.url}, since this one did not show itself for "
-                        f"{STALE_S:,.0f} s; what is finished is kept"
-                    )
-                    return
+                self._look()
                 self._write()
             except RunError as error:
-                if time.monotonic() - self._written > STALE_S:
+                if self._error is None and time.monotonic() - self._written > STALE_S:
                     self._error = error
-                    return
+            if self._error is not None:
+                return
+
+    def _look(self) -> None:
+        if _highest(self._prefix) != self._key:
+            self._error = RunError(
+                f"another process has taken over {self._prefix.url}, since this one did not show itself for "
+                f"{STALE_S:,.0f} s; what is finished is kept"
+            )
+            raise self._error
 
     def _write(self, *, released: bool = False) -> None:
         rate, ledger = self._far

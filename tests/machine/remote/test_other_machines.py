@@ -248,11 +248,11 @@ def test_a_join_that_is_killed_is_done_again(
     pairwright.build(recipe(), source=source, out=url, work=tmp_path / "w", workers=1, shard="0/2")
     true = joining.finish
 
-    def killed(prefix: Prefix, folder: Path) -> None:
+    def killed(prefix: Prefix, folder: Path, lease: leases.Lease) -> None:
         prefix.put(RESPONSES, b"as of a run that asks models")
         with monkeypatch.context() as patch:
             patch.setattr(finishing, last, interrupted)
-            true(prefix, folder)
+            true(prefix, folder, lease)
 
     with monkeypatch.context() as patch:
         patch.setattr(joining, "finish", killed)
@@ -290,6 +290,27 @@ def test_slices_that_are_gone_while_they_are_joined(
                 2,
                 print,
             )
+
+
+@pytest.mark.parametrize("last", ["put_stores", "put_run_file"])
+def test_one_that_stood_still_while_it_finished_replaces_nothing(
+    last: str, table: Table, url: str, prefix: Prefix, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process took over, tried failed rows again, and its parts are named by nothing that the first one knows."""
+    true, part = getattr(finishing, last), "visual_negative/train-00003-p01-00-deadbeef.parquet"
+
+    def stands_still(*given: object) -> None:
+        true(*given)
+        prefix.put("lease/00000009.json", leases._content(leases.Holder("x", "go", "host", 1)))
+        prefix.put(part, b"of a patch")
+
+    monkeypatch.setattr(finishing, last, stands_still)
+    with pytest.raises(RunError, match="another process has taken over"):
+        pairwright.build(recipe(), source=table(ROWS), out=url, work=tmp_path / "work", workers=1)
+    assert part in prefix.sizes()
+    told = prefix.read(run_file.NAME)
+    assert told is not None
+    assert (run_file.parsed(told, url).status == "finished") is (last == "put_run_file")
 
 
 def test_records_of_a_dropped_shard_go_patch_by_patch_from_the_last(
