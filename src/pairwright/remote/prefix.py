@@ -5,6 +5,7 @@ What every store has is enough: put, get, list, remove, and *create*, a put that
 own library takes them.
 """
 
+import errno
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import UTC, datetime
@@ -26,6 +27,9 @@ _AT_ONCE = 512
 
 _NOT_HELPED = (PermissionError, NotImplementedError, TypeError, ValueError, AttributeError)
 """Errors that another try does not help against."""
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+"""What the disk of this machine says, and no store."""
 
 _NO_KEYS = ("NoCredentialsError", "PartialCredentialsError", "DefaultCredentialsError", "TokenRetrievalError")
 """What the libraries call it when they find no keys: they are no subclasses of anything in common."""
@@ -135,8 +139,13 @@ class Prefix:
         """Write an object to a file. Raises FileNotFoundError where there is none."""
 
         def got() -> None:
-            to.parent.mkdir(parents=True, exist_ok=True)
-            self._system.get_file(self._path(key), str(to))
+            try:
+                self._system.get_file(self._path(key), str(to))
+            except OSError as error:
+                if error.errno not in _FULL:
+                    raise
+                with writing(to):
+                    raise
 
         with writing(to.parent):
             to.parent.mkdir(parents=True, exist_ok=True)

@@ -217,6 +217,12 @@ def test_a_lease_that_was_taken_over_is_noticed(prefix: Prefix, monkeypatch: pyt
     assert leases.read_lease(prefix, "lease/00000002.json") == leases.Holder("two", "go", "host", 2)
 
 
+def test_a_disk_that_is_full_is_not_taken_for_a_store_that_fails(prefix: Prefix) -> None:
+    prefix.put("part", b"1" * 100_000)
+    with pytest.raises(RunError, match=r"/dev/full cannot be written .*No space left.*free space"):
+        prefix.get_file("part", Path("/dev/full"))
+
+
 def test_work_folders_lie_in_the_users_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     whole = work_folder("s3://bucket/a/run", None, None)
@@ -240,6 +246,7 @@ def test_check_and_build_take_the_same_command_line(
     words = ["image_dpo", "--source", str(table(8)), "--out", url]
     said = CliRunner().invoke(group, ["check", *words])
     assert said.exit_code == 0, said.output
+    assert f"into {url}\n" in said.output
     assert not prefix.sizes()
     said = CliRunner().invoke(group, ["build", *words, "--workers", "1"])
     assert said.exit_code == 0, said.output
