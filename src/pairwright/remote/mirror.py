@@ -63,7 +63,8 @@ class Mirror:
         self._sizes = dict(sizes)
         self._pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="put")
         self._places = threading.BoundedSemaphore(WAITING)
-        self._putting: list[Future[None]] = []
+        self._putting: list[tuple[int, Future[None]]] = []
+        """By shard."""
         self._error: BaseException | None = None
         self._told = False
         self._ended = threading.Event()
@@ -104,13 +105,15 @@ class Mirror:
         while not self._places.acquire(timeout=1.0):
             self._tell()
         if isinstance(entry, PatchEntry):
-            wait(self._putting)  # its record comes after that of its shard
-        self._putting = [future for future in self._putting if not future.done()]
-        self._putting.append(self._pool.submit(self._put_and_free, entry))
+            wait(
+                [future for shard, future in self._putting if shard == entry.shard]
+            )  # its record comes after theirs
+        self._putting = [(shard, future) for shard, future in self._putting if not future.done()]
+        self._putting.append((entry.shard, self._pool.submit(self._put_and_free, entry)))
 
     def drain(self) -> None:
         """Wait until all that was taken is put, with every answer. Raises as :meth:`take` does."""
-        for future in self._putting:
+        for _, future in self._putting:
             future.result()
         if self._error is not None:
             raise self._error

@@ -1,6 +1,7 @@
 """A run in an object store that another machine has built meanwhile, and goes that were killed before they had looked."""
 
 import sqlite3
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -351,6 +352,24 @@ def test_patches_that_are_left_have_their_records_before_the_manifest_is_written
     with held(prefix, "one", print) as lease, mirror_of(prefix, tmp_path, lease) as taking:
         taking.begin([lost])
         assert prefix.sizes("shards").keys() == {"shards/00004.json", "shards/00004-p01.json"}
+
+
+def test_patches_of_different_shards_are_put_at_once(
+    prefix: Prefix, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each waits for the records of its own shard alone: here both must be under way before either goes on."""
+    met, true = threading.Barrier(2, timeout=30), mirror.commit
+
+    def together(prefix: Prefix, entry: Entry) -> None:
+        met.wait()
+        true(prefix, entry)
+
+    monkeypatch.setattr(mirror, "commit", together)
+    with held(prefix, "one", print) as lease, mirror_of(prefix, tmp_path, lease) as taking:
+        for shard in (4, 5):
+            taking.take(PatchEntry(shard, 1, Counts(), ()))
+        taking.drain()
+    assert prefix.sizes("shards").keys() == {"shards/00004-p01.json", "shards/00005-p01.json"}
 
 
 def mirror_of(prefix: Prefix, folder: Path, lease: leases.Lease) -> Mirror:
