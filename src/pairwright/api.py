@@ -138,7 +138,6 @@ def retry(
     """
     from pairwright.recipe_of_run import stored_recipe
     from pairwright.runs import run_file
-    from pairwright.schemas.errors import RunError
     from pairwright.schemas.reasons import MAY_SUCCEED_LATER
 
     again: tuple[Reason, ...] = (*MAY_SUCCEED_LATER, *(("call_refused",) if refused else ()))
@@ -147,10 +146,14 @@ def retry(
 
         told = tell or (lambda sentence: None)
         return retry_remote(folder, overrides, again, work=work, watch=watch, tell=told)
+    if work is not None:
+        raise ParameterError(
+            f"work: {work} is of use with an address in an object store alone, and {folder} is a folder"
+        )
     place = Path(folder)
     run = run_file.read(place)
     if run is None:
-        raise RunError(f"{place} holds no run: there is no {run_file.NAME} in it")
+        raise run_file.none_in(place)
     ready = stored_recipe(run.recipe, overrides).placed(source=None, out=place, seed=None)
     from pairwright.building import build_whole
 
@@ -287,9 +290,10 @@ def validate(path: str | Path, *, max_pixels: int | None = None) -> "list[Proble
             the folder holds, and ``pairwright.schemas.codec.DEFAULT_MAX_PIXELS`` for everything else.
 
     Raises:
-        RunError: the folder's ``run.json`` is not one of pairwright's.
+        RunError: the folder's ``run.json`` is not one of pairwright's; or it holds slices that are not joined yet.
     """
     from pairwright.runs import run_file
+    from pairwright.runs.slices import slices_in
     from pairwright.schemas.codec import DEFAULT_MAX_PIXELS
     from pairwright.schemas.errors import RunError
     from pairwright.schemas.validate_file import validate_file, validate_folder
@@ -299,6 +303,8 @@ def validate(path: str | Path, *, max_pixels: int | None = None) -> "list[Proble
     if not place.is_dir():
         return validate_file(place, max_pixels=DEFAULT_MAX_PIXELS if max_pixels is None else max_pixels)
     run = run_file.read(place)
+    if run is None and slices_in(place):
+        raise run_file.none_in(place)
     if max_pixels is None:
         try:
             settings = SourceSettings.model_validate(run.recipe["source"]) if run else SourceSettings()

@@ -18,7 +18,7 @@ from pairwright.building import Outcome
 from pairwright.cli import main
 from pairwright.recipe import Recipe, load_recipe
 from pairwright.runs import manifest
-from pairwright.schemas.errors import RunError
+from pairwright.schemas.errors import ParameterError, RunError
 
 ROWS, SIZE = 23, 5
 LOST = (0, 6, 7, 14, 22)
@@ -83,6 +83,7 @@ def test_rows_that_failed_lie_beside_the_data(source: Path) -> None:
     outcome = built(source, "run")
     assert outcome.counts.rejects == {"row": {"image_missing": len(LOST)}}
     assert failed_files(outcome.folder) == [f"failed-{n:05d}.jsonl" for n in (0, 1, 2, 4)]
+    assert "5 rejects; 5 rows wait for pairwright retry." in (outcome.folder / "README.md").read_text()
     lines = [
         json.loads(line)
         for path in sorted((outcome.folder / "failed").iterdir())
@@ -120,6 +121,8 @@ def test_patches_hold_what_a_run_without_failures_holds(
 def test_a_row_that_fails_again_is_in_the_next_generation(source: Path, photographs: list[bytes]) -> None:
     run = built(source, "run").folder
     put_back(source, photographs, [6])
+    with pytest.raises(ParameterError, match="work: w is of use with an address in an object store alone"):
+        pairwright.retry(run, work="w")
     first = pairwright.retry(run)
     assert (first.retried, first.counts.rejects) == (len(LOST), {"row": {"image_missing": 4}})
     names = [

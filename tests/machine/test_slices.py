@@ -21,6 +21,7 @@ from pairwright.runs import folder as run_folder
 from pairwright.runs import joining, manifest, run_file
 from pairwright.runs.joining import unfinished
 from pairwright.runs.slices import Slice, slices_in
+from pairwright.runs.summary import summarize
 from pairwright.schemas.attack import Figures
 from pairwright.schemas.errors import ParameterError, RunError
 
@@ -220,6 +221,26 @@ def test_slices_of_another_run_are_refused(table: Table, tmp_path: Path) -> None
         pairwright.build(recipe(), source=source, out=out)
     with pytest.raises(RunError, match=r"--limit was not given, is 9"):
         pairwright.build(recipe(), source=source, out=out, shard="1/2", limit=9)
+
+
+@pytest.mark.parametrize(
+    "verb",
+    [
+        pairwright.retry,
+        pairwright.validate,
+        summarize,
+        lambda out: pairwright.export(out, "jsonl", out=out.parent / "rows"),
+    ],
+)
+def test_slices_that_are_not_joined_are_told(
+    verb: Callable[[Path], object], table: Table, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    pairwright.build(recipe(), source=table(ROWS), out=out, workers=1, shard="0/2")
+    with pytest.raises(
+        RunError, match=r"is being built in slices, and they are not joined yet: pairwright status"
+    ):
+        verb(out)
 
 
 def test_a_folder_with_a_run_of_another_kind_is_refused(whole: Path, table: Table, tmp_path: Path) -> None:

@@ -14,6 +14,8 @@ from pairwright.runs import manifest
 from pairwright.runs.folder import damaged_files
 from pairwright.runs.readback import read_run
 from pairwright.runs.run_file import NAME as RUN_FILE
+from pairwright.runs.run_file import none_in
+from pairwright.runs.slices import slices_in
 from pairwright.schemas.arrow import REQUIRED, SCHEMA
 from pairwright.schemas.candidate_table import CANDIDATES_SCHEMA
 from pairwright.schemas.candidate_table import FOLDERS as CANDIDATES
@@ -110,6 +112,8 @@ def _files(
         found = [path.relative_to(folder).as_posix() for path in paths]
     found = sorted(name for name in found if name.endswith(".parquet"))
     named = [name for config in configs for name in found if name.startswith(f"{config}/")]
+    if not named and slices_in(folder):
+        raise none_in(folder)
     if not named:
         raise RunError(f"{folder} holds no {what}: nothing in {' or '.join(f'{name}/' for name in configs)}")
     return RunFiles(folder, tuple(named), schema)

@@ -18,7 +18,7 @@ from pairwright.runs import manifest, run_file
 from pairwright.runs.endpoints import without_secrets
 from pairwright.runs.manifest import ShardEntry
 from pairwright.runs.summary import Summary, summarize
-from pairwright.schemas.errors import PublishError, RunError
+from pairwright.schemas.errors import PublishError
 
 RECIPE, VERSIONS = "recipe.yaml", "versions.json"
 MOST_FILES = 10_000
@@ -51,7 +51,7 @@ def prepare(folder: Path, *, licence: str | None, link: str | None, token: str |
     """
     run = run_file.read(folder)
     if run is None:
-        raise RunError(f"{folder} holds no run: there is no {run_file.NAME} in it")
+        raise run_file.none_in(folder)
     _require_finished(folder, run.status)
     summary = summarize(folder)
     _require_sound(folder, summary)

@@ -123,9 +123,7 @@ def preview(
 def _held(folder: Path) -> AbstractContextManager[int]:
     """Hold a run against builds while it is read."""
     if not (folder / run_file.NAME).is_file():
-        raise RunError(
-            f"{folder} holds no run: there is no {run_file.NAME} in it. Give the folder a run was written to"
-        )
+        raise run_file.none_in(folder)
     return locked(folder)
 
 

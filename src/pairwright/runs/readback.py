@@ -17,7 +17,7 @@ from pairwright.runs import manifest
 from pairwright.runs.endpoints import bare_endpoint, without_secrets
 from pairwright.runs.files import Files
 from pairwright.runs.manifest import ShardEntry
-from pairwright.runs.run_file import encoded_from
+from pairwright.runs.run_file import encoded_from, none_in
 from pairwright.schemas.errors import RunError
 from pairwright.sources import FileMark
 
@@ -87,7 +87,7 @@ def read_run(folder: Path) -> RunInfo:
     """
     path = folder / "run.json"
     if not path.is_file():
-        raise RunError(f"{folder} is no run folder: it has no run.json. Give the folder a run was written to")
+        raise none_in(folder)
     try:
         told = json.loads(path.read_text(encoding="utf-8"))
         return _run_info(told)

@@ -7,7 +7,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pairwright.runs.folder import damaged_files
-from pairwright.runs.run_file import NAME, RunFile
+from pairwright.runs.run_file import RunFile, none_in
 from pairwright.schemas.candidate_table import files_in
 from pairwright.schemas.errors import RunError
 
@@ -39,7 +39,7 @@ def check_basis(folder: Path, run: RunFile | None) -> RunFile:
         RunError: the folder holds no run; or one that is not finished, has lost files, or has kept no candidates.
     """
     if run is None:
-        raise RunError(f"{folder} holds no run: there is no {NAME} in it")
+        raise none_in(folder)
     if run.status != "finished":
         raise RunError(f"{folder} is not finished: the build command that began it goes on with it")
     lost = damaged_files(folder)

@@ -16,7 +16,7 @@ from pairwright.recipe import Recipe
 from pairwright.responses.ledger import Spent, from_json, to_json
 from pairwright.runs.disk import replace_whole
 from pairwright.runs.manifest import Counts
-from pairwright.runs.slices import Slice, parse_slice
+from pairwright.runs.slices import Slice, parse_slice, slices_in
 from pairwright.schemas.arrow import SCHEMA_VERSION
 from pairwright.schemas.errors import ParameterError, RunError
 from pairwright.sources import FileMark, Source
@@ -147,6 +147,17 @@ def read(folder: Path) -> RunFile | None:
         return None
     except NotADirectoryError as error:
         raise RunError(f"{folder} is a file: name the folder of a run") from error
+
+
+def none_in(folder: Path) -> RunError:
+    """Return the error for a folder that should hold a run and does not: it says what there is in its place."""
+    if slices_in(folder):
+        return RunError(
+            f"{folder} is being built in slices, and they are not joined yet: pairwright status {folder} shows which are left"
+        )
+    if not folder.exists():
+        return RunError(f"{folder} holds no run: there is no such folder (working directory: {Path.cwd()})")
+    return RunError(f"{folder} holds no run: there is no {NAME} in it. Give the folder a run was written to")
 
 
 def parsed(content: bytes, place: str) -> RunFile:

@@ -12,7 +12,6 @@ from pairwright.runs.locks import is_held
 from pairwright.runs.manifest import Counts, ShardEntry
 from pairwright.runs.run_file import RunFile
 from pairwright.runs.slices import Slice, slices_in
-from pairwright.schemas.errors import RunError
 
 State = Literal["finished", "running", "stopped", "running or stopped", "not begun"]
 
@@ -63,7 +62,7 @@ def standings(folder: Path) -> list[Standing]:
     if run is not None:
         return [_standing(folder, run, None)]
     if not found:
-        raise RunError(f"{folder} holds no run: there is no {run_file.NAME} in it")
+        raise run_file.none_in(folder)
     count = next(iter(found)).count
     parts = [Slice(index, count) for index in range(count)]
     return [_of_slice(part, found.get(part)) for part in parts]

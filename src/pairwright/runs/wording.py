@@ -14,6 +14,7 @@ from pairwright.runs.spread import Spread
 from pairwright.runs.style import StyleSummary
 from pairwright.runs.summary import Drawn, PerturbationSummary, Share, Summary
 from pairwright.runs.text_pairs import JudgeTold, TextPairSummary
+from pairwright.schemas.reasons import MAY_SUCCEED_LATER
 
 KINDS = {
     "text": "the answers differ",
@@ -111,10 +112,19 @@ def counted(number: int, noun: str) -> str:
 
 def outcome(summary: Summary) -> str:
     """Return in one sentence what became of the source rows."""
-    return (
+    told = (
         f"{counted(summary.rows, 'source row')}: {summary.paired:,} gave {counted(summary.pairs, 'pair')}, "
-        f"{counted(summary.rejected, 'reject')}."
+        f"{counted(summary.rejected, 'reject')}"
     )
+    waiting = sum(
+        one.count for one in summary.rejects if one.scope == "row" and one.reason in MAY_SUCCEED_LATER
+    )
+    wait = (
+        f"; {counted(waiting, 'row')} {'waits' if waiting == 1 else 'wait'} for pairwright retry"
+        if waiting
+        else ""
+    )
+    return f"{told}{wait}."
 
 
 def when_text(run: RunInfo) -> str:

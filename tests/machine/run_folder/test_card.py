@@ -162,7 +162,7 @@ def test_size_category(pairs, category):
 def test_the_text_tells_how_it_was_made(small_run):
     text = write_card(small_run).read_text(encoding="utf-8")
     for told in (
-        "8 source rows: 5 gave 5 pairs, 3 rejects.",
+        "8 source rows: 5 gave 5 pairs, 3 rejects; 2 rows wait for pairwright retry.",
         "| `gaussian_blur` | radius 12–30 px | 3 |",
         "| row | `image_missing` | 2 |",
         "TRL and LLaMA-Factory ignore the column `rejected_images`",
@@ -210,7 +210,7 @@ def test_an_unfinished_run_says_so(make_run):
 
 
 def test_a_folder_that_is_no_run_is_a_clear_error(tmp_path):
-    with pytest.raises(RunError, match="no run folder"):
+    with pytest.raises(RunError, match="holds no run: there is no run.json in it"):
         write_card(tmp_path)
     assert not (tmp_path / "README.md").exists()
 

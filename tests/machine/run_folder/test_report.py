@@ -171,7 +171,7 @@ def test_problems_stand_at_the_top(small_run):
 
 
 def test_no_run_and_no_sense_are_clear_errors(tmp_path, small_run):
-    with pytest.raises(RunError, match="no run folder"):
+    with pytest.raises(RunError, match="holds no run"):
         write_report(tmp_path)
     with pytest.raises(ParameterError, match="samples"):
         write_report(small_run, -1)

@@ -21,7 +21,7 @@ def shown(*arguments: object) -> str:
 def test_it_tells_counts_measures_and_rejects(small_run):
     output = shown(small_run)
     for told in (
-        "8 source rows: 5 gave 5 pairs, 3 rejects.",
+        "8 source rows: 5 gave 5 pairs, 3 rejects; 2 rows wait for pairwright retry.",
         "visual_negative",
         "gaussian_blur",
         "image_missing",
@@ -101,7 +101,7 @@ def test_json_holds_answers_and_ledger(judged_run):
 
 
 def test_no_run_is_a_clear_error(tmp_path):
-    with pytest.raises(RunError, match="no run folder"):
+    with pytest.raises(RunError, match="holds no run"):
         CliRunner().invoke(show.command, [str(tmp_path)], catch_exceptions=False)
 
 

@@ -149,7 +149,7 @@ def test_an_unfinished_run_says_so(make_run):
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("notes.txt", "", "is no run folder"),
+        ("notes.txt", "", "holds no run: there is no run.json in it"),
         ("run.json", "{", "cannot be read"),
         ("run.json", "[]", "cannot be read"),
         ("run.json", '{"pairwright": "0.1.0"}', "'recipe'"),
