@@ -31,7 +31,7 @@ from pairwright.builders import (
 )
 from pairwright.recipe_problems import problems_of
 from pairwright.recipes import packaged
-from pairwright.remote import is_url
+from pairwright.remote import is_url, refuse_misspelt
 from pairwright.responses.asking import check_models
 from pairwright.responses.settings import Budget
 from pairwright.samplers import Model
@@ -121,10 +121,11 @@ class Recipe:
         """Return the run folder: the one that was set, or ``<recipe>-out`` in the working directory.
 
         Raises:
-            RunError: an address in an object store was set, and only a build can write there.
+            RunError: an address in an object store was set, and only a build can write there; or what was meant as one.
         """
         if (url := self.url()) is not None:
             raise RunError(f"{url} is in an object store, where build alone can write: name a folder")
+        refuse_misspelt(self.file.output.path or "")
         return Path(self.file.output.path or f"{self.name}-out")
 
     def construct(self) -> Construct:

@@ -18,7 +18,8 @@ _ARGUMENTS: tuple[Callable[[Callable[..., Any]], Callable[..., Any]], ...] = (
     click.option(
         "--out",
         metavar="DIR",
-        help="Folder of the run, or its address in an object store (s3://…). Called again on it, the run continues.",
+        help="Folder of the run, or its address in an object store (s3://…); default: the recipe's output.path, else "
+        "RECIPE-out. Called again on it, the run continues.",
     ),
     click.option(
         "--limit", type=click.IntRange(min=1), metavar="N", help="Use only the first N source rows."

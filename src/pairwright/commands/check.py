@@ -30,13 +30,14 @@ def command(
     from pairwright.recipe import load_recipe
     from pairwright.remote.work import in_work_folder
 
-    ready = in_work_folder(load_recipe(recipe, overrides).placed(source=source, out=out, seed=seed))
+    asked = load_recipe(recipe, overrides).placed(source=source, out=out, seed=seed)
+    ready = in_work_folder(asked)
     tell_before(ready)
-    tell_forecast(check(ready, limit=limit))
+    tell_forecast(check(ready, limit=limit), into=asked.url())
 
 
-def tell_forecast(forecast: Forecast) -> None:
-    """Print what a build would do."""
+def tell_forecast(forecast: Forecast, *, into: str | None = None) -> None:
+    """Print what a build would do; ``into`` is the address that it would be put to, if it is not a folder."""
     file = forecast.recipe.file
     rows = (
         counted(forecast.rows, "row")
@@ -44,7 +45,7 @@ def tell_forecast(forecast: Forecast) -> None:
         else "rows not counted (that takes a full read)"
     )
     click.echo(
-        f"recipe   {file.name}: builder {file.builder}, seed {file.seed}, into {forecast.recipe.folder()}"
+        f"recipe   {file.name}: builder {file.builder}, seed {file.seed}, into {into or forecast.recipe.folder()}"
     )
     place = f" ({file.source.path})" if file.source.path else ""
     click.echo(f"source   {forecast.source}{place}: {rows}")

@@ -35,6 +35,9 @@ EXTRAS = {
 """Package and extra of each scheme that has an extra."""
 
 _LOCAL = ("file", "local")
+_READ_ONLY = ("http", "https")
+
+_ALMOST = re.compile(rf"({'|'.join(EXTRAS)})(?::/?|//)(?!/)(.+)", re.DOTALL | re.IGNORECASE)
 
 
 def is_url(place: object) -> bool:
@@ -44,6 +47,20 @@ def is_url(place: object) -> bool:
     (True, False, False)
     """
     return isinstance(place, str) and _URL.fullmatch(place) is not None
+
+
+def refuse_misspelt(path: str) -> None:
+    """Raise RunError for a path of this machine that was meant as an address.
+
+    >>> refuse_misspelt("runs/s3:/one")
+    >>> refuse_misspelt("s3:/bucket/run")
+    Traceback (most recent call last):
+    pairwright.schemas.errors.RunError: s3:/bucket/run would be a folder of this machine: write s3://bucket/run, or ./s3:/bucket/run
+    """
+    if found := _ALMOST.fullmatch(path):
+        raise RunError(
+            f"{path} would be a folder of this machine: write {found[1].lower()}://{found[2]}, or ./{path}"
+        )
 
 
 def checked_url(url: str) -> str:
@@ -58,6 +75,13 @@ def checked_url(url: str) -> str:
     scheme, _, rest = url.partition("://")
     if scheme in _LOCAL:
         raise RunError(f"{url} is a folder of this machine: give its path, without {scheme}://")
+    if scheme in _READ_ONLY:
+        raise RunError(
+            f"{url} cannot be written to: give the address that the store's own tools take, such as s3://bucket/folder; the "
+            "address of a server other than Amazon's goes into AWS_ENDPOINT_URL"
+        )
+    if scheme != scheme.lower():
+        raise RunError(f"{url}: write {scheme.lower()}://, in small letters")
     if "::" in url:
         raise RunError(f"{url} chains file systems: give the address of an object store alone")
     if ":" in rest.partition("/")[0].rpartition("@")[0] or "?" in rest or "#" in rest:

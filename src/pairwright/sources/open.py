@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pairwright.layouts import ROOM as LAYOUTS
 from pairwright.layouts._recognising import AUTO, recognised
+from pairwright.remote import is_url
 from pairwright.schemas.candidate_table import FOLDER as CANDIDATES
 from pairwright.schemas.candidate_table import files_in as candidate_files
 from pairwright.schemas.errors import SourceError
@@ -110,6 +111,11 @@ def _by_path(settings: SourceSettings) -> Source:
         return _from_glob(settings, path)
     if settings.kind == "auto" and _may_be_hub_id(settings.path):
         return _dataset(settings, path)
+    if is_url(settings.path):
+        raise SourceError(
+            f"{settings.path}: a source is read from files that this machine sees, and from the Hub: copy it here, or mount it. "
+            "Only --out may be an address in an object store"
+        )
     raise SourceError(_not_found(path))
 
 

@@ -1,5 +1,6 @@
 """Addresses in object stores: what is taken, what is refused, and what stores may answer."""
 
+import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from uuid import uuid4
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
+from pairwright.recipe import load_recipe
 from pairwright.remote import prefix as prefixes
 from pairwright.remote.prefix import Prefix, open_prefix
 from pairwright.schemas.errors import MissingExtraError, PairwrightError, RunError
@@ -114,12 +116,21 @@ def test_what_time_does_not_mend_is_told_at_once() -> None:
         ("s3://KEY:SECRET@bucket/run", "keys come from the environment"),
         ("s3://bucket/run?versionId=5", "keys come from the environment"),
         ("s3:///", "names no bucket"),
+        ("http://127.0.0.1:9000/bucket/run", "cannot be written to: .*AWS_ENDPOINT_URL"),
+        ("S3://bucket/run", "write s3://, in small letters"),
     ],
 )
 def test_addresses_that_cannot_be(url: str, told: str) -> None:
     with pytest.raises(RunError, match=told) as caught:
         open_prefix(url)
     assert "SECRET" not in str(caught.value)
+
+
+@pytest.mark.parametrize("path", ["s3:/bucket/run", "s3//bucket/run", "s3:bucket/run", "S3:/bucket/run"])
+def test_a_misspelt_address_makes_no_folder(path: str) -> None:
+    with pytest.raises(RunError, match=r"would be a folder of this machine: write s3://bucket/run, or \./"):
+        load_recipe("image_dpo", [f"output.path={json.dumps(path)}"]).folder()
+    assert str(load_recipe("image_dpo", ["output.path=s3/bucket"]).folder()) == "s3/bucket"
 
 
 @pytest.mark.parametrize(

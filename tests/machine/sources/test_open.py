@@ -113,6 +113,11 @@ def test_a_misspelt_path_is_not_taken_for_an_id_of_the_hub(
         opened(path)
 
 
+def test_an_address_in_an_object_store_is_no_source() -> None:
+    with pytest.raises(SourceError, match=r"^s3://bucket/x\.csv: .*Only --out may be an address"):
+        open_source(SourceSettings(path="s3://bucket/x.csv"))
+
+
 def test_the_nearest_name_is_told(tables: Path) -> None:
     with pytest.raises(SourceError, match=r"Did you mean .*a\.jsonl\?"):
         opened(tables / "aa.jsonl")
