@@ -148,7 +148,7 @@ def test_retry_asks_only_for_what_failed(
     quick = ["samplers.0.calls.retries=1", "judge.calls.retries=1"]
     failed = pairwright.build(rated(source, "failed", *quick))
     assert failed.counts.rejects["row"]["call_failed"] == 1
-    written = digests(failed.folder)
+    written = {name: one for name, one in digests(failed.folder).items() if not name.startswith("failed/")}
     double.faults(by_text=[])
     before = double.stats()["paid"]
     outcome = pairwright.retry(tmp_path / "failed", overrides=quick)
