@@ -67,8 +67,9 @@ def fetch(url: str, folder: Path, watch: Callable[[int, int], None] | None = Non
     run_folder.refuse_strangers(folder)
     with run_folder.locked(folder):
         _check_same(folder, prefix.url, told.name)
-        replace_whole(folder / run_file.NAME, run_file.unfinished(content))
         entries = _entries(prefix, finished=told.status == "finished")
+        _check_not_ahead(folder, prefix.url, entries)
+        replace_whole(folder / run_file.NAME, run_file.unfinished(content))
         files = [file for entry in entries for file in entry.files]
         lacking = [file for file in files if not _is_there(folder, file)]
         _fetch_all(prefix, folder, lacking, len(files), watch)
@@ -89,6 +90,21 @@ def _check_same(folder: Path, url: str, name: str) -> None:
     here = run_file.read(folder)
     if here is not None and here.name != name:
         raise RunError(f"{folder} holds another run than {url}: choose another folder")
+
+
+def _check_not_ahead(folder: Path, url: str, entries: Sequence[ShardEntry]) -> None:
+    """Raise RunError where shards or patches were built in an earlier copy: they would be removed."""
+    try:
+        here = manifest.read(folder)
+    except RunError:
+        return  # damaged: it is fetched anew
+    there = {entry.shard: entry.patches for entry in entries}
+    ahead = [entry.shard for entry in here if entry.patches > there.get(entry.shard, -1)]
+    if ahead:
+        raise RunError(
+            f"{folder} has finished more than {url} (shard {ahead[0]}): it was built on, or tried again, here. Choose another "
+            f"folder, or remove {folder / manifest.NAME} to have what is there in place of it"
+        )
 
 
 def _entries(prefix: Prefix, *, finished: bool) -> Sequence[ShardEntry]:

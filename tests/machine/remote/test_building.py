@@ -13,6 +13,7 @@ import pairwright
 from pairwright.cli import group
 from pairwright.remote import lease as leases
 from pairwright.remote import mirror
+from pairwright.remote.fetching import fetch
 from pairwright.remote.prefix import Prefix, open_prefix
 from pairwright.remote.work import run_in, work_folder
 from pairwright.runs import manifest
@@ -221,6 +222,30 @@ def test_a_disk_that_is_full_is_not_taken_for_a_store_that_fails(prefix: Prefix)
     prefix.put("part", b"1" * 100_000)
     with pytest.raises(RunError, match=r"/dev/full cannot be written .*No space left.*free space"):
         prefix.get_file("part", Path("/dev/full"))
+
+
+def test_a_copy_that_was_tried_again_is_not_overwritten(
+    csv_with_faults: Path,
+    url: str,
+    photographs: list[bytes],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("pairwright.executors.local.usable_cores", lambda: 1)
+    copy = tmp_path / "copy"
+    pairwright.build(recipe(), source=csv_with_faults, out=url, work=tmp_path / "work", workers=1)
+    fetch(url, copy)
+    (csv_with_faults.parent / "images" / "none.jpg").write_bytes(photographs[9])
+    assert pairwright.retry(copy).counts.paired == 9
+    patched = sorted(copy.rglob("*.parquet"))
+    for _ in range(2):
+        with pytest.raises(RunError, match=r"copy has finished more than memory://\S+ \(shard 0\)"):
+            fetch(url, copy)
+        assert sorted(copy.rglob("*.parquet")) == patched
+        assert pairwright.validate(copy) == []
+    (copy / manifest.NAME).unlink()
+    fetch(url, copy)
+    assert manifest.total(manifest.read(copy)).paired == 8
 
 
 def test_work_folders_lie_in_the_users_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
