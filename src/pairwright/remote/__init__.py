@@ -67,11 +67,16 @@ def checked_url(url: str) -> str:
     """Return an address without a slash at its end.
 
     Raises:
-        RunError: it cannot be the prefix of a run, or holds a password.
+        RunError: it is none, cannot be the prefix of a run, or holds a password.
 
     >>> checked_url("s3://bucket/runs/one/")
     's3://bucket/runs/one'
     """
+    if "::" in url:
+        raise RunError(f"{url} chains file systems: give the address of an object store alone")
+    if not is_url(url):
+        refuse_misspelt(url)
+        raise RunError(f"{url} is no address in an object store: expected one such as s3://bucket/folder")
     scheme, _, rest = url.partition("://")
     if scheme in _LOCAL:
         raise RunError(f"{url} is a folder of this machine: give its path, without {scheme}://")
@@ -82,8 +87,6 @@ def checked_url(url: str) -> str:
         )
     if scheme != scheme.lower():
         raise RunError(f"{url}: write {scheme.lower()}://, in small letters")
-    if "::" in url:
-        raise RunError(f"{url} chains file systems: give the address of an object store alone")
     if ":" in rest.partition("/")[0].rpartition("@")[0] or "?" in rest or "#" in rest:
         raise RunError(
             f"an address of {scheme} holds a password, a key, ? or #: keys come from the environment or the store's own "

@@ -118,6 +118,8 @@ def test_what_time_does_not_mend_is_told_at_once() -> None:
         ("s3:///", "names no bucket"),
         ("http://127.0.0.1:9000/bucket/run", "cannot be written to: .*AWS_ENDPOINT_URL"),
         ("S3://bucket/run", "write s3://, in small letters"),
+        ("s3:/bucket/run", "write s3://bucket/run"),
+        ("runs/one", "is no address in an object store: expected one such as s3://bucket/folder"),
     ],
 )
 def test_addresses_that_cannot_be(url: str, told: str) -> None:

@@ -210,7 +210,7 @@ def test_an_unfinished_run_says_so(make_run):
 
 
 def test_a_folder_that_is_no_run_is_a_clear_error(tmp_path):
-    with pytest.raises(RunError, match="holds no run: there is no run.json in it"):
+    with pytest.raises(RunError, match="holds no run"):
         write_card(tmp_path)
     assert not (tmp_path / "README.md").exists()
 
