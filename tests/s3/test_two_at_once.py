@@ -25,7 +25,7 @@ def test_the_second_is_told(
     first = started(*words, tmp_path / "one")
     waited(lambda: bool(leases(store, url)))
     said = ran(*words, tmp_path / "two", status=1)
-    assert "has not ended in order; waiting up to 2 s for a sign of it" in said
+    assert "is at work or was killed; waiting up to 2 s for a sign of it" in said
     assert f"another process is building into {url}" in said
     assert "another process is building into" in ran(*words, tmp_path / "one", status=1)
     assert "running" in ran("status", url)

@@ -142,7 +142,7 @@ def _go(
         if part is not None:
             check_slices(prefix, part, ready.recipe, plan.limit)
         tell(
-            f"{prefix.url} is built by way of {place}; the same command goes on from there, or on another machine"
+            f"{prefix.url} is built by way of {place}; if it is stopped, the same command goes on, here or on another machine"
         )
         return _Going(prefix, place, owner, part, tell).build(ready, watch)
 

@@ -166,7 +166,7 @@ def _wait_for(prefix: Prefix, key: str, first: Holder, owner: str, tell: Tell, *
     if first.released or first.owner == owner:
         return
     tell(
-        f"{prefix.url} was last built into by process {first.process} on {first.host}, which has not ended in order; waiting "
+        f"{prefix.url} was last built into by process {first.process} on {first.host}, which is at work or was killed; waiting "
         f"up to {STALE_S:,.0f} s for a sign of it"
     )
     deadline = time.monotonic() + STALE_S
