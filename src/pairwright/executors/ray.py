@@ -37,7 +37,7 @@ from pairwright.runs import manifest
 from pairwright.runs.commit import enter
 from pairwright.runs.disk import temporary, writing
 from pairwright.runs.folder import STAGED
-from pairwright.runs.manifest import Entry, ShardEntry
+from pairwright.runs.manifest import Entry, PatchEntry, ShardEntry
 from pairwright.samplers import ROOM as SAMPLERS
 from pairwright.schemas.errors import RunError, SourceError
 from pairwright.sources import Source
@@ -243,6 +243,8 @@ def _built(
                     raise WorkerError(f"a worker of Ray failed: {why}")
                 case Finished(_, ShardEntry() as entry):
                     yield entry, Path(row["place"])
+                case Finished(shard, PatchEntry()):
+                    raise AssertionError(f"shard {shard}: no actor is asked for a patch")
     except ray.exceptions.RayError as error:
         told = str(error).strip().splitlines() or [type(error).__name__]
         raise WorkerError(f"Ray gave up: {told[0]} {_SAFE}") from error

@@ -45,7 +45,9 @@ def _watch(over: threading.Event) -> None:
         return
     context = ray.get_runtime_context()
     head, own = context.gcs_address, context.get_node_id()
-    node = next(node for node in ray.nodes() if node["NodeID"] == own)
+    node = next((node for node in ray.nodes() if node["NodeID"] == own), None)
+    if node is None:  # it is going down already
+        return
     here = f"{node['NodeManagerAddress']}:{node['NodeManagerPort']}"
     node_gone = f"Ray's node of this process ({here}) has died, and Ray is about to end this process"
     head_gone = f"Ray's head node ({head}) does not answer; after a minute of that Ray ends this process"

@@ -9,7 +9,7 @@ from pairwright.executors import Cluster, Progress
 from pairwright.recipe import Recipe
 from pairwright.recipe_of_run import stored_recipe
 from pairwright.remote.answers import Answers, fetch_answers
-from pairwright.remote.finishing import finish, is_finished, put_stores
+from pairwright.remote.finishing import finish, is_finished, leftovers, put_stores
 from pairwright.remote.joining import check_slices, join_slices, outcome_of_whole, slices_left
 from pairwright.remote.lease import Lease, Tell, held
 from pairwright.remote.mirror import Mirror, put_run_file
@@ -27,7 +27,7 @@ from pairwright.remote.work import (
 )
 from pairwright.responses.layout import NAME as RESPONSES
 from pairwright.runs import folder as run_folder
-from pairwright.runs import run_file
+from pairwright.runs import manifest, run_file
 from pairwright.runs.slices import Slice, folder_of, parse_slice
 from pairwright.schemas.errors import ParameterError, RunError
 from pairwright.schemas.reasons import Reason
@@ -160,13 +160,17 @@ class _Going:
         with held(self._own, self._owner, self._tell) as lease:
             outcome = replace(self._built(plan, lease, watch), url=self._prefix.url)
             if self._part is None:
-                if not is_finished(self._prefix) or not outcome.already_done:
+                if not outcome.already_done or not self._is_cleared():
                     finish(self._prefix, self._folder, lease)
                 return outcome
             put_stores(self._own, self._folder)
             lease.release()
             put_run_file(self._own, self._folder)
         return self._after_slice(plan, self._part, outcome)
+
+    def _is_cleared(self) -> bool:
+        """Tell whether the run is finished, and was not killed while it cleared away what is of no use any more."""
+        return is_finished(self._prefix) and not leftovers(self._prefix, manifest.read(self._folder))
 
     def _built(self, plan: _Plan, lease: Lease, watch: Watch | None) -> Outcome:
         """Build what is missing, and put it."""

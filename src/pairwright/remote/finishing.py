@@ -78,12 +78,17 @@ def finish(prefix: Prefix, folder: Path, lease: Lease) -> None:
 
 
 def clear(prefix: Prefix, entries: Iterable[ShardEntry]) -> None:
-    """Remove the segments of answers, what slices had of their own, and parts that no record names."""
+    """Remove what a finished run has no use for any more."""
+    prefix.remove(leftovers(prefix, entries))
+
+
+def leftovers(prefix: Prefix, entries: Iterable[ShardEntry]) -> list[str]:
+    """Return the keys of segments of answers, of what slices had of their own, and of parts that no record names."""
     named = {key_of(file) for entry in entries for file in entry.files}
     parts = tuple(f"{name}/" for name in WRITTEN)
     beside = (f"{SEGMENTS}/", f"{SLICES}/")
-    prefix.remove(
+    return [
         key
         for key in prefix.sizes()
         if key.startswith(beside) or (key.startswith(parts) and key not in named)
-    )
+    ]

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
@@ -66,6 +67,22 @@ def test_the_card_and_the_manifest_are_those_of_a_local_run(
     assert told is not None
     assert json.loads(told)["recipe"]["output"]["path"] == url
     assert str(tmp_path / "work") not in told.decode()
+
+
+def test_a_run_that_was_killed_while_it_cleared_away_is_cleared_by_the_next_go(
+    table: Table, url: str, prefix: Prefix, tmp_path: Path
+) -> None:
+    build = partial(
+        pairwright.build, recipe(), source=table(ROWS), out=url, work=tmp_path / "work", workers=1
+    )
+
+    build()
+    whole = prefix.sizes()
+    prefix.put("visual_negative/train-00000-00-00000000.parquet", b"of a go that was killed")
+    assert build().already_done
+    assert {key for key in prefix.sizes() if "lease" not in key} == {
+        key for key in whole if "lease" not in key
+    }
 
 
 def test_rejects_are_told_on_the_card(
