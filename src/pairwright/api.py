@@ -185,9 +185,12 @@ def pair(
     """
     from pairwright.recipe_of_run import pairing_recipe
     from pairwright.runs import run_file
+    from pairwright.runs.slices import slices_in
 
     _at_least_one("workers", workers)
     run = run_file.read(Path(folder))
+    if run is None and slices_in(Path(folder)):
+        raise run_file.none_in(Path(folder))
     recipe = pairing_recipe(Path(folder), rule, overrides, of=run.recipe if run else None)
     ready = recipe.placed(source=None, out=out, seed=None)
     from pairwright.building import build_whole

@@ -137,6 +137,8 @@ class _Left:
     """Shards of an earlier pairwright whose failed rows cannot be built alone."""
     patches: tuple[Patch, ...]
     """Failed rows of the others that are to be tried again."""
+    rows: int
+    """How many failed rows may come out otherwise than before."""
 
     @property
     def lost(self) -> tuple[ShardEntry, ...]:
@@ -148,13 +150,6 @@ class _Left:
         """Tell whether there is nothing to do."""
         return not (self.damaged or self.old or self.patches)
 
-    @property
-    def rows(self) -> int:
-        """Return how many failed rows are tried again."""
-        return sum(len(patch.rows) for patch in self.patches) + failing.waiting_rows(
-            manifest.total(self.old).rejects
-        )
-
 
 def _left(
     folder: Path, shards: Sequence[ShardEntry], again: Collection[Reason], elsewhere: Elsewhere | None
@@ -162,7 +157,9 @@ def _left(
     damaged = run_folder.damaged(folder, shards, elsewhere.has if elsewhere else None)
     broken = {entry.shard for entry in damaged}
     whole = [entry for entry in shards if again and entry.shard not in broken]
-    return _Left(damaged, failing.without_failed_rows(whole), failing.to_try_again(folder, whole, again))
+    old, patches = failing.without_failed_rows(whole), failing.to_try_again(folder, whole, again)
+    rows = sum(failing.rows_tried(patch, again) for patch in patches)
+    return _Left(damaged, old, patches, rows + failing.waiting_rows(manifest.total(old).rejects))
 
 
 def _execute(

@@ -321,3 +321,12 @@ def test_status_of_a_finished_run_and_of_none(whole: Path, tmp_path: Path) -> No
     assert "finished" in standing(str(whole))
     with pytest.raises(RunError, match=r"holds no run"):
         standing(str(tmp_path))
+
+
+def test_pairs_are_not_formed_anew_of_slices_that_are_not_joined(table: Table, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    pairwright.build("image_dpo", source=table(6), out=out, shard="0/2", workers=1)
+    with pytest.raises(
+        RunError, match=r"is being built in slices, and they are not joined yet: pairwright status"
+    ):
+        pairwright.pair(out, "margin", out=tmp_path / "anew")

@@ -64,7 +64,7 @@ def fetch(url: str, folder: Path, watch: Callable[[int, int], None] | None = Non
             )
         raise RunError(f"{prefix.url} holds no run: there is no {run_file.NAME} in it")
     told = run_file.parsed(content, f"{prefix.url}/{run_file.NAME}")
-    run_folder.refuse_strangers(folder)
+    run_folder.refuse_strangers(folder, "another folder")
     with run_folder.locked(folder):
         _check_same(folder, prefix.url, told.name)
         entries = _entries(prefix, finished=told.status == "finished")

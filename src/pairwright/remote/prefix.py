@@ -225,9 +225,12 @@ class Prefix:
                 f"{place} cannot be {what} ({told}): set the store's keys in the environment, as its own tools take them, and "
                 "see that they allow to list, read, write and remove"
             )
-        return RunError(
-            f"{place} cannot be {what} ({type(error).__name__}: {told}); when the store answers again, the same command goes on"
+        advice = (
+            "see that the address, and what is set for the store (AWS_ENDPOINT_URL has http:// or https:// in front), are right"
+            if isinstance(error, ValueError)
+            else "when the store answers again, the same command goes on"
         )
+        return RunError(f"{place} cannot be {what} ({type(error).__name__}: {told}); {advice}")
 
     def _not_there(self, error: Exception) -> RunError:
         return RunError(f"{self.url}: there is no such bucket ({error}); make it first")

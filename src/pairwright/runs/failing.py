@@ -103,6 +103,14 @@ def waiting_rows(rejects: Mapping[str, Mapping[str, int]]) -> int:
     return sum(number for reason, number in rejects.get("row", {}).items() if reason in MAY_SUCCEED_LATER)
 
 
+def rows_tried(patch: Patch, reasons: Collection[Reason]) -> int:
+    """Return how many rows of a patch may come out otherwise: those that a model refused only where they are asked again.
+
+    The others of the shard are built with them, from stored answers.
+    """
+    return len(patch.rows) if "call_refused" in reasons else waiting_rows(patch.rejects)
+
+
 def _has_any(rejects: Mapping[str, Mapping[str, int]], reasons: Collection[Reason]) -> bool:
     return any(reason in found for found in rejects.values() for reason in reasons)
 

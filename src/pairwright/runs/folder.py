@@ -65,8 +65,8 @@ def locked(folder: Path, patience_s: float = _PATIENCE_S, *, stand_in: Path | No
             yield file.fileno()
 
 
-def refuse_strangers(folder: Path) -> None:
-    """Raise RunError for a folder that holds something other than a run."""
+def refuse_strangers(folder: Path, instead: str = "another --out") -> None:
+    """Raise RunError for a folder that holds something other than a run; ``instead`` is what to choose."""
     if not folder.is_dir() or (folder / run_file.NAME).exists():
         return
     strangers = sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
@@ -80,7 +80,7 @@ def refuse_strangers(folder: Path) -> None:
     if strangers:
         shown = ", ".join(strangers[:3]) + (", …" if len(strangers) > 3 else "")
         raise RunError(
-            f"{folder} is not empty and not a run of pairwright (it has {shown}); choose another --out"
+            f"{folder} is not empty and not a run of pairwright (it has {shown}); choose {instead}"
         )
 
 

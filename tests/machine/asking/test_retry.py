@@ -238,8 +238,9 @@ def test_what_reads_a_run_reads_its_failed_rows_too(
     assert pairwright.load(run).num_rows == len(pairs_of(run))
 
 
+@pytest.mark.parametrize("late", [7, 3], ids=["of another shard", "of the same shard"])
 def test_refused_rows_wait_for_their_own_retry(
-    prompts: Prompts, rated: RecipeFor, double: Any, tmp_path: Path
+    late: int, prompts: Prompts, rated: RecipeFor, double: Any, tmp_path: Path
 ) -> None:
     source = prompts(9)
     whole = pairwright.build(rated(source, "whole"))
@@ -247,7 +248,7 @@ def test_refused_rows_wait_for_their_own_retry(
     double.faults(
         by_text=[
             {"contains": f"picture {n}?", "fault": fault}
-            for n, fault in ((2, "bad_request"), (7, "server_error"))
+            for n, fault in ((2, "bad_request"), (late, "server_error"))
         ]
     )
     quick = ["samplers.0.calls.retries=0", "judge.calls.retries=0"]
@@ -256,7 +257,7 @@ def test_refused_rows_wait_for_their_own_retry(
         "call_refused": 1,
         "call_failed": 1,
     }
-    assert {one["row"] for one in failed_lines(run.folder)} == {2, 7}
+    assert {one["row"] for one in failed_lines(run.folder)} == {2, late}
     before = stamped(run.folder)
     double.faults(by_text=[{"contains": "picture 2?", "fault": "bad_request"}])
     outcome = pairwright.retry(run.folder)
