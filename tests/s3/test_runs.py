@@ -102,7 +102,7 @@ def test_slices_at_once_killed_at_random_moments(
         raise AssertionError("it never came to its end")
 
     with ThreadPoolExecutor(2) as threads:
-        requests = [[rng.randint(15, 50) + 12 * go for go in range(12)] for _ in range(2)]
+        requests = [[rng.randint(15, 50) + 12 * go for go in range(24)] for _ in range(2)]
         list(threads.map(whole_slice, range(2), requests))
     assert hashes(url) == local
 
