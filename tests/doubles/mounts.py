@@ -48,7 +48,7 @@ def _alone(commands: Sequence[Sequence[str]], script: str, *arguments: object) -
     whole = _TOGETHER.format(starts=f"all=; {starts}") + script
     unshared = ["unshare", "--map-root-user", "--mount", "sh", "-c", whole, "sh", *map(str, arguments)]
     try:
-        done = subprocess.run(unshared, capture_output=True, text=True, timeout=300, check=False)
+        done = subprocess.run(unshared, capture_output=True, text=True, timeout=900, check=False)
     except FileNotFoundError as error:
         raise MayNotMountError("needs unshare, of Linux") from error
     if done.returncode == 77 or "unshare" in done.stderr:
