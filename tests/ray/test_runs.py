@@ -178,3 +178,30 @@ def test_a_cluster_that_dies_is_told(
         process.kill()
     assert told in line
     assert "Finished shards are safe; the same command goes on from there." in line
+
+
+_FAILING = """
+from pairwright.executors import Cluster
+from pairwright.executors.ray_cluster import connected, ray_data
+
+def fail(row):
+    import os
+    os._exit(1)
+
+with connected(Cluster(), 1):
+    data = ray_data()
+    rows = data.from_items([{"row": 1}]).map(fail, max_retries=0)
+    rows.context.enable_progress_bars = False
+    try:
+        list(rows.iter_rows())
+    except Exception as error:
+        print("raised", type(error).__name__)
+"""
+
+
+def test_what_ray_data_raises_it_does_not_print_as_well() -> None:
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", _FAILING], capture_output=True, text=True, check=False, timeout=120
+    )
+    assert "raised WorkerCrashedError" in done.stdout
+    assert "Traceback" not in done.stderr

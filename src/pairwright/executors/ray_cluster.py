@@ -115,13 +115,22 @@ def _own_signals() -> Iterator[None]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Have Ray keep to its log files what is of no concern to somebody who builds; whoever set its levels keeps them."""
+    """Have Ray keep to its log files what is of no concern to somebody who builds, or what is told here in other words."""
     name = "RAY_BACKEND_LOG_LEVEL"  # read when a connection is made: its errors on the terminal are warnings
     set_before = name in os.environ
     os.environ.setdefault(name, "fatal")
-    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    _hide_log_of_ray_data()
     try:
         yield
     finally:
         if not set_before:
             os.environ.pop(name, None)
+
+
+def _hide_log_of_ray_data() -> None:
+    """Have Ray Data write to its files only, unless a user has set where: what it raises it would print as well, with a traceback."""
+    if "RAY_DATA_LOGGING_CONFIG" in os.environ:
+        return
+    for handler in logging.getLogger("ray.data").handlers:
+        if isinstance(handler, logging.StreamHandler):
+            handler.setLevel(logging.CRITICAL)
