@@ -51,7 +51,7 @@ def build(
             the same folder, and the last to finish makes one run of all.
         executor: ``local``, or ``ray`` for the actors of a Ray cluster; ``workers`` are then actors. The rows do not depend
             on it. Models that are servers are asked from this process with either; those that live in the process that
-            builds, and encoders, get an actor for each slice of the run.
+            builds, and encoders, get an actor for each slice of the run, and so does a run in an object store.
         address: of the Ray cluster; if not given that of ``RAY_ADDRESS``, or else one is started for the run.
         gpus_per_worker: GPUs of an actor with models or encoders; if not given 1 where the cluster has GPUs.
         work: where ``out`` is in an object store: the folder on a local disk for what is under way. If not given, one in the
@@ -76,7 +76,24 @@ def build(
         source=source, out=out, seed=seed
     )
     cluster = _cluster(executor, address, shard, gpus_per_worker)
-    if (url := ready.url()) is not None:
+    url = ready.url()
+    if url is None and work is not None:
+        raise ParameterError(f"work: {work} is of use where out is an address in an object store")
+    if cluster is not None:
+        from pairwright.executors.ray import in_slices
+        from pairwright.slicing_on_ray import build_in_slices
+
+        if in_slices(ready):
+            return build_in_slices(
+                ready,
+                cluster=cluster,
+                limit=limit,
+                workers=workers,
+                gpus=gpus_per_worker,
+                work=work,
+                watch=watch,
+            )
+    if url is not None:
         from pairwright.remote.building import build_remote
 
         return build_remote(
@@ -86,24 +103,13 @@ def build(
             shard=shard,
             limit=limit,
             workers=workers,
-            cluster=cluster,
             watch=watch,
-            tell=tell or (lambda sentence: None),
+            tell=tell or _tell_nobody,
         )
-    if work is not None:
-        raise ParameterError(f"work: {work} is of use where out is an address in an object store")
     if shard is not None:
         from pairwright.slicing import build_slice
 
         return build_slice(ready, shard, limit=limit, workers=workers, watch=watch)
-    if cluster is not None:
-        from pairwright.executors.ray import inside
-        from pairwright.slicing_on_ray import build_in_slices
-
-        if inside(ready):
-            return build_in_slices(
-                ready, cluster=cluster, limit=limit, workers=workers, gpus=gpus_per_worker, watch=watch
-            )
     from pairwright.building import build_whole
 
     return build_whole(ready, limit=limit, workers=workers, watch=watch, cluster=cluster)
@@ -144,8 +150,7 @@ def retry(
     if isinstance(folder, str) and is_url(folder):
         from pairwright.remote.building import retry_remote
 
-        told = tell or (lambda sentence: None)
-        return retry_remote(folder, overrides, again, work=work, watch=watch, tell=told)
+        return retry_remote(folder, overrides, again, work=work, watch=watch, tell=tell or _tell_nobody)
     if work is not None:
         raise ParameterError(
             f"work: {work} is of use with an address in an object store alone, and {folder} is a folder"
@@ -352,6 +357,10 @@ def _cluster(executor: str, address: str | None, shard: str | None, gpus: float 
             "shard: a Ray cluster builds all shards of a run; give executor ray or a slice, not both"
         )
     return Cluster(address)
+
+
+def _tell_nobody(sentence: str) -> None:
+    """Take what should be told, where the caller gave nobody to tell it."""
 
 
 def _at_least_one(name: str, value: int | None) -> None:

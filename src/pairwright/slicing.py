@@ -62,7 +62,9 @@ def _of_whole(folder: Path, recipe: Recipe, whole: run_file.RunFile, limit: int 
     run_folder.earlier(folder, recipe, _identity(recipe, limit), whole=True)
     shards = manifest.read(folder)
     if whole.status != "finished" or run_folder.damaged(folder, shards):
-        raise RunError(f"{folder} holds a run that is not built in slices: go on with it without --shard")
+        raise RunError(
+            f"{folder} holds a run that is not built in slices: go on with it without --shard or --executor ray"
+        )
     with run_folder.locked(folder, _AS_LONG_AS_IT_TAKES):
         if slices_in(folder):  # the join was killed at its last step
             remove(folder)

@@ -55,11 +55,16 @@ def inside(recipe: Recipe) -> list[str]:
     return [*models, *encoders_of(recipe)]
 
 
+def in_slices(recipe: Recipe) -> bool:
+    """Tell whether a cluster builds a recipe in slices: it has models or encoders inside, or no folder that all nodes see."""
+    return bool(inside(recipe)) or (recipe.url() is not None and isinstance(recipe.builder, Builder))
+
+
 def check(recipe: Recipe) -> str | None:
     """Check that there is what a recipe needs to be built on a cluster, before anything is opened.
 
     Returns:
-        What should be said beforehand, where models or encoders are used: how the cluster will be.
+        What should be said beforehand: how the cluster is used, where it is not shard by shard.
 
     Raises:
         MissingExtraError: Ray is not installed.
@@ -69,6 +74,10 @@ def check(recipe: Recipe) -> str | None:
         ray_data()
     if living:
         return f"{', '.join(living)} run in the workers: the run is built in slices, one for each worker, and joined"
+    if in_slices(recipe):
+        return (
+            "the output goes to an object store: the run is built in slices, one for each worker, and joined"
+        )
     if isinstance(recipe.builder, Builder):
         return None
     return (

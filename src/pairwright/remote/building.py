@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pairwright.building import Outcome, build_whole
-from pairwright.executors import Cluster, Progress
+from pairwright.executors import Progress
 from pairwright.recipe import Recipe
 from pairwright.recipe_of_run import stored_recipe
 from pairwright.remote.answers import Answers, fetch_answers
@@ -29,7 +29,7 @@ from pairwright.responses.layout import NAME as RESPONSES
 from pairwright.runs import folder as run_folder
 from pairwright.runs import manifest, run_file
 from pairwright.runs.slices import Slice, folder_of, parse_slice
-from pairwright.schemas.errors import ParameterError, RunError
+from pairwright.schemas.errors import RunError
 from pairwright.schemas.reasons import Reason
 
 Watch = Callable[[Progress], None]
@@ -43,7 +43,6 @@ def build_remote(
     shard: str | None,
     limit: int | None,
     workers: int | None,
-    cluster: Cluster | None,
     watch: Watch | None,
     tell: Tell,
 ) -> Outcome:
@@ -55,21 +54,18 @@ def build_remote(
         work: folder for what is under way; one in the user's cache folder if not given.
         shard: slice ``i/n``; all if not given.
         limit: use only the first rows.
-        workers: processes, or actors.
-        cluster: where shards are built, if not on this machine.
+        workers: processes.
         watch: called with the progress.
         tell: told what is waited for, and where the work folder is.
 
     Raises:
         MissingExtraError: the package for this kind of store is not installed.
         RunError: the store cannot be used, or holds something else, or another process is at work.
-        ParameterError: ``shard`` is no slice; the actors of a cluster would have models of their own.
+        ParameterError: ``shard`` is no slice.
         As :func:`pairwright.build` does for everything else.
     """
-    if cluster is not None:
-        _check_cluster(recipe)
     part = parse_slice(shard) if shard is not None else None
-    plan = _Plan(recipe, limit, workers, cluster)
+    plan = _Plan(recipe, limit, workers)
     return _go(open_prefix(url), plan, work, part, watch, tell)
 
 
@@ -101,19 +97,8 @@ def retry_remote(
     if content is None:
         raise RunError(f"{prefix.url} holds no run: there is no {run_file.NAME} in it")
     run = run_file.parsed(content, f"{prefix.url}/{run_file.NAME}")
-    plan = _Plan(stored_recipe(run.recipe, overrides), run.identity.limit, None, None, tuple(again))
+    plan = _Plan(stored_recipe(run.recipe, overrides), run.identity.limit, None, tuple(again))
     return _go(prefix, plan, work, None, watch, tell)
-
-
-def _check_cluster(recipe: Recipe) -> None:
-    """Raise ParameterError where the workers of a cluster would have models or encoders of their own."""
-    from pairwright.executors.ray import inside
-
-    if living := inside(recipe):
-        raise ParameterError(
-            f"executor: {', '.join(living)} run in the process that builds, and the output goes to an object store: start one "
-            "slice on each node with --shard i/n in place of --executor ray"
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +108,6 @@ class _Plan:
     recipe: Recipe
     limit: int | None
     workers: int | None
-    cluster: Cluster | None
     again: tuple[Reason, ...] = ()
 
 
@@ -190,7 +174,6 @@ class _Going:
                 watch=seen,
                 again=plan.again,
                 part=self._part,
-                cluster=plan.cluster,
                 elsewhere=mirror,
             )
             mirror.drain()

@@ -76,7 +76,9 @@ def outcome_of_whole(prefix: Prefix, recipe: Recipe, limit: int | None) -> Outco
         prefix.url, told, recipe, identity_of(recipe, open_source(recipe.file.source), limit), whole=True
     )
     if told.status != "finished":
-        raise RunError(f"{prefix.url} holds a run that is not built in slices: go on with it without --shard")
+        raise RunError(
+            f"{prefix.url} holds a run that is not built in slices: go on with it without --shard or --executor ray"
+        )
     entries = entries_of(prefix, prefix.read(manifest.NAME) or b"")
     if prefix.below(SLICES).names():  # the join was killed at its last step
         clear(prefix, entries)

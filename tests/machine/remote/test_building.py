@@ -296,12 +296,6 @@ def test_check_and_build_take_the_same_command_line(
     assert f"pairwright fetch {url} DIR, then pairwright show DIR" in said.output
 
 
-def test_models_of_their_own_in_a_cluster_are_refused(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pairwright.executors.ray.inside", lambda recipe: ["judge"])
-    with pytest.raises(ParameterError, match=r"judge run in the process that builds.*--shard i/n"):
-        pairwright.build(recipe(), out=url, executor="ray")
-
-
 def test_an_address_is_for_build_alone(table: Table, url: str, tmp_path: Path) -> None:
     with pytest.raises(ParameterError, match="work"):
         pairwright.build(recipe(), source=table(8), out=tmp_path / "out", work=tmp_path / "work")
