@@ -3,7 +3,7 @@ models, one process with hundreds of rows under way; ``ray`` is a Ray cluster.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pairwright.encoding.service import Encoded
@@ -13,6 +13,15 @@ from pairwright.runs.failing import Patch
 from pairwright.runs.manifest import Entry
 from pairwright.runs.slices import Slice
 from pairwright.sources import FileMark
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What some rows gave."""
+
+    rows: int
+    pairs: int
+    rejects: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +39,15 @@ class Progress:
     """What each model took so far, those of earlier goes included."""
     encoded: tuple[Encoded, ...] = ()
     """What each encoder did so far, in earlier goes too."""
+
+    def plus(self, tally: Tally) -> "Progress":
+        """Return the progress once some more rows are finished."""
+        return replace(
+            self,
+            rows=self.rows + tally.rows,
+            pairs=self.pairs + tally.pairs,
+            rejects=self.rejects + tally.rejects,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,6 @@ from pairwright.encoding.of_recipe import construct_of, encoders_of, vectors_of
 from pairwright.encoding.service import Encoders, open_encoders
 from pairwright.executors import Job, Watch
 from pairwright.executors.local import begun, pending, row_count
-from pairwright.executors.messages import Tally
 from pairwright.executors.own_loop import run_to_end
 from pairwright.executors.shards import (
     Pool,
@@ -191,21 +190,12 @@ class _Run:
         shard.results[row.place] = built
         shard.back += 1
         if shard.patch is None or shard.rows[row.place] in shard.patch.rows:
-            self._count(tally([built]))
+            self._told = self._told.plus(tally([built]))
         self._look(tools)
         if shard.read and shard.back == len(shard.results):
             await asyncio.get_running_loop().run_in_executor(self.writing, self._write, shard)
             for _ in shard.results:
                 self._unwritten.release()
-
-    def _count(self, tally: Tally) -> None:
-        told = self._told
-        self._told = replace(
-            told,
-            rows=told.rows + tally.rows,
-            pairs=told.pairs + tally.pairs,
-            rejects=told.rejects + tally.rejects,
-        )
 
     async def _built(self, row: _Row, tools: "_Tools") -> Built:
         if isinstance(row.parsed, Built):

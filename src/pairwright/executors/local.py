@@ -19,13 +19,13 @@ from itertools import count
 
 import cv2
 
-from pairwright.executors import Job, Progress, Watch
-from pairwright.executors.messages import Failed, Finished, Message, Tally, job_line, message_from
+from pairwright.executors import Job, Progress, Tally, Watch
+from pairwright.executors.messages import Failed, Finished, Message, job_line, message_from
 from pairwright.executors.shards import ShardBuilder
 from pairwright.runs import folder as run_folder
 from pairwright.runs import manifest
 from pairwright.runs.commit import enter
-from pairwright.runs.manifest import Entry, ShardEntry
+from pairwright.runs.manifest import Counts, Entry, ShardEntry
 from pairwright.schemas.errors import PairwrightError
 from pairwright.sources import Source
 
@@ -222,13 +222,7 @@ class _Run:
         self._job.entered(entry)
 
     def _count(self, tally: Tally) -> None:
-        told = self.told
-        self.told = replace(
-            told,
-            rows=told.rows + tally.rows,
-            pairs=told.pairs + tally.pairs,
-            rejects=told.rejects + tally.rejects,
-        )
+        self.told = self.told.plus(tally)
         self._watch(self.told)
 
 
@@ -280,6 +274,10 @@ def begun(done: Mapping[int, ShardEntry], job: Job, total: int | None) -> Progre
 
 def progress_of(done: Mapping[int, ShardEntry], total: int | None) -> Progress:
     """Return where a run stands before it goes on."""
-    sums = manifest.total(done.values())
-    rejects = sum(sum(reasons.values()) for reasons in sums.rejects.values())
-    return Progress(sums.rows, sum(sums.pairs.values()), rejects, total)
+    return Progress(0, 0, 0, total).plus(tally_of(manifest.total(done.values())))
+
+
+def tally_of(counts: Counts) -> Tally:
+    """Return what came of the rows of a shard, or of several."""
+    rejects = sum(sum(reasons.values()) for reasons in counts.rejects.values())
+    return Tally(counts.rows, sum(counts.pairs.values()), rejects)

@@ -7,22 +7,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from pairwright.executors import Job
+from pairwright.executors import Job, Tally
 from pairwright.recipe import RecipeFile, checked
 from pairwright.runs import manifest
 from pairwright.runs.failing import Patch
 from pairwright.runs.manifest import Entry
 from pairwright.schemas.errors import PairwrightError
 from pairwright.sources import FileMark
-
-
-@dataclass(frozen=True, slots=True)
-class Tally:
-    """What a few rows gave."""
-
-    rows: int
-    pairs: int
-    rejects: int
 
 
 @dataclass(frozen=True, slots=True)

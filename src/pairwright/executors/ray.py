@@ -19,7 +19,7 @@ from uuid import uuid4
 from pairwright.builders import Builder
 from pairwright.encoding.of_recipe import encoders_of
 from pairwright.executors import Cluster, Job, Watch
-from pairwright.executors.local import WorkerError, own_rows, pending, progress_of, row_count
+from pairwright.executors.local import WorkerError, own_rows, pending, progress_of, row_count, tally_of
 from pairwright.executors.messages import (
     Failed,
     Finished,
@@ -115,13 +115,7 @@ def run(job: Job, source: Source, *, cluster: Cluster, workers: int | None, watc
                 _move(entry, place, job.folder)
                 enter(job.folder, entry)
                 job.entered(entry)
-                sums = progress_of({entry.shard: entry}, None)
-                told = replace(
-                    told,
-                    rows=told.rows + sums.rows,
-                    pairs=told.pairs + sums.pairs,
-                    rejects=told.rejects + sums.rejects,
-                )
+                told = told.plus(tally_of(entry.counts))
                 watch(told)
     finally:
         run_folder.clean(job.folder)

@@ -11,8 +11,7 @@ from typing import TypeVar, TypeVarTuple
 import cv2
 
 from pairwright.builders import Built, Neighbours, Settle
-from pairwright.executors import Job
-from pairwright.executors.messages import Tally
+from pairwright.executors import Job, Tally
 from pairwright.runs.commit import ShardWriter
 from pairwright.runs.failing import Patch, held_back
 from pairwright.schemas.errors import RowError, SourceError
