@@ -14,6 +14,9 @@ from pairwright.runs.manifest import Entry
 from pairwright.runs.slices import Slice
 from pairwright.sources import FileMark
 
+SAFE = "Finished shards are safe; the same command goes on from there."
+"""Said where a worker or a cluster is gone."""
+
 
 @dataclass(frozen=True, slots=True)
 class Tally:

@@ -19,7 +19,7 @@ from itertools import count
 
 import cv2
 
-from pairwright.executors import Job, Progress, Tally, Watch
+from pairwright.executors import SAFE, Job, Progress, Tally, Watch
 from pairwright.executors.messages import Failed, Finished, Message, job_line, message_from
 from pairwright.executors.shards import ShardBuilder
 from pairwright.runs import folder as run_folder
@@ -101,9 +101,7 @@ class _Worker:
         status = self.process.wait()
         how = f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
         memory = ", perhaps for lack of memory: try fewer --workers" if status == -signal.SIGKILL else ""
-        return WorkerError(
-            f"a worker process {how}{memory}. Finished shards are safe; the same command goes on from there."
-        )
+        return WorkerError(f"a worker process {how}{memory}. {SAFE}")
 
     def fileno(self) -> int:
         """Return what ``select`` waits on."""

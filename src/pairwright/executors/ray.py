@@ -18,7 +18,7 @@ from uuid import uuid4
 
 from pairwright.builders import Builder
 from pairwright.encoding.of_recipe import encoders_of
-from pairwright.executors import Cluster, Job, Watch
+from pairwright.executors import SAFE, Cluster, Job, Watch
 from pairwright.executors.local import WorkerError, own_rows, pending, progress_of, row_count, tally_of
 from pairwright.executors.messages import (
     Failed,
@@ -45,8 +45,6 @@ from pairwright.sources.open import open_source
 
 _TRIES = 10
 """Times that a shard is built before the run stops: a picture that kills whoever opens it would go round for ever."""
-
-_SAFE = "Finished shards are safe; the same command goes on from there."
 
 
 def inside(recipe: Recipe) -> list[str]:
@@ -250,7 +248,7 @@ def _built(
                     raise AssertionError(f"shard {shard}: no actor is asked for a patch")
     except ray.exceptions.RayError as error:
         told = str(error).strip().splitlines() or [type(error).__name__]
-        raise WorkerError(f"Ray gave up: {told[0]} {_SAFE}") from error
+        raise WorkerError(f"Ray gave up: {told[0]} {SAFE}") from error
 
 
 def _rows(brief: _Brief, numbers: Sequence[int], actors: int) -> Iterator[Mapping[str, str]]:

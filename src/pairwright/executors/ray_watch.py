@@ -11,6 +11,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from pairwright.executors import SAFE
+
 _EVERY_S = 1.0
 """Time between two looks, seconds."""
 
@@ -19,8 +21,6 @@ _NODE_AWAY_S = 3.0
 
 _HEAD_AWAY_S = 10.0
 """The same of the head node, which may be started again."""
-
-_SAFE = "Finished shards are safe; the same command goes on from there."
 
 _log = logging.getLogger(__name__)
 
@@ -71,6 +71,6 @@ class _Watched:
             self._heard = time.monotonic()
         except OSError:
             if time.monotonic() - self._heard > self._patience_s:
-                _log.error("pairwright: %s. %s", self._told, _SAFE)
+                _log.error("pairwright: %s. %s", self._told, SAFE)
                 return True
         return False
