@@ -1,7 +1,7 @@
 """Building a run, or going on with one: what every verb that builds comes to."""
 
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, Protocol
@@ -135,8 +135,8 @@ class _Left:
     """Shards that have lost a file, or part of one."""
     old: tuple[ShardEntry, ...]
     """Shards of an earlier pairwright whose failed rows cannot be built alone."""
-    patches: tuple[Patch, ...]
-    """Failed rows of the others that are to be tried again."""
+    patches: Mapping[int, Patch]
+    """Failed rows of the others that are to be tried again, by shard."""
     rows: int
     """How many failed rows may come out otherwise than before."""
 
@@ -158,7 +158,7 @@ def _left(
     broken = {entry.shard for entry in damaged}
     whole = [entry for entry in shards if again and entry.shard not in broken]
     old, patches = failing.without_failed_rows(whole), failing.to_try_again(folder, whole, again)
-    rows = sum(failing.rows_tried(patch, again) for patch in patches)
+    rows = sum(failing.rows_tried(patch, again) for patch in patches.values())
     return _Left(damaged, old, patches, rows + failing.waiting_rows(manifest.total(old).rejects))
 
 

@@ -2,13 +2,14 @@
 models, one process with hundreds of rows under way; ``ray`` is a Ray cluster.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pairwright.encoding.service import Encoded
 from pairwright.recipe import Recipe
 from pairwright.responses.ledger import Spent
+from pairwright.runs.commit import enter
 from pairwright.runs.failing import Patch
 from pairwright.runs.manifest import Entry
 from pairwright.runs.slices import Slice
@@ -64,13 +65,15 @@ class Job:
     """Marks of the source's files; every process makes sure that it reads the same ones."""
     part: Slice | None = None
     """Which of the shards are built; None for all."""
-    patches: tuple[Patch, ...] = ()
-    """Finished shards whose failed rows are tried again, in order; then nothing else is built."""
+    patches: Mapping[int, Patch] = field(default_factory=dict)
+    """Finished shards whose failed rows are tried again, by number and in order; then nothing else is built."""
     taken: Callable[[Entry], None] | None = None
     """Called, in the process that was started, with all that has become part of the run; None where it stays there."""
 
-    def entered(self, entry: Entry) -> None:
-        """Hand on a shard, or a patch of one, that has become part of the run."""
+    def enter(self, entry: Entry) -> None:
+        """Make a finished shard, or a patch of one, part of the run, and hand it on."""
+        patch = self.patches.get(entry.shard)
+        enter(self.folder, entry, patch.files if patch else ())
         if self.taken is not None:
             self.taken(entry)
 

@@ -33,7 +33,7 @@ from pairwright.executors.shards import (
 from pairwright.responses.asking import Models, open_models
 from pairwright.runs import folder as run_folder
 from pairwright.runs import manifest
-from pairwright.runs.commit import ShardWriter, enter
+from pairwright.runs.commit import ShardWriter
 from pairwright.runs.failing import Patch, check_found, held_back, waits_or_was_refused
 from pairwright.samplers import Model, width
 from pairwright.schemas.errors import PairwrightError, RowError
@@ -151,9 +151,8 @@ class _Run:
     def _read(self) -> Iterator[_Row]:
         """Read and parse the rows of all shards that are left."""
         rows = ShardRows(self._source, self._job.limit)
-        patches = {patch.shard: patch for patch in self._job.patches}
         for number in self._pending:
-            shard = _Shard(number, patches.get(number))
+            shard = _Shard(number, self._job.patches.get(number))
             yield from self._read_shard(shard, rows)
             if shard.patch is not None:
                 check_found(shard.patch, len(shard.patch.rows.intersection(shard.rows)))
@@ -219,8 +218,7 @@ class _Run:
         except BaseException:
             writer.abort()
             raise
-        enter(self._job.folder, entry, shard.patch.files if shard.patch else ())
-        self._job.entered(entry)
+        self._job.enter(entry)
 
     def _look(self, tools: "_Tools", *, at_once: bool = False) -> None:
         now = time.monotonic()

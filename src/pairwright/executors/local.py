@@ -24,7 +24,6 @@ from pairwright.executors.messages import Failed, Finished, Message, job_line, m
 from pairwright.executors.shards import ShardBuilder
 from pairwright.runs import folder as run_folder
 from pairwright.runs import manifest
-from pairwright.runs.commit import enter
 from pairwright.runs.manifest import Counts, Entry, ShardEntry
 from pairwright.schemas.errors import PairwrightError
 from pairwright.sources import Source
@@ -128,7 +127,6 @@ class _Run:
 
     def __init__(self, job: Job, pending: Iterator[int], told: Progress, watch: Watch) -> None:
         self._job, self._pending, self.told, self._watch = job, pending, told, watch
-        self._replaced = {patch.shard: patch.files for patch in job.patches}
         self._workers: list[_Worker] = []
         self._end = math.inf
         """Number of the first shard that is known to lie behind the end of the source."""
@@ -165,7 +163,7 @@ class _Run:
         while self._finishing:
             future = self._finishing.popleft()
             if future.exception() is None:
-                self._enter(future.result())
+                self._job.enter(future.result())
 
     def _built_here(self, tally: Tally) -> None:
         self._count(tally)
@@ -205,7 +203,7 @@ class _Run:
                 worker.shards.popleft()
                 self._saw(shard, 0 if entry is None else entry.counts.rows)
                 if entry is not None:
-                    self._enter(entry)
+                    self._job.enter(entry)
         self._give(worker)
 
     def _enter_finished(self, *, at_most_waiting: int) -> None:
@@ -213,11 +211,7 @@ class _Run:
         while self._finishing and (len(self._finishing) > at_most_waiting or self._finishing[0].done()):
             entry = self._finishing[0].result()
             self._finishing.popleft()  # before it is entered: an interrupt behind that would have it entered twice
-            self._enter(entry)
-
-    def _enter(self, entry: Entry) -> None:
-        enter(self._job.folder, entry, self._replaced.get(entry.shard, ()))
-        self._job.entered(entry)
+            self._job.enter(entry)
 
     def _count(self, tally: Tally) -> None:
         self.told = self.told.plus(tally)
@@ -227,7 +221,7 @@ class _Run:
 def pending(done: Mapping[int, ShardEntry], job: Job, total: int | None) -> Iterator[int]:
     """Yield the numbers of shards to be built, without end where the number of rows is not known."""
     if job.patches:
-        return iter([patch.shard for patch in job.patches])
+        return iter(job.patches)
     size, part = job.recipe.file.output.shard_rows, job.part
     numbers = count() if total is None else range(-(-total // size))
     return (number for number in numbers if number not in done and (part is None or part.has(number)))
@@ -263,10 +257,11 @@ def row_count(job: Job, source: Source) -> int | None:
 def begun(done: Mapping[int, ShardEntry], job: Job, total: int | None) -> Progress:
     """Return where a job stands before it goes on; failed rows that are tried again are not done yet."""
     told = progress_of(done, own_rows(job, total))
+    patches = job.patches.values()
     rejects = sum(
-        number for patch in job.patches for found in patch.rejects.values() for number in found.values()
+        number for patch in patches for found in patch.rejects.values() for number in found.values()
     )
-    rows = sum(len(patch.rows) for patch in job.patches)
+    rows = sum(len(patch.rows) for patch in patches)
     return replace(told, rows=told.rows - rows, rejects=told.rejects - rejects)
 
 

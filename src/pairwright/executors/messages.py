@@ -53,7 +53,7 @@ def job_line(job: Job) -> str:
         "recipe": job.recipe.file.model_dump(mode="json"),
         "limit": job.limit,
         "marks": [asdict(mark) for mark in job.marks],
-        "patches": [asdict(patch) | {"rows": sorted(patch.rows)} for patch in job.patches],
+        "patches": [asdict(patch) | {"rows": sorted(patch.rows)} for patch in job.patches.values()],
     }
     return json.dumps(told)
 
@@ -63,7 +63,7 @@ def job_from(line: str) -> Job:
     told: Mapping[str, Any] = json.loads(line)
     recipe = checked(RecipeFile.model_validate(told["recipe"]))
     marks = tuple(FileMark(**mark) for mark in told["marks"])
-    patches = tuple(_patch(**patch) for patch in told["patches"])
+    patches = {patch["shard"]: _patch(**patch) for patch in told["patches"]}
     return Job(Path(told["folder"]), recipe, told["limit"], marks, patches=patches)
 
 

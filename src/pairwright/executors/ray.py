@@ -34,7 +34,6 @@ from pairwright.executors.shards import ShardBuilder, keep_freed_memory
 from pairwright.recipe import Recipe
 from pairwright.runs import folder as run_folder
 from pairwright.runs import manifest
-from pairwright.runs.commit import enter
 from pairwright.runs.disk import temporary, writing
 from pairwright.runs.folder import STAGED
 from pairwright.runs.manifest import Entry, PatchEntry, ShardEntry
@@ -111,8 +110,7 @@ def run(job: Job, source: Source, *, cluster: Cluster, workers: int | None, watc
         with connected(cluster, workers), closing(_built(brief, numbers, workers)) as built:
             for entry, place in built:
                 _move(entry, place, job.folder)
-                enter(job.folder, entry)
-                job.entered(entry)
+                job.enter(entry)
                 told = told.plus(tally_of(entry.counts))
                 watch(told)
     finally:
@@ -133,7 +131,7 @@ def _counted(job: Job, source: Source) -> int:
 
 
 def _move(entry: ShardEntry, place: Path, folder: Path) -> None:
-    """Bring a shard's files from an actor's folder to where :func:`enter` looks for them."""
+    """Bring a shard's files from an actor's folder to where ``Job.enter`` looks for them."""
     for file in entry.files:
         to = temporary(folder / file.name)
         with writing(to):

@@ -132,7 +132,6 @@ class ShardBuilder:
         self._held = job.recipe.uses_neighbours()
         self._settle = job.recipe.settle()
         self._rows = ShardRows(self._source, job.limit)
-        self._patches = {patch.shard: patch for patch in job.patches}
         cv2.setNumThreads(1)  # the processes share the cores; OpenCV's threads would only fight over them
 
     def build(self, number: int, watch: Callable[[Tally], None]) -> ShardWriter | None:
@@ -141,7 +140,7 @@ class ShardBuilder:
         Returns:
             Its writer, still to be finished, or None behind the end of the source.
         """
-        patch = self._patches.get(number)
+        patch = self._job.patches.get(number)
         rows, neighbours = self._shard(number)
         coming = needed(enumerate(rows, number * self._size), patch, settled=self._settle is not None)
         first = next(coming, None)

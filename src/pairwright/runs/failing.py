@@ -61,10 +61,8 @@ def held_back(record_id: str, built: Built) -> Built:
     return replace(built, pairs=(), rejects=(replace(late[0], record_id=record_id, scope="row"), *finer))
 
 
-def to_try_again(
-    folder: Path, shards: Sequence[ShardEntry], reasons: Collection[Reason]
-) -> tuple[Patch, ...]:
-    """Return the failed rows of all those finished shards in which one failed for one of these reasons, shard by shard.
+def to_try_again(folder: Path, shards: Sequence[ShardEntry], reasons: Collection[Reason]) -> dict[int, Patch]:
+    """Return the failed rows of all those finished shards in which one failed for one of these reasons, by shard in order.
 
     Args:
         folder: the run's folder.
@@ -75,7 +73,7 @@ def to_try_again(
         RunError: a file of failed rows cannot be read.
     """
     found = (_patch(folder, one) for one in shards if _has_any(one.counts.rejects, reasons))
-    return tuple(patch for patch in found if patch is not None and _has_any(patch.rejects, reasons))
+    return {one.shard: one for one in found if one is not None and _has_any(one.rejects, reasons)}
 
 
 def without_failed_rows(shards: Sequence[ShardEntry]) -> tuple[ShardEntry, ...]:
