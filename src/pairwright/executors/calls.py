@@ -34,7 +34,7 @@ from pairwright.responses.asking import Models, open_models
 from pairwright.runs import folder as run_folder
 from pairwright.runs import manifest
 from pairwright.runs.commit import ShardWriter
-from pairwright.runs.failing import Patch, check_found, held_back, waits_or_was_refused
+from pairwright.runs.failing import Patch, held_back, waits_or_was_refused
 from pairwright.samplers import Model, width
 from pairwright.schemas.errors import PairwrightError, RowError
 from pairwright.schemas.source_row import SourceRow
@@ -154,9 +154,7 @@ class _Run:
         for number in self._pending:
             shard = _Shard(number, self._job.patches.get(number))
             yield from self._read_shard(shard, rows)
-            if shard.patch is not None:
-                check_found(shard.patch, len(shard.patch.rows.intersection(shard.rows)))
-            elif len(shard.results) < self._size:
+            if shard.patch is None and len(shard.results) < self._size:
                 return
 
     def _read_shard(self, shard: _Shard, rows: ShardRows) -> Iterator[_Row]:

@@ -13,7 +13,7 @@ import cv2
 from pairwright.builders import Built, Neighbours, Settle
 from pairwright.executors import Job, Tally
 from pairwright.runs.commit import ShardWriter
-from pairwright.runs.failing import Patch, held_back
+from pairwright.runs.failing import Patch, check_found, held_back
 from pairwright.schemas.errors import RowError, SourceError
 from pairwright.schemas.image import Image
 from pairwright.schemas.reject import Reject
@@ -139,16 +139,19 @@ class ShardBuilder:
 
         Returns:
             Its writer, still to be finished, or None behind the end of the source.
+
+        Raises:
+            SourceError: not all failed rows of the shard are in the source any more.
         """
         patch = self._job.patches.get(number)
         rows, neighbours = self._shard(number)
         coming = needed(enumerate(rows, number * self._size), patch, settled=self._settle is not None)
         first = next(coming, None)
-        if first is None and patch is None:
+        if first is None:
             return None
         writer = ShardWriter(self._job.folder, number, number * self._size, patch=patch)
         try:
-            self._fill(writer, chain([first] if first else [], coming), neighbours, patch, watch)
+            self._fill(writer, chain([first], coming), neighbours, patch, watch)
         except BaseException:
             writer.abort()
             raise
@@ -194,8 +197,19 @@ class ShardBuilder:
 
 
 def needed(rows: Iterable[Numbered], patch: Patch | None, *, settled: bool) -> Iterator[Numbered]:
-    """Yield the rows of a shard that are built: of a patch the failed ones, or all where they are ``settled`` together."""
-    return (one for one in rows if patch is None or settled or one[0] in patch.rows)
+    """Yield the rows of a shard that are built: of a patch the failed ones, or all where they are ``settled`` together.
+
+    Raises:
+        SourceError: at their end, where not all failed rows of a patch were among them.
+    """
+    found = 0
+    for number, raw in rows:
+        failed = patch is not None and number in patch.rows
+        found += failed
+        if patch is None or failed or settled:
+            yield number, raw
+    if patch is not None:
+        check_found(patch, found)
 
 
 def settled(

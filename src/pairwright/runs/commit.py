@@ -11,7 +11,7 @@ from pairwright.builders import Built
 from pairwright.runs import manifest
 from pairwright.runs.disk import temporary, write_synced, writing
 from pairwright.runs.failing import NAME as FAILED_ROWS
-from pairwright.runs.failing import Failed, Patch, check_found, waits
+from pairwright.runs.failing import Failed, Patch, waits
 from pairwright.runs.folder import REJECTS, WRITTEN
 from pairwright.runs.manifest import Counts, Entry, FileEntry, PatchEntry, ShardEntry
 from pairwright.schemas.candidate_table import FAILED
@@ -70,13 +70,7 @@ class ShardWriter:
             self._candidates[name].add(rows)
 
     def finish(self) -> Entry:
-        """Finish the files under their temporary names, forced to disk, and return the shard's entry, or the patch's.
-
-        Raises:
-            SourceError: not all rows of a patch were added.
-        """
-        if self._patch is not None:
-            check_found(self._patch, self.rows)
+        """Finish the files under their temporary names, forced to disk, and return the shard's entry, or the patch's."""
         written = {name: writer.close() for name, writer in self._pairs.items()}
         written |= {name: writer.close() for name, writer in self._candidates.items()}
         for name, kind in ((REJECTS, "rejects"), (FAILED, FAILED_ROWS)):
