@@ -6,7 +6,9 @@ once. An actor whose engine dies ends, so that Ray starts another one in its pla
 """
 
 import logging
+import math
 import os
+import sys
 import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -58,8 +60,8 @@ def build_in_slices(
         cluster: where.
         limit: use only the first rows of the source.
         workers: number of slices of a run that is begun; if not given, of a recipe with models or encoders as many as the
-            cluster has GPUs for, or nodes where it has no GPU, and else as many as it has cores. A run that goes on keeps
-            its number.
+            cluster has GPUs for, or nodes where it has no GPU, and else as many as it has cores; no more than there are
+            shards. A run that goes on keeps its number.
         gpus: GPUs of a worker with models or encoders; if not given 1 where the cluster has any, else 0.
         work: of a run in an object store: where each node has its work folders; in the user's cache folder if not given.
         watch: called with the progress every few seconds.
@@ -74,11 +76,13 @@ def build_in_slices(
         return slices.outcome(1)
     source = open_source(recipe.file.source)
     job = Job(in_work_folder(recipe, work).folder().absolute(), recipe, limit, source.marks())
+    total = row_count(job, source)
     with connected(cluster, workers):
         wanted = _gpus_each(recipe) if gpus is None else gpus
-        count = next((part.count for part in slices.begun()), workers or _places(recipe, wanted))
+        begun_with = next((part.count for part in slices.begun()), None)
+        count = begun_with or workers or min(_places(recipe, wanted), _shards(recipe, total))
         brief = _Brief(job_line(job), Path.cwd(), packages(), work)
-        _build_all(brief, slices.left(count), wanted, _Told(slices, row_count(job, source), watch))
+        _build_all(brief, slices.left(count), wanted, _Told(slices, total, watch))
     return replace(slices.outcome(count), already_done=False)
 
 
@@ -196,6 +200,11 @@ def _places(recipe: Recipe, gpus: float) -> int:
     if gpus:
         return max(1, int(ray.cluster_resources().get("GPU", 0) / gpus))
     return sum(1 for node in ray.nodes() if node["Alive"])
+
+
+def _shards(recipe: Recipe, total: int | None) -> int:
+    """Return how many shards a run has, of which a slice should have at least one; without end where nobody knows."""
+    return sys.maxsize if total is None else max(1, math.ceil(total / recipe.file.output.shard_rows))
 
 
 @dataclass(frozen=True, slots=True)
