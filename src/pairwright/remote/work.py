@@ -22,7 +22,7 @@ from pairwright.remote.records import entries_of, read_records, records_in
 from pairwright.responses.layout import NAME as RESPONSES
 from pairwright.runs import manifest, run_file
 from pairwright.runs.disk import replace_whole, temporary, writing
-from pairwright.runs.folder import WRITTEN
+from pairwright.runs.folder import WRITTEN, refuse
 from pairwright.runs.manifest import ShardEntry
 from pairwright.runs.slices import FOLDER as SLICES
 from pairwright.runs.slices import Slice
@@ -90,19 +90,10 @@ def check_prefix(url: str, names: list[str], part: Slice | None) -> None:
     if run_file.NAME in names or not names:
         return
     sliced = SLICES in names  # beside them stands what a join put that was killed
-    if sliced and part is None:
-        raise RunError(
-            f"{url} is being built in slices: give --shard i/n (pairwright status {url} shows which are left), or choose "
-            "another --out"
-        )
     joined = {RESPONSES, VECTORS, manifest.NAME, CARD}
     known = {SLICES, RECORDS, "lease", *WRITTEN, *joined} if sliced else {"lease", SEGMENTS}
     strangers = [name for name in names if name not in known and not name.startswith(".")]
-    if strangers:
-        shown = ", ".join(strangers[:3]) + (", …" if len(strangers) > 3 else "")
-        raise RunError(
-            f"{url} is not empty and not a run of pairwright (it has {shown}); choose another --out"
-        )
+    refuse(url, strangers, sliced=sliced and part is None)
 
 
 def pull(prefix: Prefix, own: Prefix, folder: Path, part: Slice | None, *, trusted: bool) -> dict[str, int]:

@@ -5,7 +5,7 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -72,16 +72,26 @@ def refuse_strangers(folder: Path, instead: str = "another --out") -> None:
     strangers = sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
     if strangers == [manifest.NAME] and not (folder / manifest.NAME).stat().st_size:
         return  # a run that was killed before it had begun
-    if strangers == [SLICES]:
+    refuse(str(folder), strangers, sliced=strangers == [SLICES], instead=instead)
+
+
+def refuse(place: str, strangers: Sequence[str], *, sliced: bool, instead: str = "another --out") -> None:
+    """Raise RunError for a place, a folder or an address, that a run is to begin in and that holds something.
+
+    Args:
+        place: for the message.
+        strangers: names of what is there and belongs to no run.
+        sliced: whether a run is being built there in slices, and what is to begin is none of them.
+        instead: what to choose.
+    """
+    if sliced:
         raise RunError(
-            f"{folder} is being built in slices: give --shard i/n (pairwright status {folder} shows which are left), or "
-            "choose another --out"
+            f"{place} is being built in slices: give --shard i/n (pairwright status {place} shows which are left), or choose "
+            "another --out"
         )
     if strangers:
         shown = ", ".join(strangers[:3]) + (", …" if len(strangers) > 3 else "")
-        raise RunError(
-            f"{folder} is not empty and not a run of pairwright (it has {shown}); choose {instead}"
-        )
+        raise RunError(f"{place} is not empty and not a run of pairwright (it has {shown}); choose {instead}")
 
 
 def earlier(folder: Path, recipe: Recipe, identity: Identity, *, whole: bool) -> RunFile | None:
