@@ -9,11 +9,12 @@ from pairwright.executors import Progress
 from pairwright.recipe import Recipe
 from pairwright.recipe_of_run import stored_recipe
 from pairwright.remote.answers import Answers, fetch_answers
-from pairwright.remote.finishing import finish, is_finished, leftovers, put_stores
-from pairwright.remote.joining import check_slices, join_slices, outcome_of_whole, slices_left
+from pairwright.remote.finishing import finish, leftovers, put_stores
+from pairwright.remote.joining import check_slices, join_slices, outcome_of_whole, own_prefix, slices_left
 from pairwright.remote.lease import Lease, Tell, held
-from pairwright.remote.mirror import Mirror, put_run_file
+from pairwright.remote.mirror import Mirror
 from pairwright.remote.prefix import Prefix, open_prefix
+from pairwright.remote.run_json import is_finished, none_at, put_run_file, read_run
 from pairwright.remote.work import (
     check_prefix,
     fetch_failed,
@@ -27,9 +28,8 @@ from pairwright.remote.work import (
 )
 from pairwright.responses.layout import NAME as RESPONSES
 from pairwright.runs import folder as run_folder
-from pairwright.runs import manifest, run_file
-from pairwright.runs.slices import Slice, folder_of, parse_slice
-from pairwright.schemas.errors import RunError
+from pairwright.runs import manifest
+from pairwright.runs.slices import Slice, parse_slice
 from pairwright.schemas.reasons import Reason
 
 Watch = Callable[[Progress], None]
@@ -93,10 +93,9 @@ def retry_remote(
         As :func:`build_remote` does for everything else.
     """
     prefix = open_prefix(url)
-    content = prefix.read(run_file.NAME)
-    if content is None:
-        raise RunError(f"{prefix.url} holds no run: there is no {run_file.NAME} in it")
-    run = run_file.parsed(content, f"{prefix.url}/{run_file.NAME}")
+    run = read_run(prefix)
+    if run is None:
+        raise none_at(prefix)
     plan = _Plan(stored_recipe(run.recipe, overrides), run.identity.limit, None, tuple(again))
     return _go(prefix, plan, work, None, watch, tell)
 
@@ -121,7 +120,7 @@ def _go(
         check_prefix(prefix.url, prefix.names(), part)
         folder = run_in(place, prefix.url)
         ready = replace(plan, recipe=plan.recipe.placed(source=None, out=folder, seed=None))
-        if part is not None and prefix.read(run_file.NAME) is not None:
+        if part is not None and read_run(prefix) is not None:
             return outcome_of_whole(prefix, ready.recipe, plan.limit)
         if part is not None:
             check_slices(prefix, part, ready.recipe, plan.limit)
@@ -136,7 +135,7 @@ class _Going:
 
     def __init__(self, prefix: Prefix, place: Path, owner: str, part: Slice | None, tell: Tell) -> None:
         self._prefix, self._place, self._owner, self._part, self._tell = prefix, place, owner, part, tell
-        self._own = prefix if part is None else prefix.below(str(folder_of(Path(), part)))
+        self._own = own_prefix(prefix, part)
         self._folder = run_in(place, prefix.url)
 
     def build(self, plan: _Plan, watch: Watch | None) -> Outcome:

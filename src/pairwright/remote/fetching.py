@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pairwright.card import NAME as CARD
 from pairwright.encoding.store import NAME as VECTORS
+from pairwright.remote import run_json
 from pairwright.remote.answers import fetch_answers
 from pairwright.remote.keys import key_of
 from pairwright.remote.prefix import Prefix, open_prefix
@@ -17,7 +18,6 @@ from pairwright.runs import folder as run_folder
 from pairwright.runs import manifest, run_file
 from pairwright.runs.disk import replace_whole, temporary, writing
 from pairwright.runs.manifest import FileEntry, ShardEntry
-from pairwright.runs.slices import FOLDER as SLICES
 from pairwright.schemas.errors import RunError
 
 AT_ONCE = 8
@@ -58,12 +58,8 @@ def fetch(url: str, folder: Path, watch: Callable[[int, int], None] | None = Non
     prefix = open_prefix(url)
     content = prefix.read(run_file.NAME)
     if content is None:
-        if SLICES in prefix.names():
-            raise RunError(
-                f"{prefix.url} is being built in slices, and they are not joined yet: pairwright status {prefix.url}"
-            )
-        raise RunError(f"{prefix.url} holds no run: there is no {run_file.NAME} in it")
-    told = run_file.parsed(content, f"{prefix.url}/{run_file.NAME}")
+        raise run_json.none_at(prefix)
+    told = run_json.parsed(prefix, content)
     run_folder.refuse_strangers(folder, "another folder")
     with run_folder.locked(folder):
         _check_same(folder, prefix.url, told.name)

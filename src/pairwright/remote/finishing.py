@@ -10,12 +10,12 @@ from pairwright.encoding.store import NAME as VECTORS
 from pairwright.remote.keys import RESPONSES as SEGMENTS
 from pairwright.remote.keys import key_of
 from pairwright.remote.lease import Lease
-from pairwright.remote.mirror import put_run_file
 from pairwright.remote.prefix import Prefix
 from pairwright.remote.records import line_of
+from pairwright.remote.run_json import put_run_file
 from pairwright.responses.layout import NAME as RESPONSES
 from pairwright.responses.segments import copy_whole
-from pairwright.runs import manifest, run_file
+from pairwright.runs import manifest
 from pairwright.runs.disk import temporary
 from pairwright.runs.folder import WRITTEN
 from pairwright.runs.manifest import ShardEntry
@@ -38,12 +38,6 @@ class PutFiles:
     def open(self, name: str) -> BinaryIO:
         """Open a part for reading at any place of it. Raises OSError."""
         return self._prefix.open(key_of(self._files[name]))
-
-
-def is_finished(prefix: Prefix) -> bool:
-    """Tell whether a prefix says that its run, or slice, is finished."""
-    content = prefix.read(run_file.NAME)
-    return content is not None and run_file.parsed(content, prefix.url).status == "finished"
 
 
 def put_stores(own: Prefix, folder: Path) -> None:

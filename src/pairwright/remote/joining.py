@@ -6,10 +6,11 @@ from pathlib import Path
 from pairwright.building import Outcome
 from pairwright.encoding.store import NAME as VECTORS
 from pairwright.recipe import Recipe
-from pairwright.remote.finishing import clear, finish, is_finished
+from pairwright.remote.finishing import clear, finish
 from pairwright.remote.lease import Tell, held
 from pairwright.remote.prefix import Prefix
 from pairwright.remote.records import entries_of, read_records, records_in
+from pairwright.remote.run_json import is_finished, none_at, read_run
 from pairwright.remote.work import run_in
 from pairwright.responses.layout import NAME as RESPONSES
 from pairwright.runs import folder as run_folder
@@ -23,6 +24,11 @@ from pairwright.schemas.errors import RunError
 from pairwright.sources.open import open_source
 
 _JOIN = "join"
+
+
+def own_prefix(prefix: Prefix, part: Slice | None) -> Prefix:
+    """Return the prefix of what a slice has of its own; that of the run itself without slices."""
+    return prefix if part is None else prefix.below(str(folder_of(Path(), part)))
 
 
 def key_of_slice(part: Slice, name: str) -> str:
@@ -70,8 +76,9 @@ def outcome_of_whole(prefix: Prefix, recipe: Recipe, limit: int | None) -> Outco
     Raises:
         RunError: it is another run, or one that is not built in slices.
     """
-    content = prefix.read(run_file.NAME)
-    told = run_file.parsed(content or b"", f"{prefix.url}/{run_file.NAME}")
+    told = read_run(prefix)
+    if told is None:
+        raise none_at(prefix)
     run_folder.check_same(
         prefix.url, told, recipe, identity_of(recipe, open_source(recipe.file.source), limit), whole=True
     )
@@ -129,7 +136,7 @@ def _gather(prefix: Prefix, folder: Path, recipe: Recipe, limit: int | None, cou
         content = prefix.read(key_of_slice(part, run_file.NAME))
         replace_whole(own / run_file.NAME, content or b"")
         manifest.replace(own, [entry for entry in entries if part.has(entry.shard)])
-        names = prefix.below(str(folder_of(Path(), part))).names()
+        names = own_prefix(prefix, part).names()
         for name in (RESPONSES, VECTORS):
             if name in names:
                 prefix.get_file(key_of_slice(part, name), own / name)

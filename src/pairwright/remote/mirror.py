@@ -17,7 +17,8 @@ from pairwright.remote.keys import key_of, patch_of, record_key, shard_of
 from pairwright.remote.lease import Lease
 from pairwright.remote.prefix import Prefix
 from pairwright.remote.records import commit
-from pairwright.runs import manifest, run_file
+from pairwright.remote.run_json import put_run_file
+from pairwright.runs import manifest
 from pairwright.runs.manifest import Entry, FileEntry, PatchEntry, ShardEntry
 from pairwright.schemas.errors import RunError
 
@@ -212,8 +213,3 @@ class Mirror:
                     self._answers.put()
                 except RunError as error:
                     self._error = error
-
-
-def put_run_file(own: Prefix, folder: Path) -> None:
-    """Put ``run.json`` with the address in place of the work folder's path."""
-    own.put(run_file.NAME, run_file.placed_at((folder / run_file.NAME).read_bytes(), own.url))

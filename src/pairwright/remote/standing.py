@@ -4,16 +4,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from pairwright.remote.joining import begun, runs_of_slices
+from pairwright.remote.joining import begun, own_prefix, runs_of_slices
 from pairwright.remote.lease import STALE_S, current
 from pairwright.remote.prefix import Prefix, open_prefix
 from pairwright.remote.records import read_records, records_in
+from pairwright.remote.run_json import read_run
 from pairwright.runs import manifest, run_file
 from pairwright.runs.manifest import ShardEntry
 from pairwright.runs.run_file import RunFile
-from pairwright.runs.slices import FOLDER, Slice
+from pairwright.runs.slices import Slice
 from pairwright.runs.standing import Standing, State, share
-from pairwright.schemas.errors import RunError
 
 
 def standings_of(url: str) -> list[Standing]:
@@ -24,13 +24,13 @@ def standings_of(url: str) -> list[Standing]:
         RunError: the prefix holds no run, or cannot be read.
     """
     prefix = open_prefix(url)
-    content = prefix.read(run_file.NAME)
-    slices = [] if content is not None else begun(prefix)
-    if content is None and not slices:
-        raise RunError(f"{prefix.url} holds no run: there is no {run_file.NAME} in it")
+    run = read_run(prefix)
+    slices = [] if run is not None else begun(prefix)
+    if run is None and not slices:
+        raise run_file.none_at(prefix.url, sliced=False)
     entries = read_records(prefix, records_in(prefix.sizes(), None))
-    if content is not None:
-        return [_standing(prefix, run_file.parsed(content, prefix.url), entries, None)]
+    if run is not None:
+        return [_standing(prefix, run, entries, None)]
     count = slices[0].count
     runs: Mapping[Slice, RunFile] = runs_of_slices(prefix, count)
     parts = (Slice(index, count) for index in range(count))
@@ -41,7 +41,7 @@ def standings_of(url: str) -> list[Standing]:
 
 
 def _standing(prefix: Prefix, run: RunFile, entries: Sequence[ShardEntry], part: Slice | None) -> Standing:
-    own = prefix if part is None else prefix.below(f"{FOLDER}/{part.index}-of-{part.count}")
+    own = own_prefix(prefix, part)
     done = [entry for entry in entries if part is None or part.has(entry.shard)]
     counts = manifest.total(done)
     rows, shards = share(run.total, int(run.recipe["output"]["shard_rows"]), part)

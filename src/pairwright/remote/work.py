@@ -14,7 +14,7 @@ from pairwright.card import NAME as CARD
 from pairwright.encoding.merging import merge_vectors
 from pairwright.encoding.store import NAME as VECTORS
 from pairwright.recipe import Recipe
-from pairwright.remote import checked_url
+from pairwright.remote import checked_url, run_json
 from pairwright.remote.keys import RECORDS, key_of
 from pairwright.remote.keys import RESPONSES as SEGMENTS
 from pairwright.remote.prefix import Prefix
@@ -114,7 +114,7 @@ def pull(prefix: Prefix, own: Prefix, folder: Path, part: Slice | None, *, trust
     local = run_file.read(folder)
     if content is None:
         return sizes  # begun by nobody, or emptied: what the folder has is put
-    told = run_file.parsed(content, f"{own.url}/{run_file.NAME}")
+    told = run_json.parsed(own, content)
     if local is not None and local.name != told.name:
         raise RunError(
             f"{own.url} holds another run than the work folder {folder.parent}: give another --work, or another --out"

@@ -151,13 +151,18 @@ def read(folder: Path) -> RunFile | None:
 
 def none_in(folder: Path) -> RunError:
     """Return the error for a folder that should hold a run and does not: it says what there is in its place."""
-    if slices_in(folder):
-        return RunError(
-            f"{folder} is being built in slices, and they are not joined yet: pairwright status {folder} shows which are left"
-        )
     if not folder.exists():
         return RunError(f"{folder} holds no run: there is no such folder (working directory: {Path.cwd()})")
-    return RunError(f"{folder} holds no run: there is no {NAME} in it. Give the folder a run was written to")
+    return none_at(str(folder), sliced=bool(slices_in(folder)))
+
+
+def none_at(place: str, *, sliced: bool) -> RunError:
+    """Return the error for a place that should hold a run; ``sliced`` says that there are slices of one in its place."""
+    if sliced:
+        return RunError(
+            f"{place} is being built in slices, and they are not joined yet: pairwright status {place} shows which are left"
+        )
+    return RunError(f"{place} holds no run: there is no {NAME} in it. Give the place a run was written to")
 
 
 def parsed(content: bytes, place: str) -> RunFile:
