@@ -22,7 +22,6 @@ from pairwright.executors.own_loop import run_to_end
 from pairwright.executors.shards import (
     Pool,
     ShardRows,
-    add_to,
     held,
     needed,
     or_reject,
@@ -211,7 +210,7 @@ class _Run:
             patch=shard.patch,
         )
         try:
-            add_to(writer, settled(self._settle, rows, shard.patch) if self._settle else rows)
+            writer.add(settled(self._settle, rows, shard.patch) if self._settle else rows)
             entry = writer.finish()
         except BaseException:
             writer.abort()

@@ -173,10 +173,10 @@ class ShardBuilder:
             if self._settle:
                 unsettled += numbered
             else:
-                add_to(writer, numbered)
+                writer.add(numbered)
             watch(tally([one for number, one in numbered if patch is None or number in patch.rows]))
         if self._settle:
-            add_to(writer, settled(self._settle, unsettled, patch))
+            writer.add(settled(self._settle, unsettled, patch))
 
     def _built(self, chunk: Sequence[RawRow], neighbours: Neighbours) -> list[Built]:
         """Return what each row gave: one step over all rows, then the next, which keeps caches warm."""
@@ -219,11 +219,6 @@ def settled(
     left = settle([built for _, built in rows])
     numbered = [(number, built) for (number, _), built in zip(rows, left, strict=True)]
     return [one for one in numbered if patch is None or one[0] in patch.rows]
-
-
-def add_to(writer: ShardWriter, rows: Sequence[tuple[int, Built]]) -> None:
-    """Add the results of source rows to a shard, or a patch of one."""
-    writer.add([built for _, built in rows], [number for number, _ in rows])
 
 
 def tally(built: Sequence[Built]) -> Tally:

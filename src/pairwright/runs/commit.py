@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import asdict
 from hashlib import sha256
 from pathlib import Path
@@ -50,12 +50,11 @@ class ShardWriter:
         self._kinds: Counter[str] = Counter()
         self._reasons: Rejects = Counter()
 
-    def add(self, results: Sequence[Built], numbers: Iterable[int] | None = None) -> None:
-        """Add the results of some rows; ``numbers`` are those of the source rows, the next ones if not given."""
+    def add(self, rows: Iterable[tuple[int, Built]]) -> None:
+        """Add the results of some source rows, each with the row's number."""
         pairs: dict[str, list[Pair]] = {name: [] for name in self._pairs}
         candidates: dict[str, list[SourceRow]] = {name: [] for name in self._candidates}
-        first = self._start + self.rows
-        for number, built in zip(numbers or range(first, first + len(results)), results, strict=True):
+        for number, built in rows:
             failed = self._is_failed(built)
             self.rows += 1
             self._paired += bool(built.pairs)
@@ -66,8 +65,8 @@ class ShardWriter:
             self._add_rejects(built.rejects, number if failed else None)
         for name, of_config in pairs.items():
             self._pairs[name].add(of_config)
-        for name, rows in candidates.items():
-            self._candidates[name].add(rows)
+        for name, of_folder in candidates.items():
+            self._candidates[name].add(of_folder)
 
     def finish(self) -> Entry:
         """Finish the files under their temporary names, forced to disk, and return the shard's entry, or the patch's."""

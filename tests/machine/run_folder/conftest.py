@@ -103,7 +103,7 @@ def write_shard(folder: Path, shard: int, pairs: Sequence[Pair], rejects: Sequen
     results = [Built((pair,), () if number else of_negatives) for number, pair in enumerate(pairs)]
     results += [Built((), (reject,)) for reject in rejects if reject.scope == "row"]
     writer = ShardWriter(folder, shard, shard * 1000)
-    writer.add(results)
+    writer.add(enumerate(results, shard * 1000))
     enter(folder, writer.finish())
 
 
@@ -306,7 +306,7 @@ def make_judged_run(tmp_path: Path) -> Callable[..., Path]:
         write_run_file(folder, status="finished", license=None, pretty_name=None, ledger=ledger)
         for shard, results in enumerate(shards):
             writer = ShardWriter(folder, shard, shard * 1000)
-            writer.add(results)
+            writer.add(enumerate(results, shard * 1000))
             enter(folder, writer.finish())
         return folder
 
