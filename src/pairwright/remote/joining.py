@@ -17,7 +17,7 @@ from pairwright.runs import folder as run_folder
 from pairwright.runs import manifest, run_file
 from pairwright.runs.disk import replace_whole
 from pairwright.runs.joining import join
-from pairwright.runs.run_file import RunFile, identity_of
+from pairwright.runs.run_file import Identity, RunFile, identity_of
 from pairwright.runs.slices import FOLDER as SLICES
 from pairwright.runs.slices import Slice, check_counts, folder_of, slice_named
 from pairwright.schemas.errors import RunError
@@ -65,7 +65,7 @@ def check_slices(prefix: Prefix, part: Slice, recipe: Recipe, limit: int | None)
     check_counts(prefix.url, begun(prefix), part)
     others = {other: run for other, run in runs_of_slices(prefix, part.count).items() if other != part}
     if others:
-        identity = identity_of(recipe, open_source(recipe.file.source), limit)
+        identity = _identity(recipe, limit)
         for other, run in others.items():
             run_folder.check_same(f"{prefix.url}, slice {other},", run, recipe, identity, whole=False)
 
@@ -76,12 +76,19 @@ def outcome_of_whole(prefix: Prefix, recipe: Recipe, limit: int | None) -> Outco
     Raises:
         RunError: it is another run, or one that is not built in slices.
     """
+    return _outcome(prefix, recipe, _identity(recipe, limit))
+
+
+def _identity(recipe: Recipe, limit: int | None) -> Identity:
+    """Return what the run is, by the files as they are now: that takes reading them."""
+    return identity_of(recipe, open_source(recipe.file.source), limit)
+
+
+def _outcome(prefix: Prefix, recipe: Recipe, identity: Identity) -> Outcome:
     told = read_run(prefix)
     if told is None:
         raise none_at(prefix)
-    run_folder.check_same(
-        prefix.url, told, recipe, identity_of(recipe, open_source(recipe.file.source), limit), whole=True
-    )
+    run_folder.check_same(prefix.url, told, recipe, identity, whole=True)
     if told.status != "finished":
         raise RunError(
             f"{prefix.url} holds a run that is not built in slices: go on with it without --shard or --executor ray"
@@ -109,19 +116,19 @@ def join_slices(
     Raises:
         RunError: one of them is a slice of another run; slices overlap, or lack rows of the source.
     """
+    identity = _identity(recipe, limit)
     with held(prefix, owner, tell, patient=True) as lease:
         if not is_finished(prefix):
             folder = run_in(place / _JOIN, prefix.url)
             shutil.rmtree(folder, ignore_errors=True)
-            _gather(prefix, folder, recipe, limit, count)
+            _gather(prefix, folder, recipe, identity, count)
             finish(prefix, folder, lease)
             shutil.rmtree(folder)
-    return outcome_of_whole(prefix, recipe, limit)
+    return _outcome(prefix, recipe, identity)
 
 
-def _gather(prefix: Prefix, folder: Path, recipe: Recipe, limit: int | None, count: int) -> None:
+def _gather(prefix: Prefix, folder: Path, recipe: Recipe, identity: Identity, count: int) -> None:
     """Make the run folder of all slices, but for the parts."""
-    identity = identity_of(recipe, open_source(recipe.file.source), limit)
     records = records_in(prefix.sizes(), None)
     entries = read_records(prefix, records)
     runs = runs_of_slices(prefix, count)
