@@ -56,8 +56,7 @@ def fetch_answers(own: Prefix, store: Path) -> None:
     """
     there, file = own.sizes(RESPONSES), temporary(store)
     try:
-        if NAME in own.names():  # a finished run, of which this store may have the beginning
-            own.get_file(NAME, file)
+        if own.got_file(NAME, file):  # of a finished run, of which this store may have the beginning
             take_whole(store, file)
         known = {f"{RESPONSES}/{name}.sqlite" for name in segments_of(store)}
         for key in sorted(there.keys() - known):

@@ -152,7 +152,10 @@ class _Going:
         return self._after_slice(plan, self._part, outcome)
 
     def _is_cleared(self) -> bool:
-        """Tell whether the run is finished, and was not killed while it cleared away what is of no use any more."""
+        """Tell whether the run is finished, and was not killed while it cleared away what is of no use any more.
+
+        It looks anew: answers of a go that was killed may have been put since this one began.
+        """
         return is_finished(self._prefix) and not leftovers(self._prefix, manifest.read(self._folder))
 
     def _built(self, plan: _Plan, lease: Lease, watch: Watch | None) -> Outcome:

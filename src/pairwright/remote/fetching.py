@@ -159,10 +159,8 @@ def _fetch_part(prefix: Prefix, folder: Path, file: FileEntry) -> None:
 def _fetch_rest(prefix: Prefix, folder: Path) -> None:
     """Fetch the stores and the card, of a run that has them."""
     fetch_answers(prefix, folder / RESPONSES)
-    names = prefix.names()
     for name in (VECTORS, CARD):
-        if name in names:
-            prefix.get_file(name, temporary(folder / name))
+        if prefix.got_file(name, temporary(folder / name)):
             temporary(folder / name).replace(folder / name)
 
 

@@ -143,9 +143,7 @@ def _gather(prefix: Prefix, folder: Path, recipe: Recipe, identity: Identity, co
         content = prefix.read(key_of_slice(part, run_file.NAME))
         replace_whole(own / run_file.NAME, content or b"")
         manifest.replace(own, [entry for entry in entries if part.has(entry.shard)])
-        names = own_prefix(prefix, part).names()
         for name in (RESPONSES, VECTORS):
-            if name in names:
-                prefix.get_file(key_of_slice(part, name), own / name)
+            prefix.got_file(key_of_slice(part, name), own / name)
     placed = recipe.placed(source=None, out=folder, seed=None)
     join(folder, placed, identity, with_files=False)

@@ -151,6 +151,15 @@ class Prefix:
             to.parent.mkdir(parents=True, exist_ok=True)
         self._tried("read", key, got)
 
+    def got_file(self, key: str, to: Path) -> bool:
+        """Write an object to a file where there is one, and tell whether there is; else no file is left."""
+        try:
+            self.get_file(key, to)
+        except FileNotFoundError:
+            to.unlink(missing_ok=True)  # some libraries make it before they ask the store
+            return False
+        return True
+
     def open(self, key: str) -> BinaryIO:
         """Open an object for reading at any place of it. Raises FileNotFoundError where there is none."""
         opened = self._tried("read", key, lambda: self._system.open(self._path(key), "rb"))

@@ -161,9 +161,8 @@ def fetch_vectors(own: Prefix, folder: Path) -> None:
         RunError: the file cannot be read, or the folder not written.
     """
     run, file = run_file.read(folder), temporary(folder / VECTORS)
-    if run is None or VECTORS not in own.names():
+    if run is None or not own.got_file(VECTORS, file):
         return
-    own.get_file(VECTORS, file)
     merge_vectors([file], folder / VECTORS, run=run.name)
     file.unlink()
 
