@@ -9,6 +9,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from start import running
 
 HERE = Path(__file__).resolve().parent
 if importlib.util.find_spec("open_clip") is None:
@@ -52,9 +53,8 @@ def tiny_clip(drawing: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> 
 @pytest.fixture(scope="session")
 def double() -> Iterator[Any]:
     """The HTTP double, one process for all tests; it has the model `tiny`."""
-    start = _loaded("doubles_start", HERE.parent / "doubles" / "start.py")
-    with start.running("--models", "tiny", "--keep", "0") as running:
-        yield running
+    with running("--models", "tiny", "--keep", "0") as double:
+        yield double
 
 
 @pytest.fixture(scope="session")

@@ -8,23 +8,16 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from secrets import token_hex
-from types import ModuleType
 from typing import Any
 from uuid import uuid4
 
-import cv2
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-
-HERE = Path(__file__).resolve().parent
-sys.path.append(
-    str(HERE)
-)  # pytest imports test files as modules of no package: what they share lies beside them
-
+from drawn import drawn_pictures
 from going import CONCURRENCY, MARK, Executor, Work, build, kill, marked
 from killing import SEED, Hit
+from start import running
 
 HAS_RAY = importlib.util.find_spec("ray") is not None
 ROWS = 120
@@ -139,18 +132,9 @@ _WORDS: dict[str, Callable[[], list[list[str]]]] = {
 
 
 @pytest.fixture(scope="session")
-def pictures() -> list[bytes]:
-    """Forty soft-edged pictures of 160 × 120 pixels, all different, as JPEG files."""
-    rng = np.random.default_rng(5)
-    rough = (rng.integers(0, 255, (12, 16, 3), np.uint8) for _ in range(40))
-    smooth = (cv2.resize(one, (160, 120), interpolation=cv2.INTER_CUBIC) for one in rough)
-    return [cv2.imencode(".jpg", one)[1].tobytes() for one in smooth]
-
-
-@pytest.fixture(scope="session")
-def sources(pictures: list[bytes], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+def sources(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """A source of each kind, with rows that must become rejects: cut pictures, no pictures, and a line that is no JSON."""
-    folder = tmp_path_factory.mktemp("sources")
+    folder, pictures = tmp_path_factory.mktemp("sources"), drawn_pictures()
     for rows in (ROWS, ROWS_OF_MODELS):
         _write_sources(folder, [pictures[number % len(pictures)] for number in range(rows)])
     return {f"{rows}.{kind}": folder / f"{rows}.{kind}" for rows in (ROWS, ROWS_OF_MODELS) for kind in KINDS}
@@ -178,9 +162,8 @@ def _write_sources(folder: Path, images: list[bytes]) -> None:
 @pytest.fixture(scope="session")
 def double() -> Iterator[Any]:
     """The HTTP double, one process for all tests."""
-    start = _loaded("doubles_start", HERE.parent / "doubles" / "start.py")
-    with start.running("--models", "tiny,judge", "--keep", "0") as running:
-        yield running
+    with running("--models", "tiny,judge", "--keep", "0") as double:
+        yield double
 
 
 class Server:
@@ -196,16 +179,6 @@ class Server:
         faults = [{"contains": words, "fault": "server_error"} for words in failing]
         refused = {"contains": "picture 5?", "fault": "bad_request"}
         self._double.faults(latency_ms=latency_ms, by_text=[refused, *faults])
-
-
-def _loaded(name: str, path: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture
@@ -242,20 +215,6 @@ def works(
         )
 
     return work
-
-
-@pytest.fixture
-def mounts() -> Callable[[Callable[[ModuleType], Any]], Any]:
-    """Return a function that does something with ``mounts.py`` of the doubles, and skips where nobody may mount."""
-    room = _loaded("doubles_mounts", HERE.parent / "doubles" / "mounts.py")
-
-    def do(act: Callable[[ModuleType], Any]) -> Any:
-        try:
-            return act(room)
-        except room.MayNotMountError as error:
-            pytest.skip(f"may not mount anything here: {error}")
-
-    return do
 
 
 @pytest.fixture(scope="session")

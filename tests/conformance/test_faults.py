@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from going import Executor, Go, Work, build, commands_of, gone, ran, shards_done, waited
+from mounts import full_and_then_not, read_only
 from sameness import STORE, answered, contents, differences
 
 WHOLE = "CONFORMANCE" in os.environ
@@ -97,13 +98,11 @@ def test_a_response_store_that_is_cut_short(
 
 
 @pytest.mark.parametrize("executor", [*EXECUTORS[:-1], "ray"], indirect=True)
-def test_a_folder_that_may_only_be_read(
-    executor: Executor, works: Works, mounts: Any, tmp_path: Path
-) -> None:
+def test_a_folder_that_may_only_be_read(executor: Executor, works: Works, tmp_path: Path) -> None:
     work, out = works("image", "parquet"), tmp_path / "out"
     out.mkdir()
     commands = commands_of(executor, work, out)
-    done = mounts(lambda room: room.read_only(commands, out))
+    done = read_only(commands, out)
     assert done.returncode == 1
     assert done.stderr.count(f"cannot write to {out}") == len(commands)
     assert "Read-only file system" in done.stderr
@@ -111,14 +110,14 @@ def test_a_folder_that_may_only_be_read(
 
 @pytest.mark.parametrize("executor", [*EXECUTORS[:-1], *(["ray"] if WHOLE else [])], indirect=True)
 def test_a_disk_that_is_full_and_then_is_not(
-    executor: Executor, works: Works, whole: Wholes, mounts: Any, tmp_path: Path
+    executor: Executor, works: Works, whole: Wholes, tmp_path: Path
 ) -> None:
     work, out, copy = works("image", "parquet"), tmp_path / "out", tmp_path / "copy" / "out"
     same = contents(whole(work))
     out.mkdir()
     copy.parent.mkdir()
     commands = commands_of(executor, work, out)
-    done = mounts(lambda room: room.full_and_then_not(commands, out, copy, "300k"))
+    done = full_and_then_not(commands, out, copy, "300k")
     between, _, after = done.stderr.partition("first: 1\n")[2].rpartition("second: ")
     assert after.strip() == "0", done.stderr
     assert ".tmp" not in between

@@ -1,6 +1,8 @@
 """Starts the HTTP double as a process of its own. Needs nothing but the standard library.
 
-Test folders load it by path and share one server per test session::
+Test folders share one server per test session::
+
+    from start import running
 
     with running("--models", "tiny,judge") as double:
         double.rules([{"contains": "Which answer", "reply": {"verdict": "A"}}])

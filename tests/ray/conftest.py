@@ -11,11 +11,8 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-import cv2
-import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
+from drawn import drawn_pictures, write_table
 
 if importlib.util.find_spec("ray") is None:
     collect_ignore_glob = ["test_*.py"]
@@ -148,28 +145,14 @@ def cluster(surroundings: Path) -> Iterator[Any]:
 
 @pytest.fixture(scope="session")
 def pictures() -> list[bytes]:
-    """Forty soft-edged pictures of 160 × 120 pixels, all different, as JPEG files."""
-    rng = np.random.default_rng(5)
-    rough = (rng.integers(0, 255, (12, 16, 3), np.uint8) for _ in range(40))
-    smooth = (cv2.resize(one, (160, 120), interpolation=cv2.INTER_CUBIC) for one in rough)
-    return [cv2.imencode(".jpg", one)[1].tobytes() for one in smooth]
+    """Forty pictures, as JPEG files."""
+    return drawn_pictures()
 
 
 @pytest.fixture
 def table(tmp_path: Path, pictures: list[bytes]) -> Callable[[int], Path]:
-    """Return a function that writes a Parquet source."""
-
-    def write(rows: int) -> Path:
-        data = {
-            "question": [f"What is in picture {n}?" for n in range(rows)],
-            "answer": [f"Right answer {n}." for n in range(rows)],
-            "image": [{"bytes": pictures[n % len(pictures)], "path": f"{n}.jpg"} for n in range(rows)],
-        }
-        path = tmp_path / "photos.parquet"
-        pq.write_table(pa.table(data), path, row_group_size=16)
-        return path
-
-    return write
+    """Return a function that writes a Parquet source of so many rows."""
+    return lambda rows: write_table(tmp_path / "photos.parquet", rows, pictures)
 
 
 @pytest.fixture(scope="session")

@@ -12,16 +12,14 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-import cv2
-import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
+from drawn import drawn_pictures, write_table
+from start import running
+from store_proxy import Proxy
 
 if importlib.util.find_spec("s3fs") is None or importlib.util.find_spec("moto") is None:
     collect_ignore_glob = ["test_*.py"]
 
-DOUBLES = Path(__file__).resolve().parents[1] / "doubles"
 SECRET = "wJalrXUtnFEMI-a-key-that-is-nowhere"
 HURRIED = """
 import sys
@@ -34,17 +32,6 @@ main(sys.argv[1:])
 """The command line with shorter times, so that nobody waits for minutes."""
 
 
-def loaded(name: str) -> Any:
-    """Load a double by its path: test folders are no packages."""
-    spec = importlib.util.spec_from_file_location(f"doubles_{name}", DOUBLES / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.fixture(scope="session")
 def server() -> Iterator[Any]:
     """A real S3 server on a socket, a proxy in front of it that can go wrong, and the keys in the environment."""
@@ -53,7 +40,7 @@ def server() -> Iterator[Any]:
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     behind = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     behind.start()
-    proxy = loaded("store_proxy").Proxy(behind.get_host_and_port()[1])
+    proxy = Proxy(behind.get_host_and_port()[1])
     os.environ |= {
         "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",
         "AWS_SECRET_ACCESS_KEY": SECRET,
@@ -91,35 +78,21 @@ def url(proxy: Any, store: Any) -> str:
 
 @pytest.fixture(scope="session")
 def pictures() -> list[bytes]:
-    """Forty soft-edged pictures of 160 × 120 pixels, all different, as JPEG files."""
-    rng = np.random.default_rng(5)
-    rough = (rng.integers(0, 255, (12, 16, 3), np.uint8) for _ in range(40))
-    smooth = (cv2.resize(one, (160, 120), interpolation=cv2.INTER_CUBIC) for one in rough)
-    return [cv2.imencode(".jpg", one)[1].tobytes() for one in smooth]
+    """Forty pictures, as JPEG files."""
+    return drawn_pictures()
 
 
 @pytest.fixture
 def table(tmp_path: Path, pictures: list[bytes]) -> Callable[[int], Path]:
-    """Return a function that writes a Parquet source."""
-
-    def write(rows: int) -> Path:
-        data = {
-            "question": [f"What is in picture {n}?" for n in range(rows)],
-            "answer": [f"Right answer {n}." for n in range(rows)],
-            "image": [{"bytes": pictures[n % len(pictures)], "path": f"{n}.jpg"} for n in range(rows)],
-        }
-        path = tmp_path / "photos.parquet"
-        pq.write_table(pa.table(data), path, row_group_size=16)
-        return path
-
-    return write
+    """Return a function that writes a Parquet source of so many rows."""
+    return lambda rows: write_table(tmp_path / "photos.parquet", rows, pictures)
 
 
 @pytest.fixture(scope="session")
 def models() -> Iterator[Any]:
     """The HTTP double of model servers, one process for all tests."""
-    with loaded("start").running("--models", "tiny,judge", "--keep", "0") as running:
-        yield running
+    with running("--models", "tiny,judge", "--keep", "0") as double:
+        yield double
 
 
 @pytest.fixture

@@ -1,40 +1,23 @@
 """The HTTP double, started once for all tests of samplers, and requests to ask it."""
 
 import asyncio
-import importlib.util
 import io
-import sys
 from collections.abc import Iterator
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 import PIL.Image
 import pytest
+from start import running
 
 from pairwright.samplers import CallSettings, Model
 from pairwright.schemas.image import Header, Image, digest
 from pairwright.schemas.request import Message, Request, Sampling
 
-DOUBLES = Path(__file__).resolve().parents[1] / "doubles"
-
 
 @pytest.fixture(scope="session")
-def starter() -> ModuleType:
-    """``tests/doubles/start.py``."""
-    spec = importlib.util.spec_from_file_location("openai_double_start", DOUBLES / "start.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture(scope="session")
-def running_double(starter: ModuleType) -> Iterator[Any]:
-    with starter.running("--keep", "64") as double:
+def running_double() -> Iterator[Any]:
+    with running("--keep", "64") as double:
         yield double
 
 

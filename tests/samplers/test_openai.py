@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
+from start import running
 
 from pairwright.samplers import CallSettings, FailedCall, Model, checked, model_id, opened
 from pairwright.samplers._limits import Clock
@@ -319,8 +320,8 @@ def test_choices_left_out_are_asked_for_again(double: Any, model: Model, ask: An
     ]
 
 
-def test_a_server_that_ignores_n_gets_one_call_per_answer(starter: Any, model: Model, ask: Any) -> None:
-    with starter.running("--ignores-n", "--keep", "64") as other:
+def test_a_server_that_ignores_n_gets_one_call_per_answer(model: Model, ask: Any) -> None:
+    with running("--ignores-n", "--keep", "64") as other:
         there = model.model_copy(update={"base_url": other.url})
 
         async def main() -> list[list[Reply]]:
@@ -520,12 +521,12 @@ def test_no_server_at_all(ask: Any) -> None:
 
 
 def test_keys_are_sent_and_never_told(
-    starter: Any, model: Model, ask: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    model: Model, ask: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
     key = "sk-right-0123456789"
     monkeypatch.setenv("JUDGE_KEY", key)
-    with starter.running("--api-key", key) as other:
+    with running("--api-key", key) as other:
         there = model.model_copy(update={"base_url": other.url, "api_key_env": "JUDGE_KEY"})
         sample(there, ask("Hi"))
         other.faults(queue=["unauthorized"])  # its words repeat the key
@@ -578,9 +579,9 @@ def test_the_key_of_openai_goes_to_openai_only(
     assert place_of(Model(model="m", base_url=base_url)).key == key
 
 
-def test_a_parameter_no_request_may_have_stops_the_run(starter: Any, model: Model, ask: Any) -> None:
+def test_a_parameter_no_request_may_have_stops_the_run(model: Model, ask: Any) -> None:
     with (
-        starter.running("--refuse", "max_tokens") as other,
+        running("--refuse", "max_tokens") as other,
         pytest.raises(ModelError, match=r"'max_tokens' is not supported.*max_tokens_field"),
     ):
         sample(model.model_copy(update={"base_url": other.url}), ask("Hi"))

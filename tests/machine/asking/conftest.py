@@ -1,16 +1,15 @@
 """Runs that ask models: prompts with photographs, and a real HTTP server that answers."""
 
-import importlib.util
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from start import running
 
 from pairwright.recipe import Recipe, load_recipe
 
-START = Path(__file__).resolve().parents[2] / "doubles" / "start.py"
 SCORES = {"first": "5", "second": "2"}
 Prompts = Callable[..., Path]
 RecipeFor = Callable[..., Recipe]
@@ -19,16 +18,8 @@ RecipeFor = Callable[..., Recipe]
 @pytest.fixture(scope="session")
 def server() -> Iterator[Any]:
     """The HTTP double, one process for all tests."""
-    spec = importlib.util.spec_from_file_location("doubles_start", START)
-    assert spec is not None
-    assert spec.loader is not None
-    start = importlib.util.module_from_spec(spec)
-    import sys
-
-    sys.modules["doubles_start"] = start
-    spec.loader.exec_module(start)
-    with start.running("--models", "tiny,tiny-2,judge", "--keep", "0") as running:
-        yield running
+    with running("--models", "tiny,tiny-2,judge", "--keep", "0") as double:
+        yield double
 
 
 @pytest.fixture

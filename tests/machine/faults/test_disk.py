@@ -1,51 +1,26 @@
 """Disks that are full, and folders that may only be read: real ones, in a mount namespace of their own."""
 
-import importlib.util
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
+from mounts import full_and_then_not, read_only
 
 import pairwright
 
 Contents = Callable[[Path], dict[str, bytes]]
 Command = Callable[..., list[str]]
 
-MOUNTS = Path(__file__).resolve().parents[2] / "doubles" / "mounts.py"
-
-
-@pytest.fixture
-def mounts() -> Callable[[Callable[[ModuleType], Any]], Any]:
-    """Return a function that does something with ``mounts.py`` of the doubles, and skips where nobody may mount."""
-    spec = importlib.util.spec_from_file_location("doubles_mounts", MOUNTS)
-    assert spec is not None
-    assert spec.loader is not None
-    room = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(room)
-
-    def do(act: Callable[[ModuleType], Any]) -> Any:
-        try:
-            return act(room)
-        except room.MayNotMountError as error:
-            pytest.skip(f"may not mount anything here: {error}")
-
-    return do
-
 
 def test_a_disk_that_is_full_of_answers(
-    own: Any, odd_server: Any, tmp_path: Path, command: Command, contents: Contents, mounts: Any
+    own: Any, odd_server: Any, tmp_path: Path, command: Command, contents: Contents
 ) -> None:
     run = own(
         12, timeout_s=20
     )  # on a loaded machine half a second is not enough, and an answer too late is paid again
     run.folder.mkdir()
-    done = mounts(
-        lambda room: room.full_and_then_not(
-            [command("build", run.path)], run.folder, tmp_path / "copy", "240k"
-        )
-    )
+    done = full_and_then_not([command("build", run.path)], run.folder, tmp_path / "copy", "240k")
     assert "first: 1\nsecond: 0" in done.stderr
     assert "free space, or choose another place, then run again" in done.stderr
     assert "Traceback" not in done.stderr
@@ -60,17 +35,15 @@ def finished(table: Any, tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("verb", ["show", "status", "validate"])
 def test_a_run_can_be_looked_at_where_nothing_can_be_written(
-    verb: str, finished: Path, command: Command, mounts: Any
+    verb: str, finished: Path, command: Command
 ) -> None:
-    done = mounts(lambda room: room.read_only([command(verb, finished)], finished))
+    done = read_only([command(verb, finished)], finished)
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_a_report_can_be_written_elsewhere(
-    finished: Path, tmp_path: Path, command: Command, mounts: Any
-) -> None:
+def test_a_report_can_be_written_elsewhere(finished: Path, tmp_path: Path, command: Command) -> None:
     there, elsewhere = command("report", finished), command("report", finished, "--out", tmp_path / "r.html")
-    done = mounts(lambda room: room.read_only([there], finished))
+    done = read_only([there], finished)
     assert (done.returncode, "Traceback" in done.stderr) == (1, False)
-    assert mounts(lambda room: room.read_only([elsewhere], finished)).returncode == 0
+    assert read_only([elsewhere], finished).returncode == 0
     assert (tmp_path / "r.html").exists()

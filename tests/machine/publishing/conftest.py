@@ -3,19 +3,18 @@
 import json
 import logging
 import shutil
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import huggingface_hub
 import pytest
+from hub_server import Hub
 from huggingface_hub import constants
 from huggingface_hub.utils import disable_progress_bars
 
 from pairwright.api import build
 
-DOUBLES = Path(__file__).resolve().parents[2] / "doubles"
 TOKEN = "hf_write"
 Built = Callable[..., Path]
 
@@ -33,11 +32,6 @@ seed: {seed}
 @pytest.fixture(scope="session")
 def server() -> Iterator[Any]:
     """The double, one for all tests."""
-    sys.path.insert(0, str(DOUBLES))
-    try:
-        from hub_server import Hub
-    finally:
-        sys.path.remove(str(DOUBLES))
     server = Hub()
     yield server
     server.shutdown()

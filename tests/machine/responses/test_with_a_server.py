@@ -1,33 +1,24 @@
 """The whole way over a real socket: store, sampler, server."""
 
 import asyncio
-import importlib.util
 import signal
-import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
+import start
 
 from pairwright.responses.asking import open_models
 from pairwright.samplers import CallSettings, Model
 
-START = Path(__file__).resolve().parents[2] / "doubles" / "start.py"
 TEXTS = [(f"What is in picture {number}?", 0, 2) for number in range(60)]
 
 
 @pytest.fixture(scope="module")
 def running() -> Iterator[Any]:
     pytest.importorskip("openai")
-    spec = importlib.util.spec_from_file_location("double_start", START)
-    assert spec is not None
-    assert spec.loader is not None
-    starter = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = starter
-    spec.loader.exec_module(starter)
-    with starter.running() as double:
+    with start.running() as double:
         yield double
 
 
