@@ -258,9 +258,7 @@ def begun(done: Mapping[int, ShardEntry], job: Job, total: int | None) -> Progre
     """Return where a job stands before it goes on; failed rows that are tried again are not done yet."""
     told = progress_of(done, own_rows(job, total))
     patches = job.patches.values()
-    rejects = sum(
-        number for patch in patches for found in patch.rejects.values() for number in found.values()
-    )
+    rejects = sum(manifest.by_reason(patch.rejects).total() for patch in patches)
     rows = sum(len(patch.rows) for patch in patches)
     return replace(told, rows=told.rows - rows, rejects=told.rejects - rejects)
 
@@ -272,5 +270,4 @@ def progress_of(done: Mapping[int, ShardEntry], total: int | None) -> Progress:
 
 def tally_of(counts: Counts) -> Tally:
     """Return what came of the rows of a shard, or of several."""
-    rejects = sum(sum(reasons.values()) for reasons in counts.rejects.values())
-    return Tally(counts.rows, sum(counts.pairs.values()), rejects)
+    return Tally(counts.rows, sum(counts.pairs.values()), manifest.by_reason(counts.rejects).total())

@@ -13,16 +13,13 @@ from pairwright.runs.disk import temporary, write_synced, writing
 from pairwright.runs.failing import NAME as FAILED_ROWS
 from pairwright.runs.failing import Failed, Patch, waits
 from pairwright.runs.folder import REJECTS, WRITTEN
-from pairwright.runs.manifest import Counts, Entry, FileEntry, PatchEntry, ShardEntry
+from pairwright.runs.manifest import Counts, Entry, FileEntry, PatchEntry, Scoped, ShardEntry
 from pairwright.schemas.candidate_table import FAILED
 from pairwright.schemas.candidate_table import FOLDER as CANDIDATES_FOLDER
 from pairwright.schemas.pair import FOLDERS, Pair
 from pairwright.schemas.reject import Reject
 from pairwright.schemas.source_row import SourceRow
 from pairwright.writer import CANDIDATES, PAIRS, PartWriter, WrittenFile, publish
-
-Rejects = Counter[tuple[str, str]]
-"""Rejects by scope and reason."""
 
 
 class ShardWriter:
@@ -48,7 +45,7 @@ class ShardWriter:
         self.rows = self._paired = 0
         """Source rows added."""
         self._kinds: Counter[str] = Counter()
-        self._reasons: Rejects = Counter()
+        self._reasons: Counter[Scoped] = Counter()
 
     def add(self, rows: Iterable[tuple[int, Built]]) -> None:
         """Add the results of some source rows, each with the row's number."""
@@ -102,19 +99,18 @@ class ShardWriter:
     def _counts(self) -> Counts:
         rejected = self.rows - self._paired
         self._check(rejected, self._reasons)
-        return Counts(
-            self.rows, self._paired, rejected, dict(sorted(self._kinds.items())), _by_scope(self._reasons)
-        )
+        kinds = dict(sorted(self._kinds.items()))
+        return Counts(self.rows, self._paired, rejected, kinds, manifest.by_scope(self._reasons))
 
     def _changes(self, patch: Patch) -> Counts:
         """Return by how much the shard's counts change: its failed rows are counted there as they were before."""
         reasons = Counter(self._reasons)
-        for scope, before in patch.rejects.items():
-            reasons.subtract({(scope, reason): number for reason, number in before.items()})
+        reasons.subtract(manifest.by_reason(patch.rejects))
         self._check(-self._paired, reasons)
-        return Counts(0, self._paired, -self._paired, dict(sorted(self._kinds.items())), _by_scope(reasons))
+        kinds = dict(sorted(self._kinds.items()))
+        return Counts(0, self._paired, -self._paired, kinds, manifest.by_scope(reasons))
 
-    def _check(self, rejected: int, reasons: Rejects) -> None:
+    def _check(self, rejected: int, reasons: Counter[Scoped]) -> None:
         found = sum(number for (scope, _), number in reasons.items() if scope == "row")
         if found != rejected:
             raise AssertionError(
@@ -141,14 +137,6 @@ def enter(folder: Path, entry: Entry, replaced: Iterable[str] = ()) -> None:
     manifest.append(folder, entry)
     for gone in replaced:
         (folder / gone).unlink(missing_ok=True)
-
-
-def _by_scope(reasons: Rejects) -> dict[str, dict[str, int]]:
-    found: dict[str, dict[str, int]] = {}
-    for (scope, reason), number in sorted(reasons.items()):
-        if number:
-            found.setdefault(scope, {})[reason] = number
-    return found
 
 
 def _entries(written: dict[str, tuple[WrittenFile, ...]]) -> list[FileEntry]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pairwright.builders import Built
-from pairwright.runs.manifest import ShardEntry
+from pairwright.runs.manifest import Scoped, ShardEntry, by_scope
 from pairwright.schemas.candidate_table import FAILED
 from pairwright.schemas.errors import RunError, SourceError
 from pairwright.schemas.reasons import MAY_SUCCEED_LATER, Reason
@@ -120,14 +120,13 @@ def _told(entry: ShardEntry) -> list[str]:
 
 def _patch(folder: Path, entry: ShardEntry) -> Patch | None:
     rows: set[int] = set()
-    rejects: dict[str, Counter[str]] = {}
+    rejects: Counter[Scoped] = Counter()
     for name in _told(entry):
         for row, scope, reason in _lines(folder / name):
             rows.add(row)
-            rejects.setdefault(scope, Counter())[reason] += 1
+            rejects[scope, reason] += 1
     files = tuple(file.name for file in entry.files if file.name.startswith(f"{FAILED}/"))
-    counts = {scope: dict(found) for scope, found in rejects.items()}
-    return Patch(entry.shard, entry.patches + 1, frozenset(rows), counts, files) if rows else None
+    return Patch(entry.shard, entry.patches + 1, frozenset(rows), by_scope(rejects), files) if rows else None
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str, str]]:

@@ -13,7 +13,6 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
-from dataclasses import replace as with_fields
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,10 @@ from pairwright.schemas.candidate_table import FAILED
 from pairwright.schemas.errors import RunError
 
 NAME = "manifest.jsonl"
+
+Scoped = tuple[str, str]
+"""Scope and reason of a reject."""
+
 _FILE = re.compile(r"[a-z_]+/[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 
@@ -84,15 +87,36 @@ def total(entries: Iterable[Entry]) -> Counts:
     """Return the sums over shards or patches."""
     rows = paired = rejected = 0
     pairs: Counter[str] = Counter()
-    rejects: dict[str, Counter[str]] = {}
+    rejects: Counter[Scoped] = Counter()
     for entry in entries:
         counts = entry.counts
         rows, paired, rejected = rows + counts.rows, paired + counts.paired, rejected + counts.rejected
         pairs.update(counts.pairs)
-        for scope, reasons in counts.rejects.items():
-            rejects.setdefault(scope, Counter()).update(reasons)
-    by_scope = {scope: dict(sorted(reasons.items())) for scope, reasons in sorted(rejects.items())}
-    return Counts(rows, paired, rejected, dict(sorted(pairs.items())), by_scope)
+        rejects.update(by_reason(counts.rejects))
+    kinds = {kind: number for kind, number in sorted(pairs.items()) if number}
+    return Counts(rows, paired, rejected, kinds, by_scope(rejects))
+
+
+def by_scope(rejects: Mapping[Scoped, int]) -> dict[str, dict[str, int]]:
+    """Return rejects as :class:`Counts` has them: in order, and without those that come to 0.
+
+    >>> by_scope({("row", "tie"): 2, ("row", "call_failed"): 0, ("negative", "no_op"): 1})
+    {'negative': {'no_op': 1}, 'row': {'tie': 2}}
+    """
+    found: dict[str, dict[str, int]] = {}
+    for (scope, reason), number in sorted(rejects.items()):
+        if number:
+            found.setdefault(scope, {})[reason] = number
+    return found
+
+
+def by_reason(rejects: Mapping[str, Mapping[str, int]]) -> Counter[Scoped]:
+    """Return the rejects of :class:`Counts` by scope and reason in one.
+
+    >>> by_reason({"row": {"tie": 2}})
+    Counter({('row', 'tie'): 2})
+    """
+    return Counter({(scope, reason): n for scope, found in rejects.items() for reason, n in found.items()})
 
 
 def read(folder: Path) -> tuple[ShardEntry, ...]:
@@ -138,21 +162,10 @@ def _patched(entry: ShardEntry | None, patch: PatchEntry) -> ShardEntry:
     if entry is None or patch.number != entry.patches + 1:
         raise ValueError(f"patch {patch.number} of shard {patch.shard} does not follow the line before it")
     kept = (file for file in entry.files if not file.name.startswith(f"{FAILED}/"))
-    counts = _without_zeros(total([entry, patch]))
-    rejects = (number for reasons in counts.rejects.values() for number in reasons.values())
-    if min((counts.rejected, *counts.pairs.values(), *rejects)) < 0:
+    counts = total([entry, patch])
+    if min((counts.rejected, *counts.pairs.values(), *by_reason(counts.rejects).values())) < 0:
         raise ValueError(f"patch {patch.number} of shard {patch.shard} takes away more than there was")
     return ShardEntry(entry.shard, entry.start, counts, (*kept, *patch.files), patch.number)
-
-
-def _without_zeros(counts: Counts) -> Counts:
-    rejects = {scope: _counted(reasons) for scope, reasons in counts.rejects.items()}
-    there = {scope: reasons for scope, reasons in rejects.items() if reasons}
-    return with_fields(counts, pairs=_counted(counts.pairs), rejects=there)
-
-
-def _counted(numbers: Mapping[str, int]) -> dict[str, int]:
-    return {name: number for name, number in numbers.items() if number}
 
 
 def begin(folder: Path) -> None:

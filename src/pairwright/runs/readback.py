@@ -16,16 +16,13 @@ from pairwright.responses.ledger import Spent, from_json
 from pairwright.runs import manifest
 from pairwright.runs.endpoints import bare_endpoint, without_secrets
 from pairwright.runs.files import Files
-from pairwright.runs.manifest import ShardEntry
+from pairwright.runs.manifest import Scoped, ShardEntry
 from pairwright.runs.run_file import encoded_from, none_in
 from pairwright.schemas.errors import RunError
 from pairwright.sources import FileMark
 
 RIGHT_AT = 0.5
 """From which value of a verifier on an answer is right, where the recipe says nothing."""
-
-Scoped = tuple[str, str]
-"""(scope, reason) of a reject."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +107,8 @@ def read_reject_examples(
 
     Files are read line by line, and no further than until every reason has its examples.
     """
-    counts = manifest.total(shards).rejects
-    wanted = {(scope, reason): min(each, n) for scope, by in counts.items() for reason, n in by.items()}
+    counts = manifest.by_reason(manifest.total(shards).rejects)
+    wanted = {scoped: min(each, n) for scoped, n in counts.items()}
     found: dict[Scoped, list[RejectExample]] = {scoped: [] for scoped in wanted}
     problems: list[str] = []
     for shard in shards:

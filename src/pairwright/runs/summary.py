@@ -280,8 +280,7 @@ def _rejects(files: Files, shards: Sequence[ShardEntry]) -> tuple[tuple[RejectSu
     explained: Mapping[str, str] = {str(reason): text for reason, text in EXPLANATIONS.items()}
     found = [
         RejectSummary(scope, reason, count, explained.get(reason, ""), examples[scope, reason])
-        for scope, reasons in manifest.total(shards).rejects.items()
-        for reason, count in reasons.items()
+        for (scope, reason), count in manifest.by_reason(manifest.total(shards).rejects).items()
     ]
     return tuple(sorted(found, key=_place)), problems
 
