@@ -1,10 +1,9 @@
 """Runs in an object store, here fsspec's in memory: what is there at the end, and what goes wrong on the way."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from uuid import uuid4
 
 import fsspec
 import pytest
@@ -15,7 +14,7 @@ from pairwright.cli import group
 from pairwright.remote import lease as leases
 from pairwright.remote import mirror
 from pairwright.remote.fetching import fetch
-from pairwright.remote.prefix import Prefix, open_prefix
+from pairwright.remote.prefix import Prefix
 from pairwright.remote.work import run_in, work_folder
 from pairwright.runs import manifest
 from pairwright.runs.slices import Slice
@@ -23,26 +22,6 @@ from pairwright.schemas.errors import ParameterError, RunError
 
 Table = Callable[..., Path]
 ROWS = 40
-
-
-@pytest.fixture
-def url() -> Iterator[str]:
-    url = f"memory://{uuid4().hex}/run"
-    yield url
-    system = fsspec.filesystem("memory")
-    if system.exists(url):
-        system.rm(url, recursive=True)
-
-
-@pytest.fixture
-def prefix(url: str) -> Prefix:
-    return open_prefix(url)
-
-
-@pytest.fixture(autouse=True)
-def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(leases, "STALE_S", 0.6)
-    monkeypatch.setattr(leases, "LOOK_S", 0.1)
 
 
 def recipe() -> pairwright.Recipe:

@@ -2,17 +2,16 @@
 
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
-from uuid import uuid4
 
-import fsspec
 import numpy as np
 import pytest
 
 import pairwright
 from pairwright.annotators import Encoding
+from pairwright.building import Outcome
 from pairwright.encoding.store import NAME as VECTORS
 from pairwright.encoding.store import Entry as Vector
 from pairwright.encoding.store import key_of, open_vectors
@@ -21,7 +20,7 @@ from pairwright.remote import lease as leases
 from pairwright.remote.answers import Answers, fetch_answers
 from pairwright.remote.lease import held
 from pairwright.remote.mirror import Mirror
-from pairwright.remote.prefix import Prefix, open_prefix
+from pairwright.remote.prefix import Prefix
 from pairwright.remote.work import fetch_vectors, run_in, work_folder
 from pairwright.responses.layout import NAME as RESPONSES
 from pairwright.responses.layout import open_files
@@ -31,26 +30,6 @@ from pairwright.schemas.errors import RunError
 
 Table = Callable[..., Path]
 ROWS = 40
-
-
-@pytest.fixture
-def url() -> Iterator[str]:
-    url = f"memory://{uuid4().hex}/run"
-    yield url
-    system = fsspec.filesystem("memory")
-    if system.exists(url):
-        system.rm(url, recursive=True)
-
-
-@pytest.fixture
-def prefix(url: str) -> Prefix:
-    return open_prefix(url)
-
-
-@pytest.fixture(autouse=True)
-def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(leases, "STALE_S", 0.6)
-    monkeypatch.setattr(leases, "LOOK_S", 0.1)
 
 
 def recipe() -> pairwright.Recipe:
@@ -144,35 +123,44 @@ def test_a_store_joined_of_slices_is_no_segment(prefix: Prefix, tmp_path: Path) 
     assert not prefix.sizes("responses")
 
 
-def test_a_finished_run_is_left_as_it_is_by_the_machine_that_began_it(
-    table: Table, url: str, prefix: Prefix, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    source, words = table(ROWS), {"out": url, "workers": 1}
+@pytest.fixture
+def build_on(table: Table, url: str, tmp_path: Path) -> Callable[[str], Outcome]:
+    """Return a function that builds the run on one of the machines: each has a work folder of its own."""
+    source = table(ROWS)
+    return lambda machine: pairwright.build(
+        recipe(), source=source, out=url, work=tmp_path / machine, workers=1
+    )
+
+
+@pytest.fixture
+def begun_and_finished(build_on: Callable[[str], Outcome], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Machine ``one`` has built two shards; ``two`` has built the others."""
     with monkeypatch.context() as patch:
         patch.setattr(mirror, "commit", stopping_after(2))
         with pytest.raises(RunError, match="the store is down"):
-            pairwright.build(recipe(), source=source, work=tmp_path / "one", **words)  # type: ignore[arg-type]
-    pairwright.build(recipe(), source=source, work=tmp_path / "two", **words)  # type: ignore[arg-type]
+            build_on("one")
+    build_on("two")
+
+
+@pytest.mark.usefixtures("begun_and_finished")
+def test_a_finished_run_is_left_as_it_is_by_the_machine_that_began_it(
+    build_on: Callable[[str], Outcome], prefix: Prefix
+) -> None:
     there = contents(prefix)
-    outcome = pairwright.build(recipe(), source=source, work=tmp_path / "one", **words)  # type: ignore[arg-type]
+    outcome = build_on("one")
     assert (outcome.already_done, outcome.mended, outcome.counts.rows) == (True, 0, ROWS)
     assert contents(prefix) == there
 
 
+@pytest.mark.usefixtures("begun_and_finished")
 def test_a_go_that_was_killed_before_it_had_looked_is_not_trusted(
-    table: Table, url: str, prefix: Prefix, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    build_on: Callable[[str], Outcome], url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    source, words = table(ROWS), {"out": url, "workers": 1}
-    with monkeypatch.context() as patch:
-        patch.setattr(mirror, "commit", stopping_after(2))
-        with pytest.raises(RunError, match="the store is down"):
-            pairwright.build(recipe(), source=source, work=tmp_path / "one", **words)  # type: ignore[arg-type]
-    pairwright.build(recipe(), source=source, work=tmp_path / "two", **words)  # type: ignore[arg-type]
     with monkeypatch.context() as patch:
         patch.setattr(building, "pull", interrupted)
         with pytest.raises(KeyboardInterrupt):
-            pairwright.build(recipe(), source=source, work=tmp_path / "one", **words)  # type: ignore[arg-type]
-    outcome = pairwright.build(recipe(), source=source, work=tmp_path / "one", **words)  # type: ignore[arg-type]
+            build_on("one")
+    outcome = build_on("one")
     assert (outcome.already_done, outcome.mended) == (True, 0)
     place = run_in(work_folder(url, tmp_path / "one", None), url)
     assert len(manifest.read(place)) == 6

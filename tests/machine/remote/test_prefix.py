@@ -20,11 +20,6 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(prefixes, "PAUSES_S", (0.0, 0.0, 0.0))
 
 
-@pytest.fixture
-def prefix() -> Prefix:
-    return open_prefix(f"memory://{uuid4().hex}/run")
-
-
 class Faulty(MemoryFileSystem):
     """A store in memory that goes wrong."""
 
