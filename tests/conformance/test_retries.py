@@ -85,13 +85,17 @@ def _failing(work: Work, server: Any) -> Iterator[None]:
     """Have a part of the rows fail for a while: calls to a model, or pictures that are not there."""
     if work.asks:
         server.start_anew(latency_ms=0, failing=("is in picture 1", "is in picture 2"))
-        yield
-        server.start_anew(latency_ms=0, failing=())
+        try:
+            yield
+        finally:
+            server.start_anew(latency_ms=0, failing=())
         return
     pictures = work.source.with_suffix("")
     away = [path for path in pictures.glob("*.jpg") if int(path.stem) % 3 == 1]
     for path in away:
         path.rename(path.with_suffix(".away"))
-    yield
-    for path in away:
-        path.with_suffix(".away").rename(path)
+    try:
+        yield
+    finally:
+        for path in away:
+            path.with_suffix(".away").rename(path)
