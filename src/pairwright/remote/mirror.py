@@ -124,8 +124,9 @@ class Mirror:
     def take_left(self, dropped: Collection[ShardEntry] = ()) -> None:
         """Put what is finished in the folder and the prefix lacks, and remove local files of the rest."""
         without = {entry.shard for entry in dropped}
-        current = self._current()
-        for entry in manifest.read_lines(self._folder):
+        found = manifest.read_whole(self._folder)
+        current = manifest.file_names(found.shards)
+        for entry in found.lines:
             if entry.shard in without:
                 continue
             left = [file for file in entry.files if file.name in current and not self.has(file)]
@@ -191,16 +192,12 @@ class Mirror:
         except RunError as error:
             if path.exists():
                 raise
-            if file.name not in self._current():
+            if file.name not in manifest.file_names(manifest.read(self._folder)):
                 return  # failed rows, of which a patch came meanwhile
             raise RunError(
                 f"{path} is gone before it was put; the same command builds its shard again"
             ) from error
         self._sizes[key_of(file)] = file.bytes
-
-    def _current(self) -> frozenset[str]:
-        """Return the names of all files that count: of failed rows, of which a patch came, those of the patch alone."""
-        return frozenset(file.name for entry in manifest.read(self._folder) for file in entry.files)
 
     def _forget(self, entry: Entry) -> None:
         for file in entry.files:

@@ -49,7 +49,7 @@ def read_records(prefix: Prefix, keys: Iterable[str]) -> tuple[ShardEntry, ...]:
 
 def entries_of(prefix: Prefix, content: bytes) -> tuple[ShardEntry, ...]:
     """Return the shards of records or of a manifest as they stand in a prefix, files named as in a run folder."""
-    shards = manifest.parsed(content, f"{prefix.url}: its commit records, taken together")
+    shards = manifest.parsed(content, f"{prefix.url}: its commit records, taken together").shards
     return tuple(
         replace(shard, files=tuple(replace(file, name=name_of(file)) for file in shard.files))
         for shard in shards

@@ -165,7 +165,7 @@ def clean(folder: Path) -> None:
     """Remove what a killed run left: temporary files, and shards that never reached the manifest."""
     manifest.mend(folder)
     shutil.rmtree(folder / STAGED, ignore_errors=True)  # of a cluster whose actors may still be dying
-    done = {file.name for entry in manifest.read(folder) for file in entry.files}
+    done = manifest.file_names(manifest.read(folder))
     for name in WRITTEN:
         if not (folder / name).is_dir():
             continue

@@ -83,6 +83,16 @@ class PatchEntry:
 Entry = ShardEntry | PatchEntry
 
 
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """A manifest that was read."""
+
+    lines: tuple[Entry, ...] = ()
+    """What each line says: shards, and patches by themselves."""
+    shards: tuple[ShardEntry, ...] = ()
+    """What the lines come to: finished shards by number, with their patches."""
+
+
 def total(entries: Iterable[Entry]) -> Counts:
     """Return the sums over shards or patches."""
     rows = paired = rejected = 0
@@ -120,7 +130,12 @@ def by_reason(rejects: Mapping[str, Mapping[str, int]]) -> Counter[Scoped]:
 
 
 def read(folder: Path) -> tuple[ShardEntry, ...]:
-    """Return the finished shards of a run by number; in the file they stand as they were finished.
+    """Return the finished shards of a run by number; in the file they stand as they were finished. Raises as :func:`read_whole`."""
+    return read_whole(folder).shards
+
+
+def read_whole(folder: Path) -> Manifest:
+    """Return the manifest of a run, line by line too; nothing where there is none.
 
     Raises:
         RunError: a line other than the last is damaged.
@@ -128,33 +143,33 @@ def read(folder: Path) -> tuple[ShardEntry, ...]:
     try:
         content = (folder / NAME).read_bytes()
     except FileNotFoundError:
-        return ()
+        return Manifest()
     return parsed(content, str(folder / NAME))
 
 
-def read_lines(folder: Path) -> tuple[Entry, ...]:
-    """Return what each line of the manifest says: shards, and patches by themselves. Raises RunError as :func:`read` does."""
-    read(folder)
-    lines = (folder / NAME).read_bytes().split(b"\n")[:-1] if (folder / NAME).exists() else []
-    return tuple(from_line(json.loads(line)) for line in lines)
-
-
-def parsed(content: bytes, path: str) -> tuple[ShardEntry, ...]:
-    """Return the shards of a manifest that was read; ``path`` is its name in errors. Raises RunError."""
+def parsed(content: bytes, path: str) -> Manifest:
+    """Return a manifest that was read; ``path`` is its name in errors. Raises RunError."""
+    entries: list[Entry] = []
+    shards: dict[int, ShardEntry] = {}
     lines = content.split(b"\n")
-    entries: dict[int, ShardEntry] = {}
     for number, line in enumerate(lines[:-1], 1):  # what follows the last newline is empty, or was cut short
         try:
             entry = from_line(json.loads(line))
-            entries[entry.shard] = (
-                entry if isinstance(entry, ShardEntry) else _patched(entries.get(entry.shard), entry)
+            entries.append(entry)
+            shards[entry.shard] = (
+                entry if isinstance(entry, ShardEntry) else _patched(shards.get(entry.shard), entry)
             )
         except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
             raise RunError(
                 f"{path}, line {number}: not a manifest line ({error}). The file was edited or damaged; "
                 "restore it, or build into a new folder."
             ) from error
-    return tuple(entries[shard] for shard in sorted(entries))
+    return Manifest(tuple(entries), tuple(shards[shard] for shard in sorted(shards)))
+
+
+def file_names(shards: Iterable[ShardEntry]) -> set[str]:
+    """Return the names of all files that count: of failed rows, of which a patch came, those of the last patch alone."""
+    return {file.name for shard in shards for file in shard.files}
 
 
 def _patched(entry: ShardEntry | None, patch: PatchEntry) -> ShardEntry:
