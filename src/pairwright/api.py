@@ -190,12 +190,9 @@ def pair(
     """
     from pairwright.recipe_of_run import pairing_recipe
     from pairwright.runs import run_file
-    from pairwright.runs.slices import slices_in
 
     _at_least_one("workers", workers)
-    run = run_file.read(Path(folder))
-    if run is None and slices_in(Path(folder)):
-        raise run_file.none_in(Path(folder))
+    run = run_file.read_joined(Path(folder))
     recipe = pairing_recipe(Path(folder), rule, overrides, of=run.recipe if run else None)
     ready = recipe.placed(source=None, out=out, seed=None)
     from pairwright.building import build_whole
@@ -301,7 +298,6 @@ def validate(path: str | Path, *, max_pixels: int | None = None) -> "list[Proble
         RunError: the folder's ``run.json`` is not one of pairwright's; or it holds slices that are not joined yet.
     """
     from pairwright.runs import run_file
-    from pairwright.runs.slices import slices_in
     from pairwright.schemas.codec import DEFAULT_MAX_PIXELS
     from pairwright.schemas.errors import RunError
     from pairwright.schemas.validate_file import validate_file, validate_folder
@@ -310,9 +306,7 @@ def validate(path: str | Path, *, max_pixels: int | None = None) -> "list[Proble
     place = Path(path)
     if not place.is_dir():
         return validate_file(place, max_pixels=DEFAULT_MAX_PIXELS if max_pixels is None else max_pixels)
-    run = run_file.read(place)
-    if run is None and slices_in(place):
-        raise run_file.none_in(place)
+    run = run_file.read_joined(place)
     if max_pixels is None:
         try:
             settings = SourceSettings.model_validate(run.recipe["source"]) if run else SourceSettings()

@@ -149,6 +149,14 @@ def read(folder: Path) -> RunFile | None:
         raise RunError(f"{folder} is a file: name the folder of a run") from error
 
 
+def read_joined(folder: Path) -> RunFile | None:
+    """Return what ``run.json`` says, or None for a folder that is no run. Raises RunError also for slices that are not joined."""
+    run = read(folder)
+    if run is None and slices_in(folder):
+        raise none_in(folder)
+    return run
+
+
 def none_in(folder: Path) -> RunError:
     """Return the error for a folder that should hold a run and does not: it says what there is in its place."""
     if not folder.exists():
