@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pairwright.commands._saying import say
 from pairwright.remote import is_url
 
 if TYPE_CHECKING:
@@ -88,12 +89,12 @@ def tell_before(recipe: "Recipe") -> None:
     from pairwright.responses.unreached import unreached
 
     for place, function in recipe.runs_code().items():
-        click.echo(f"pairwright: {place} runs your code: {function}", err=True)
+        say(f"{place} runs your code: {function}")
     models = recipe.models()
     if models:
         _tell_blind(recipe)
         for sentence in (*stored_elsewhere(recipe.responses(), models), *unreached(models)):
-            click.echo(f"pairwright: {sentence}", err=True)
+            say(sentence)
 
 
 def _tell_blind(recipe: "Recipe") -> None:
@@ -101,8 +102,7 @@ def _tell_blind(recipe: "Recipe") -> None:
 
     columns = open_source(recipe.file.source).columns()
     if not {"images", "conversations", "prompt"} & columns.keys():  # messages may hold pictures
-        click.echo(
-            "pairwright: no column of pictures was recognised, so models are asked about the text alone; "
-            "source.columns.images names the column",
-            err=True,
+        say(
+            "no column of pictures was recognised, so models are asked about the text alone; source.columns.images names the "
+            "column"
         )

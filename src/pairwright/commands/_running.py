@@ -10,6 +10,7 @@ from typing import cast, get_args
 import click
 
 from pairwright.building import Outcome
+from pairwright.commands._saying import say
 from pairwright.executors import Watch
 from pairwright.responses.ledger import Spent
 from pairwright.schemas.candidate_table import FOLDER as CANDIDATES
@@ -43,10 +44,7 @@ def run_and_tell(name: str, work: Callable[[Watch], Outcome], *, pairs_wanted: b
         with shown_progress(name) as watch:
             outcome = work(watch)
     except KeyboardInterrupt:
-        click.echo(
-            "pairwright: stopped. Finished shards and answers are safe; the same command goes on from there.",
-            err=True,
-        )
+        say("stopped. Finished shards and answers are safe; the same command goes on from there.")
         sys.exit(130)
     _tell(outcome, pairs_wanted=pairs_wanted)
 
@@ -79,10 +77,7 @@ def _tell(outcome: Outcome, *, pairs_wanted: bool) -> None:
     if not counts.pairs and not pairs_wanted and files_in(outcome.folder):
         click.echo(f"no pair came out, and all that was said is in {kept}")
     elif not counts.pairs:
-        click.echo(
-            f"pairwright: no pair came out of {counted(counts.rows, 'source row')}; see the reasons:",
-            err=True,
-        )
+        say(f"no pair came out of {counted(counts.rows, 'source row')}; see the reasons:")
         for reason in counts.rejects.get("row", {}):
             click.echo(f"  {reason}: {EXPLANATIONS[cast(Reason, reason)]}", err=True)
         click.echo(f"an example of each: pairwright show {_shown(outcome)}", err=True)

@@ -3,6 +3,7 @@
 import click
 
 from pairwright.commands._options import build_arguments, tell_before
+from pairwright.commands._saying import say
 
 
 @click.command("build")
@@ -73,7 +74,7 @@ def command(
         from pairwright.executors.ray import check
 
         if told := check(ready):
-            click.echo(f"pairwright: {told}", err=True)
+            say(told)
     tell_before(in_work_folder(ready, work))
     run_and_tell(
         ready.name,
@@ -86,7 +87,7 @@ def command(
             address=address,
             gpus_per_worker=gpus_per_worker,
             work=work,
-            tell=lambda sentence: click.echo(f"pairwright: {sentence}", err=True),
+            tell=say,
             watch=watch,
         ),
     )

@@ -5,6 +5,7 @@ import sys
 import click
 
 from pairwright.commands._options import RUN_FOLDER
+from pairwright.commands._saying import say
 
 
 @click.command("fetch")
@@ -30,4 +31,4 @@ def command(url: str, folder: str) -> None:
     new = f"{done.new:,} fetched now, {done.bytes:,} bytes" if done.new else "all of them there already"
     click.echo(f"{done.folder} holds {url}: {counted(done.files, 'file')}, {new}; every hash is right.")
     if not done.finished:
-        click.echo("pairwright: the run is not finished; these are its finished shards", err=True)
+        say("the run is not finished; these are its finished shards")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pairwright.commands._options import RUN_FOLDER
+from pairwright.commands._saying import say
 
 if TYPE_CHECKING:
     from pairwright.publishing.push import Pushed
@@ -61,10 +62,8 @@ def command(
             folder, repo, private=private, revision=revision, license=licence, license_link=link
         )
     except KeyboardInterrupt:
-        click.echo(
-            "pairwright: stopped. What was uploaded stays with the Hub, and nothing of it is visible; the same command goes "
-            "on from there.",
-            err=True,
+        say(
+            "stopped. What was uploaded stays with the Hub, and nothing of it is visible; the same command goes on from there."
         )
         sys.exit(130)
     _tell(pushed)

@@ -2,6 +2,8 @@
 
 import click
 
+from pairwright.commands._saying import say
+
 
 @click.command("retry")
 @click.argument("folder", metavar="DIR_OR_URL")
@@ -34,10 +36,7 @@ def command(folder: str, overrides: tuple[str, ...], refused: bool, work: str | 
     from pairwright.api import retry
     from pairwright.commands._running import run_and_tell
 
-    def tell(sentence: str) -> None:
-        click.echo(f"pairwright: {sentence}", err=True)
-
     run_and_tell(
         folder,
-        lambda watch: retry(folder, overrides=overrides, refused=refused, work=work, watch=watch, tell=tell),
+        lambda watch: retry(folder, overrides=overrides, refused=refused, work=work, watch=watch, tell=say),
     )

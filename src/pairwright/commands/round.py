@@ -3,6 +3,7 @@
 import click
 
 from pairwright.commands._options import RUN_FOLDER, tell_before
+from pairwright.commands._saying import say
 
 
 @click.command("round")
@@ -42,10 +43,9 @@ def command(folder: str, out: str, overrides: tuple[str, ...], limit: int | None
     ready = round_after(folder, overrides).placed(source=None, out=out, seed=None)
     tell_before(ready)
     if not ready.responses().is_file():
-        click.echo(
-            f"pairwright: there is no response store at {ready.responses()}: what {folder} asked will be asked again; "
-            "--set output.responses=FILE names it",
-            err=True,
+        say(
+            f"there is no response store at {ready.responses()}: what {folder} asked will be asked again; "
+            "--set output.responses=FILE names it"
         )
     if only_check:
         tell_forecast(check(ready, limit=limit))
