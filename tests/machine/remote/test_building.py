@@ -281,3 +281,18 @@ def test_an_address_is_for_build_alone(table: Table, url: str, tmp_path: Path) -
     run = pairwright.build(recipe(), source=table(8), out=tmp_path / "out", workers=1).folder
     with pytest.raises(RunError, match="where build alone can write"):
         pairwright.pair(run, "margin", out=url)
+
+
+def test_what_an_address_holds_in_place_of_a_run_is_told(table: Table, url: str, tmp_path: Path) -> None:
+    def copied(url: str) -> object:
+        return fetch(url, tmp_path / "copy")
+
+    for verb in (pairwright.retry, copied):
+        with pytest.raises(RunError, match=f"{url} holds no run: there is no run.json in it"):
+            verb(url)
+    pairwright.build(recipe(), source=table(ROWS), out=url, work=tmp_path / "w", workers=1, shard="0/2")
+    for verb in (pairwright.retry, copied):
+        with pytest.raises(RunError, match=f"pairwright status {url} shows which are left"):
+            verb(url)
+    with pytest.raises(RunError, match="is being built in slices: give --shard i/n"):
+        pairwright.build(recipe(), source=table(ROWS), out=url, work=tmp_path / "whole")

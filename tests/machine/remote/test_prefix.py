@@ -58,7 +58,10 @@ def test_objects_come_back(prefix: Prefix, tmp_path: Path) -> None:
     assert prefix.read("none") is None
     assert prefix.modified("three") is not None
     assert prefix.modified("none") is None
-    prefix.get_file("a/two", tmp_path / "deep" / "copy")
+    (tmp_path / "none").write_bytes(b"of before")
+    assert not prefix.got_file("none", tmp_path / "none")
+    assert not (tmp_path / "none").exists()
+    assert prefix.got_file("a/two", tmp_path / "deep" / "copy")
     assert (tmp_path / "deep" / "copy").read_bytes() == b"22"
     prefix.remove(["a/one", "none"])
     assert sorted(prefix.sizes()) == ["a/two", "three"]
