@@ -106,12 +106,12 @@ def _files(
             raise RunError(
                 f"{folder / damaged[0].name} is gone or was cut short; build again to have it made anew"
             )
-        found = [file.name for shard in manifest.read(folder) for file in shard.files if file.rows]
+        files = manifest.parquet_files(manifest.read(folder), configs)
+        found = [file.name for file in files if file.rows]
     else:
         paths = [path for name in configs for path in (folder / name).glob("*.parquet")]
         found = [path.relative_to(folder).as_posix() for path in paths]
-    found = sorted(name for name in found if name.endswith(".parquet"))
-    named = [name for config in configs for name in found if name.startswith(f"{config}/")]
+    named = [name for config in configs for name in sorted(found) if name.startswith(f"{config}/")]
     if not named and slices_in(folder):
         raise none_in(folder)
     if not named:

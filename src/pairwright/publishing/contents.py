@@ -16,7 +16,6 @@ from pairwright.publishing.samples import sample_pairs
 from pairwright.publishing.texts import Findings, known_secrets, read_texts, refuse_secrets
 from pairwright.runs import manifest, run_file
 from pairwright.runs.endpoints import without_secrets
-from pairwright.runs.manifest import ShardEntry
 from pairwright.runs.summary import Summary, summarize
 from pairwright.schemas.errors import PublishError
 
@@ -164,7 +163,11 @@ def _data(folder: Path, summary: Summary) -> tuple[Item, ...]:
 def _told(folder: Path, summary: Summary, secrets: Collection[str]) -> tuple[Item, ...]:
     told = json.loads((folder / run_file.NAME).read_bytes())
     public = json.dumps(without_places(without_secrets(told)), indent=2, ensure_ascii=False) + "\n"
-    shards = [replace(one, files=_published(one, summary)) for one in manifest.read(folder)]
+    folders = {name for config in summary.configs for name in config.folders}
+    shards = [
+        replace(one, files=tuple(manifest.parquet_files([one], folders)))  # rejects stay at home
+        for one in manifest.read(folder)
+    ]
     lines = "".join(json.dumps(manifest.to_line(shard)) + "\n" for shard in shards)
     texts = (
         (RECIPE, public_recipe(summary.run.recipe_text)),
@@ -174,16 +177,6 @@ def _told(folder: Path, summary: Summary, secrets: Collection[str]) -> tuple[Ite
     for name, text in texts:
         refuse_secrets(name, text, secrets)
     return tuple(of_text(name, text) for name, text in texts)
-
-
-def _published(shard: ShardEntry, summary: Summary) -> tuple[manifest.FileEntry, ...]:
-    """Return the files of a shard that are published: rejects stay at home."""
-    folders = {folder for config in summary.configs for folder in config.folders}
-    return tuple(
-        file
-        for file in shard.files
-        if file.name.endswith(".parquet") and file.name.partition("/")[0] in folders
-    )
 
 
 def _notes(summary: Summary, found: Findings) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ import json
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -170,6 +170,12 @@ def parsed(content: bytes, path: str) -> Manifest:
 def file_names(shards: Iterable[ShardEntry]) -> set[str]:
     """Return the names of all files that count: of failed rows, of which a patch came, those of the last patch alone."""
     return {file.name for shard in shards for file in shard.files}
+
+
+def parquet_files(shards: Iterable[ShardEntry], folders: Collection[str]) -> list[FileEntry]:
+    """Return the Parquet files of some shards that lie in some folders of their run, shard by shard."""
+    files = (file for shard in shards for file in shard.files if file.name.endswith(".parquet"))
+    return [file for file in files if file.name.partition("/")[0] in folders]
 
 
 def _patched(entry: ShardEntry | None, patch: PatchEntry) -> ShardEntry:

@@ -10,7 +10,6 @@ import pyarrow.parquet as pq
 
 from pairwright.runs import manifest
 from pairwright.runs.files import Files, FilesIn
-from pairwright.runs.manifest import FileEntry
 from pairwright.runs.samples import evenly
 
 _BATCH = 1024
@@ -52,17 +51,10 @@ def sampled_rows(
 
     ``files`` are where these lie, if not in the run's folder.
     """
-    listed = _files(folder, folders)
+    listed = manifest.parquet_files(manifest.read(folder), folders)
     total = sum(file.rows for file in listed)
     if total > most:
         listed = [listed[place] for place in evenly(len(listed), max(1, most * len(listed) // total))]
     rows = sum(file.rows for file in listed)
     names = tuple(file.name for file in listed)
     return SampledRows(total, names, files or FilesIn(folder), tuple(columns), max(1, -(-rows // most)))
-
-
-def _files(folder: Path, folders: Collection[str]) -> list[FileEntry]:
-    files = (
-        file for shard in manifest.read(folder) for file in shard.files if file.name.endswith(".parquet")
-    )
-    return [file for file in files if file.name.partition("/")[0] in folders]

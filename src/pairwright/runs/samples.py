@@ -130,8 +130,7 @@ def _located(
 
 def files_in(folder: Path, configs: Collection[str]) -> list[str]:
     """Return the Parquet files that a run's manifest has in some of its folders, in the run's order."""
-    names = (file.name for shard in manifest.read(folder) for file in shard.files)
-    return [name for name in names if name.endswith(".parquet") and name.partition("/")[0] in configs]
+    return [file.name for file in manifest.parquet_files(manifest.read(folder), configs)]
 
 
 def _groups(path: Path) -> Iterator[str]:

@@ -234,15 +234,11 @@ def _manifest_problems(folder: Path, counts: Counts) -> list[str]:
     return problems
 
 
-def _configs(shards: Iterable[ShardEntry]) -> tuple[Config, ...]:
-    by_folder: dict[str, list[FileEntry]] = {}
-    for shard in sorted(shards, key=lambda shard: shard.shard):
-        for file in shard.files:
-            if file.name.endswith(".parquet"):
-                by_folder.setdefault(file.name.partition("/")[0], []).append(file)
+def _configs(shards: Sequence[ShardEntry]) -> tuple[Config, ...]:
     configs = []
     for name, folders in CONFIGS.items():
-        there = tuple(folder for folder in folders if folder in by_folder)
+        by_folder = {folder: manifest.parquet_files(shards, (folder,)) for folder in folders}
+        there = tuple(folder for folder in folders if by_folder[folder])
         files = tuple(file for folder in there for file in by_folder[folder])
         if files:
             configs.append(
