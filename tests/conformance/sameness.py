@@ -6,6 +6,7 @@ import shutil
 import sqlite3
 from collections import Counter
 from contextlib import closing
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +79,27 @@ def stored(store: Path) -> dict[str, list[tuple[Any, ...]]]:
     finally:
         for suffix in ("", "-wal", "-shm"):
             copy.with_name(copy.name + suffix).unlink(missing_ok=True)
+
+
+def digests(folder: Path) -> dict[str, str]:
+    """Return the SHA-256 of every file but those that tell name and time: what must be the same in a run of another name."""
+    files = {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name not in ("run.json", ".lock", "README.md")
+    }
+    files["manifest.jsonl"] = b"".join(sorted(files["manifest.jsonl"].splitlines(keepends=True)))
+    return {name: sha256(content).hexdigest() for name, content in files.items()}
+
+
+def stamped(folder: Path) -> dict[str, tuple[bytes, int]]:
+    """Return bytes and time of all finished files but those of failed rows: what no `retry` may touch."""
+    paths = [
+        path
+        for name in ("data", "visual_negative", "candidates", "rejects")
+        for path in (folder / name).glob("*")
+    ]
+    return {str(path.relative_to(folder)): (path.read_bytes(), path.stat().st_mtime_ns) for path in paths}
 
 
 def answered(out: Path) -> set[str]:

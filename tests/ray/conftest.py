@@ -6,7 +6,6 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -153,19 +152,3 @@ def pictures() -> list[bytes]:
 def table(tmp_path: Path, pictures: list[bytes]) -> Callable[[int], Path]:
     """Return a function that writes a Parquet source of so many rows."""
     return lambda rows: write_table(tmp_path / "photos.parquet", rows, pictures)
-
-
-@pytest.fixture(scope="session")
-def digests() -> Callable[[Path], dict[str, str]]:
-    """Return a function: digests of all that must be the same between two runs, shards in any order."""
-
-    def taken(folder: Path) -> dict[str, str]:
-        files = {
-            str(path.relative_to(folder)): path.read_bytes()
-            for path in sorted(folder.rglob("*"))
-            if path.is_file() and path.name not in ("run.json", ".lock", "README.md")
-        }
-        files["manifest.jsonl"] = b"".join(sorted(files["manifest.jsonl"].splitlines(keepends=True)))
-        return {name: sha256(content).hexdigest() for name, content in files.items()}
-
-    return taken

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sameness import digests
 
 import pairwright
 from pairwright.executors import Progress
@@ -20,7 +21,6 @@ from pairwright.runs import manifest
 from pairwright.runs.folder import STAGED
 
 Table = Callable[[int], Path]
-Digests = Callable[[Path], dict[str, str]]
 ROWS = 40
 SETS = ["output.shard_rows=4"]
 
@@ -61,9 +61,7 @@ def _left(folder: Path) -> list[Path]:
 
 
 @pytest.mark.parametrize("name", ["gaussian_blur", "other_image"])
-def test_the_bytes_of_the_local_executor(
-    name: str, table: Table, tmp_path: Path, digests: Digests, cluster: Any
-) -> None:
+def test_the_bytes_of_the_local_executor(name: str, table: Table, tmp_path: Path, cluster: Any) -> None:
     source, seen = table(33), []  # a last shard of one row: with other_image it joins the one before
     for executor_name in ("local", "ray"):
         outcome = pairwright.build(
@@ -83,7 +81,7 @@ def test_the_bytes_of_the_local_executor(
 
 @pytest.mark.parametrize("limit", [None, 9])
 def test_a_source_of_unknown_length(
-    limit: int | None, pictures: list[bytes], tmp_path: Path, digests: Digests, cluster: Any
+    limit: int | None, pictures: list[bytes], tmp_path: Path, cluster: Any
 ) -> None:
     for number in range(21):
         (tmp_path / f"{number}.jpg").write_bytes(pictures[number][: 90 if number == 5 else None])
@@ -100,7 +98,7 @@ def test_a_source_of_unknown_length(
 
 @pytest.mark.parametrize("order", [("local", "ray"), ("ray", "local"), ("ray", "ray")])
 def test_either_goes_on_where_the_other_stopped(
-    order: tuple[str, str], whole: Path, table: Table, tmp_path: Path, digests: Digests, cluster: Any
+    order: tuple[str, str], whole: Path, table: Table, tmp_path: Path, cluster: Any
 ) -> None:
     out, source = tmp_path / "out", table(ROWS)
     with pytest.raises(KeyboardInterrupt):
@@ -142,9 +140,7 @@ def test_a_node_with_other_packages_is_told(
         pairwright.build(recipe(), source=table(4), out=tmp_path / "out", executor="ray")
 
 
-def test_a_cluster_by_its_address(
-    whole: Path, table: Table, tmp_path: Path, digests: Digests, cluster: Any
-) -> None:
+def test_a_cluster_by_its_address(whole: Path, table: Table, tmp_path: Path, cluster: Any) -> None:
     address = cluster.get_runtime_context().gcs_address
     (tmp_path / "there").mkdir()
     told = command(Path("..", table(ROWS).name), Path("out"), "--executor", "ray", "--address", address)
