@@ -2,6 +2,7 @@
 
 import os
 import random
+import subprocess
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -10,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from going import Go, gone, is_finished, kill, marked, shards_done, slices_finished, waited
+from going import Go, command, gone, is_finished, kill, marked, shards_done, slices_finished, waited
 from sameness import STORE, answered, check_every_row_once, contents, differences
 
 SEED = int(os.environ.get("CONFORMANCE_SEED", "0"))
@@ -201,3 +202,25 @@ class Trial:
             stats = self.verb.server.stats()
             assert stats["paid_for_rows"] == self.verb.total
             assert stats["paid_again"] <= self._lost
+
+
+def killed_until_done(
+    arguments: Sequence[str], run: Path, moments: random.Random, *, longest_s: float
+) -> int:
+    """Run a command of pairwright again and again until it ends; return how often it was killed, five times at most.
+
+    It is killed so many seconds after ``run.json`` says that it is at work, ``longest_s`` at most.
+    """
+    for kills in range(6):
+        with subprocess.Popen(
+            command(*arguments), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        ) as process:
+            while process.poll() is None and '"running"' not in (run / "run.json").read_text():
+                time.sleep(0.005)
+            time.sleep(moments.random() * longest_s)
+            if kills < 5 and process.poll() is None:
+                process.kill()
+                continue
+            assert process.wait() == 0
+            break
+    return kills

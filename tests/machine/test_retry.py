@@ -3,15 +3,15 @@
 import csv
 import json
 import random
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+from killing import killed_until_done
+from sameness import stamped
 
 import pairwright
 from pairwright.building import Outcome
@@ -63,16 +63,6 @@ def rows_of(folder: Path) -> dict[str, Row]:
 
 def record_of(row: Row) -> str:
     return str(json.loads(row["provenance"])["record_id"])
-
-
-def stamped(folder: Path) -> dict[str, tuple[bytes, int]]:
-    """Bytes and time of all finished files but those of failed rows."""
-    paths = [
-        path
-        for name in ("data", "visual_negative", "candidates", "rejects")
-        for path in (folder / name).glob("*")
-    ]
-    return {str(path.relative_to(folder)): (path.read_bytes(), path.stat().st_mtime_ns) for path in paths}
 
 
 def failed_files(folder: Path) -> list[str]:
@@ -312,27 +302,7 @@ def test_a_retry_is_killed_again_and_again(seed: int, source: Path, photographs:
     run = built(source, "run").folder
     before = stamped(run)
     put_back(source, photographs)
-    moments, kills = random.Random(seed), 0
-    while True:
-        command = [sys.executable, "-P", "-m", "pairwright", "retry", str(run)]
-        with subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-        ) as process:
-            begun = time.monotonic()
-            at_work = run / "run.json"
-            while (
-                process.poll() is None
-                and '"running"' not in at_work.read_text()
-                and time.monotonic() < begun + 60
-            ):
-                time.sleep(0.005)
-            time.sleep(moments.random() * 0.5)
-            if kills < 6 and process.poll() is None:
-                process.send_signal(signal.SIGKILL)
-                kills += 1
-                continue
-            assert process.wait(120) == 0
-            break
+    kills = killed_until_done(["retry", str(run)], run, random.Random(seed), longest_s=0.5)
     assert kills
     whole = built(source, "whole")
     assert rows_of(run) == rows_of(whole.folder)
@@ -368,60 +338,3 @@ def test_a_run_of_an_earlier_pairwright_is_built_as_it_was(source: Path, photogr
     assert (outcome.retried, outcome.counts) == (len(LOST), whole.counts)
     assert rows_of(run) == rows_of(whole.folder)
     assert not any((run / "rejects").iterdir())
-
-
-def line(**change: Any) -> str:
-    plain = {"shard": 0, "start": 0, "rows": 3, "paired": 1, "rejected": 2, "pairs": {"text": 1}}
-    return json.dumps({**plain, "rejects": {"row": {"call_failed": 2}}, "files": []} | change)
-
-
-def patch(number: int, **change: Any) -> str:
-    plain = {"shard": 0, "patch": number, "rows": 0, "paired": 1, "rejected": -1, "pairs": {"text": 2}}
-    return json.dumps({**plain, "rejects": {"row": {"call_failed": -1}}, "files": []} | change)
-
-
-def file(name: str) -> dict[str, Any]:
-    return {"name": name, "rows": 1, "bytes": 1, "sha256": "ab"}
-
-
-def test_a_shard_and_its_patches_are_read_as_one(tmp_path: Path) -> None:
-    names = ["data/train-00000-00.parquet", "failed/failed-00000.jsonl"]
-    patched = ["data/train-00000-p01-00.parquet", "failed/failed-00000-p01.jsonl"]
-    last = ["data/train-00000-p02-00.parquet"]
-    told = [
-        line(files=[file(name) for name in names]),
-        line(shard=1, start=3),
-        patch(1, files=[file(name) for name in patched]),
-        patch(2, files=[file(name) for name in last]),
-    ]
-    (tmp_path / manifest.NAME).write_text("\n".join(told) + "\n")
-    first, second = manifest.read(tmp_path)
-    assert [one.name for one in first.files] == [names[0], patched[0], last[0]]
-    assert (first.patches, first.counts.pairs, first.counts.rejects) == (2, {"text": 5}, {})
-    assert (first.counts.rows, first.counts.paired, first.counts.rejected) == (3, 3, 0)
-    assert (second.patches, second.counts.rejects) == (0, {"row": {"call_failed": 2}})
-    manifest.replace(tmp_path, [first, second])
-    assert manifest.read(tmp_path) == (first, second)
-    assert [
-        json.loads(one).get("patches") for one in (tmp_path / manifest.NAME).read_text().splitlines()
-    ] == [2, None]
-    manifest.drop(tmp_path, [first])
-    assert manifest.read(tmp_path) == (second,)
-
-
-@pytest.mark.parametrize(
-    "lines",
-    [
-        [patch(1)],
-        [line(), patch(2)],
-        [line(), patch(1), patch(1)],
-        [line(patches=1), patch(1)],
-        [line(), patch(1, rejected=-3)],
-        [line(), patch(1, rejects={"row": {"tie": -1}})],
-        [line(), patch(1, pairs={"text": -2})],
-    ],
-)
-def test_patches_that_do_not_follow_what_is_there(lines: list[str], tmp_path: Path) -> None:
-    (tmp_path / manifest.NAME).write_text("\n".join(lines) + "\n")
-    with pytest.raises(RunError, match=f"line {len(lines)}: not a manifest line"):
-        manifest.read(tmp_path)

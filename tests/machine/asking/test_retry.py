@@ -1,12 +1,7 @@
 """Failed rows of runs that ask models: they wait as a whole, and ``retry`` gives what a run without failures gives."""
 
 import json
-import os
 import random
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +9,8 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+from killing import killed_until_done
+from sameness import stamped
 
 import pairwright
 from pairwright.building import Outcome
@@ -119,13 +116,6 @@ def pairs_of(folder: Path) -> dict[str, Row]:
 
 def candidates_of(folder: Path, *configs: str) -> dict[str, Row]:
     return table(folder, *(configs or ("candidates", "failed")), key="record_id")
-
-
-def stamped(folder: Path) -> dict[str, tuple[bytes, int]]:
-    paths = [
-        p for name in ("data", "visual_negative", "candidates", "rejects") for p in (folder / name).glob("*")
-    ]
-    return {str(p.relative_to(folder)): (p.read_bytes(), p.stat().st_mtime_ns) for p in paths}
 
 
 def failed_lines(folder: Path) -> Iterator[Row]:
@@ -288,7 +278,7 @@ def test_a_retry_is_killed_again_and_again_and_pays_nothing_twice(
     before = stamped(run)
     assert paid_twice(double) == 0
     double.faults(rates={}, latency_ms=60)
-    kills = killed_until_done(["retry", str(run)], run, random.Random(seed))
+    kills = killed_until_done(["retry", str(run)], run, random.Random(seed), longest_s=1.5)
     assert kills
     assert pairs_of(run) == pairs_of(whole.folder)
     assert candidates_of(run) == candidates_of(whole.folder)
@@ -297,19 +287,3 @@ def test_a_retry_is_killed_again_and_again_and_pays_nothing_twice(
     assert (list((run / "failed").iterdir()), pairwright.validate(run)) == ([], [])
     # An answer that was under way when the process died never arrived; all others are in the store.
     assert paid_twice(double) <= 4 * kills
-
-
-def killed_until_done(arguments: list[str], run: Path, moments: random.Random) -> int:
-    """Run a command, killing it at random moments of its work, five times at most; return how often, once it has ended."""
-    for kills in range(6):
-        command = [sys.executable, "-P", "-m", "pairwright", *arguments]
-        with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-            while process.poll() is None and '"running"' not in (run / "run.json").read_text():
-                time.sleep(0.005)
-            time.sleep(moments.random() * 1.5)
-            if kills < 5 and process.poll() is None:
-                os.kill(process.pid, signal.SIGKILL)
-                continue
-            assert process.wait() == 0
-            break
-    return kills
