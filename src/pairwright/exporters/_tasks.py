@@ -23,7 +23,7 @@ from pairwright.exporters._reading import (
     pictures_of,
     whole_rows,
 )
-from pairwright.runs.text_pairs import parsed
+from pairwright.runs.contents import parsed
 from pairwright.schemas.candidate import Candidate, Comparison
 from pairwright.schemas.errors import ParameterError, RowError, RunError
 from pairwright.schemas.room import unknown

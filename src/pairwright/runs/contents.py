@@ -1,5 +1,6 @@
 """Counting what the data files of a run hold, column by column, without reading a picture."""
 
+import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,7 +23,7 @@ from pairwright.runs.readback import RIGHT_AT
 from pairwright.runs.seen import SeenBy, add_seen, seen_by
 from pairwright.runs.spread import Axis, MeasureInfo, Tally
 from pairwright.runs.text_pairs import COLUMNS as TEXT_COLUMNS
-from pairwright.runs.text_pairs import TextPairs, add_text_pairs, parsed
+from pairwright.runs.text_pairs import TextPairs, add_text_pairs
 from pairwright.schemas.candidate_table import FOLDERS as CANDIDATES_FOLDERS
 from pairwright.schemas.pair import FOLDERS
 
@@ -104,8 +105,8 @@ def add_file(contents: Contents, files: Files, file: FileEntry) -> str | None:
         return _each_batch(files, file, CANDIDATE_COLUMNS, partial(add_candidates, contents.candidates))
     if config == FOLDERS["text"]:
         columns = tuple(dict.fromkeys((*_COLUMNS, *TEXT_COLUMNS)))
-        return _each_batch(files, file, columns, partial(_add_text_batch, contents))
-    return _each_batch(files, file, _COLUMNS, partial(add_batch, contents))
+        return _each_batch(files, file, columns, partial(_add_batch, contents, of_text=True))
+    return _each_batch(files, file, _COLUMNS, partial(_add_batch, contents, of_text=False))
 
 
 def _each_batch(
@@ -132,30 +133,36 @@ def _each_batch(
     return None
 
 
-def add_batch(contents: Contents, batch: pa.RecordBatch) -> None:
-    """Count the rows of one batch, which has at least the small columns of the shared schema."""
+def _add_batch(contents: Contents, batch: pa.RecordBatch, *, of_text: bool) -> None:
     contents.rows += batch.num_rows
     contents.sources.update(batch["source"].to_pylist())
     contents.languages.update(batch["language"].to_pylist())
-    add_pairs(contents.rounds, batch["provenance"].to_pylist())
+    provenances = [parsed(one) for one in batch["provenance"].to_pylist()]
+    add_pairs(contents.rounds, provenances)
     _add_pictures(contents, batch["images_meta"])
     _add_licenses(contents, batch)
-    told = [*_told(batch)]
+    told = [*_told(batch["rejected_images_meta"], provenances)]
     for negatives in told:
         for negative in negatives:
             _add_negative(contents, negative)
     _add_scores(contents, batch["scores"], told)
+    if of_text:
+        add_text_pairs(contents.text_pairs, batch, provenances)
 
 
-def _add_text_batch(contents: Contents, batch: pa.RecordBatch) -> None:
-    add_batch(contents, batch)
-    add_text_pairs(contents.text_pairs, batch)
+def parsed(provenance: str | None) -> Mapping[str, Any]:
+    """Return a provenance as a mapping, empty where it is none: the column may hold what a source had there."""
+    try:
+        told = json.loads(provenance or "{}")
+    except (ValueError, RecursionError):
+        return {}
+    return told if isinstance(told, dict) else {}
 
 
-def negatives_told(provenance: str | None, edits: Sequence[str | None]) -> tuple[NegativeTold, ...]:
+def negatives_told(provenance: Mapping[str, Any], edits: Sequence[str | None]) -> tuple[NegativeTold, ...]:
     """Return what is known of each negative of a pair: from its provenance, or else from the edit's first word.
 
-    >>> negatives_told(None, ["gaussian_blur radius=27.3 px", None])[0].perturbation
+    >>> negatives_told({}, ["gaussian_blur radius=27.3 px", None])[0].perturbation
     'gaussian_blur'
     """
     told = _listed(provenance)
@@ -167,9 +174,9 @@ def negatives_told(provenance: str | None, edits: Sequence[str | None]) -> tuple
     )
 
 
-def _listed(provenance: str | None) -> Sequence[Mapping[str, Any]]:
-    """Return the ``negatives`` of a provenance; the column may hold anything that a source had there."""
-    negatives = parsed(provenance).get("negatives")
+def _listed(provenance: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    """Return the ``negatives`` of a provenance, which may hold anything that a source had there."""
+    negatives = provenance.get("negatives")
     sound = isinstance(negatives, list) and all(
         isinstance(x, dict) and "perturbation" in x for x in negatives
     )
@@ -186,12 +193,11 @@ def _negative(told: Mapping[str, Any]) -> NegativeTold:
     return NegativeTold(str(told["perturbation"]), numbers, told.get("units") or {})
 
 
-def _told(batch: pa.RecordBatch) -> Iterator[tuple[NegativeTold, ...]]:
-    metas = batch["rejected_images_meta"]
+def _told(metas: pa.Array, provenances: Sequence[Mapping[str, Any]]) -> Iterator[tuple[NegativeTold, ...]]:
     edits = pc.struct_field(pc.list_flatten(metas), "edit").to_pylist()
     lengths = pc.fill_null(pc.list_value_length(metas), 0).to_pylist()
     start = 0
-    for length, provenance in zip(lengths, batch["provenance"].to_pylist(), strict=True):
+    for length, provenance in zip(lengths, provenances, strict=True):
         yield negatives_told(provenance, edits[start : start + length])
         start += length
 

@@ -4,8 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import isfinite
-
-from pairwright.runs.text_pairs import parsed
+from typing import Any
 
 Rounds = tuple[int | None, int | None]
 """Round of the chosen and of the rejected answer of a pair; None for one that no model wrote for the run."""
@@ -66,18 +65,15 @@ def add_answer(tallies: dict[int | None, RoundTally], number: int | None, score:
         tally.total += score
 
 
-def add_pairs(counts: Counter[Rounds], provenances: Iterable[str | None]) -> None:
+def add_pairs(counts: Counter[Rounds], provenances: Iterable[Mapping[str, Any]]) -> None:
     """Count pairs by the rounds of their sides, as their provenance tells them.
 
     >>> counts: Counter[Rounds] = Counter()
-    >>> add_pairs(counts, ['{"chosen": {"round": 2}, "rejected": {"round": 1}}', '{"chosen": {"round": 2}}', None])
+    >>> add_pairs(counts, [{"chosen": {"round": 2}, "rejected": {"round": 1}}, {"chosen": {"round": 2}}, {}])
     >>> dict(counts)
     {(2, 1): 1, (2, None): 1}
     """
-    for provenance in provenances:
-        if provenance is None or '"round"' not in provenance:
-            continue  # no side of it was written for the run
-        told = parsed(provenance)
+    for told in provenances:
         rounds = (_round(told.get("chosen")), _round(told.get("rejected")))
         if rounds != (None, None) and (rounds in counts or len(counts) < _MOST_KEPT):
             counts[rounds] += 1

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from pairwright.annotators.pixels import SCORER, MeasureName
 from pairwright.runs import manifest
-from pairwright.runs.contents import negative_number, negatives_told
+from pairwright.runs.contents import negative_number, negatives_told, parsed
 from pairwright.runs.seen import SeenBy, seen_by
 from pairwright.schemas.errors import RunError
 from pairwright.schemas.judgement import Judgement
@@ -138,7 +138,7 @@ def _groups(path: Path) -> Iterator[str]:
         for batch in opened.iter_batches(_BATCH, columns=["provenance", "rejected_images_meta"]):
             metas = batch["rejected_images_meta"].to_pylist()
             for provenance, negatives in zip(batch["provenance"].to_pylist(), metas, strict=True):
-                told = negatives_told(provenance, [meta["edit"] for meta in negatives or ()][:1])
+                told = negatives_told(parsed(provenance), [meta["edit"] for meta in negatives or ()][:1])
                 yield told[0].perturbation if told else TEXT
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from pairwright.guards import Contrast
 from pairwright.guards.style import style_accuracy
 from pairwright.runs import manifest
+from pairwright.runs.contents import parsed
 from pairwright.runs.files import Files
 from pairwright.runs.sampled_rows import sampled_rows
-from pairwright.runs.text_pairs import parsed
 from pairwright.schemas.pair import FOLDERS
 
 MOST_PAIRS = 1000

@@ -1,8 +1,7 @@
 """Counting text pairs: whose answers stand over whose, by how much, and how long both sides are."""
 
-import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,7 +17,6 @@ COLUMNS = (
     "rejected_model",
     "score_chosen",
     "score_rejected",
-    "provenance",
     "tags",
 )
 """Columns of the shared schema that are read for it."""
@@ -102,8 +100,10 @@ class TextPairs:
     equal: int = 0
 
 
-def add_text_pairs(counts: TextPairs, batch: pa.RecordBatch) -> None:
-    """Count the rows of a batch that has the :data:`COLUMNS`, all of them pairs of kind text."""
+def add_text_pairs(
+    counts: TextPairs, batch: pa.RecordBatch, provenances: Iterable[Mapping[str, Any]]
+) -> None:
+    """Count the rows of a batch that has the :data:`COLUMNS`, all of them pairs of kind text, with their provenances."""
     counts.pairs += batch.num_rows
     for combination in zip(
         batch["chosen_model"].to_pylist(), batch["rejected_model"].to_pylist(), strict=True
@@ -114,8 +114,8 @@ def add_text_pairs(counts: TextPairs, batch: pa.RecordBatch) -> None:
     _add_words(counts, words(batch["chosen_text"]), words(batch["rejected_text"]))
     for tag in pc.list_flatten(batch["tags"]).to_pylist():
         _count(counts.tags, tag)
-    for provenance in batch["provenance"].to_pylist():
-        _add_making(counts, provenance)
+    for told in provenances:
+        _add_making(counts, told)
 
 
 def words(texts: pa.Array) -> list[int]:
@@ -154,15 +154,6 @@ def text_pair_summary(counts: TextPairs) -> TextPairSummary | None:
     )
 
 
-def parsed(text: str | None) -> Mapping[str, Any]:
-    """Return a provenance as a mapping, empty where it is none: the column may hold what a source had there."""
-    try:
-        told = json.loads(text or "{}")
-    except (ValueError, RecursionError):
-        return {}
-    return told if isinstance(told, dict) else {}
-
-
 def _add_words(counts: TextPairs, chosen: list[int], rejected: list[int]) -> None:
     for one, other in zip(chosen, rejected, strict=True):
         counts.words_chosen.add(one)
@@ -173,8 +164,7 @@ def _add_words(counts: TextPairs, chosen: list[int], rejected: list[int]) -> Non
     counts.total_rejected += sum(rejected)
 
 
-def _add_making(counts: TextPairs, provenance: str | None) -> None:
-    told = parsed(provenance)
+def _add_making(counts: TextPairs, told: Mapping[str, Any]) -> None:
     rule, judges = told.get("rule"), told.get("judged_by")
     if isinstance(rule, str):
         _count(counts.rules, rule)

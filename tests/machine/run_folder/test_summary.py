@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pairwright.annotators.pixels import MeasureName
-from pairwright.runs.contents import Contents, add_file, negatives_told
+from pairwright.runs.contents import Contents, add_file, negatives_told, parsed
 from pairwright.runs.files import FilesIn
 from pairwright.runs.manifest import FileEntry
 from pairwright.runs.spread import BINS, Axis, Tally, axis_over
@@ -216,7 +216,7 @@ def test_memory_does_not_follow_the_rows(small_run, tmp_path):
     ],
 )
 def test_the_perturbation_is_read_from_provenance_or_edit(provenance, edit, name):
-    [told] = negatives_told(provenance, [edit])
+    [told] = negatives_told(parsed(provenance), [edit])
     assert told.perturbation == name
 
 
