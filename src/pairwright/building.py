@@ -11,6 +11,7 @@ from pairwright.builders import Builder
 from pairwright.encoding.of_recipe import check_encoders_of
 from pairwright.encoding.service import Encoded
 from pairwright.executors import Cluster, Job, Progress, Watch
+from pairwright.executors.local import row_count
 from pairwright.recipe import Recipe
 from pairwright.responses.asking import check_reachable
 from pairwright.responses.ledger import Spent
@@ -80,51 +81,49 @@ def build_whole(
     ``cluster`` is where shards are built that ask no model; this machine if there is none. ``elsewhere`` is where finished
     shards are taken; then no card is written.
     """
-    if cluster is not None:
-        from pairwright.executors.ray import check
-
-        check(ready)
-    models = ready.models()  # a model without a name is told before anything is opened
-    if not ready.responses().is_file():  # where answers are stored, a replay needs neither server nor key
-        check_reachable(models)
-    check_encoders_of(ready)
-    opened = open_source(ready.file.source)
-    identity = identity_of(ready, opened, limit)
+    _check_beforehand(ready, cluster)
+    source = open_source(ready.file.source)
+    identity = identity_of(ready, source, limit)
     folder = ready.folder()
     run_folder.refuse_strangers(folder)
+    # A slice has no card: once finished it may be joined with the others, and removed, by another process at any moment.
+    with_card = part is None and elsewhere is None
     with run_folder.locked(folder) as lock:
         shards = manifest.read(folder)
         left = _left(folder, shards, again, elsewhere)
         earlier = run_folder.earlier(folder, ready, identity, whole=left.nothing)
-        whole = earlier is not None and earlier.status == "finished" and not left.lost
-        finished = whole and left.nothing
-        if not finished:
-            from pairwright.executors.local import row_count
+        if earlier is not None and earlier.status == "finished" and left.nothing:
+            if with_card and not (folder / "README.md").exists():
+                _write_card(folder)
+            return Outcome(folder, manifest.total(shards), True, 0, 0, earlier.ledger)
+        taken = elsewhere.take if elsewhere else None
+        job = Job(folder.absolute(), ready, limit, identity.files, part, taken=taken)
+        record = _Record(job, identity, earlier, row_count(job, source))
+        _get_ready(job, record, left, again, elsewhere)
+        jobs = _jobs(job, earlier, left)
+        record.watch(lambda seen: _execute(jobs, source, record.name, lock, workers, cluster, seen), watch)
+        if with_card:
+            _write_card(folder)
+        counts = manifest.total(manifest.read(folder))
+        return Outcome(folder, counts, False, len(left.damaged), left.rows, record.spent)
 
-            manifest.begin(folder)
-            taken = elsewhere.take if elsewhere else None
-            job = Job(folder.absolute(), ready, limit, identity.files, part, taken=taken)
-            record = _Record(job, identity, earlier, row_count(job, opened))
-            record.write("running")
-            if elsewhere is not None:
-                elsewhere.begin(left.lost)
-            if "call_refused" in again:
-                forget_refusals(ready.responses(), record.name)
-            manifest.drop(folder, left.lost)
-            run_folder.clean(folder)
-            jobs = [] if whole else [job]
-            jobs += [replace(job, patches=left.patches)] if left.patches else []
-            record.watch(
-                lambda seen: _execute(jobs, opened, record.name, lock, workers, cluster, seen), watch
-            )
-        # A slice has no card: once finished it may be joined with the others, and removed, by another process at any moment.
-        if part is None and elsewhere is None and (not finished or not (folder / "README.md").exists()):
-            from pairwright.card import write_card
 
-            write_card(folder)
-        counts = manifest.total(shards if finished else manifest.read(folder))
-        ledger = earlier.ledger if finished and earlier else record.spent
-        return Outcome(folder, counts, finished, len(left.damaged), left.rows, ledger)
+def _check_beforehand(ready: Recipe, cluster: Cluster | None) -> None:
+    """Raise where models, encoders or the cluster cannot be used, before anything is opened."""
+    if cluster is not None:
+        from pairwright.executors.ray import check
+
+        check(ready)
+    models = ready.models()  # one without a name is told here
+    if not ready.responses().is_file():  # where answers are stored, a replay needs neither server nor key
+        check_reachable(models)
+    check_encoders_of(ready)
+
+
+def _write_card(folder: Path) -> None:
+    from pairwright.card import write_card
+
+    write_card(folder)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +161,27 @@ def _left(
     return _Left(damaged, old, patches, rows + failing.waiting_rows(manifest.total(old).rejects))
 
 
+def _get_ready(
+    job: Job, record: "_Record", left: _Left, again: Collection[Reason], elsewhere: Elsewhere | None
+) -> None:
+    """Begin the run, or open it again, and clear away what is built anew."""
+    manifest.begin(job.folder)
+    record.write("running")
+    if elsewhere is not None:
+        elsewhere.begin(left.lost)
+    if "call_refused" in again:
+        forget_refusals(job.recipe.responses(), record.name)
+    manifest.drop(job.folder, left.lost)
+    run_folder.clean(job.folder)
+
+
+def _jobs(job: Job, earlier: RunFile | None, left: _Left) -> list[Job]:
+    """Return what is to be done in turn: the shards that are missing, then failed rows of the others."""
+    whole = earlier is not None and earlier.status == "finished" and not left.lost
+    patching = [replace(job, patches=left.patches)] if left.patches else []
+    return patching if whole else [job, *patching]
+
+
 def _execute(
     jobs: Sequence[Job],
     source: Source,
@@ -186,8 +206,6 @@ def _execute(
 
 def _check_all_read(job: Job, source: Source) -> None:
     """Raise SourceError where the source has more rows than came of it: a short read must not pass for a finished run."""
-    from pairwright.executors.local import row_count
-
     total = row_count(job, source)
     if total is None or job.part is not None:  # slices are looked at together when they are joined
         return
