@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +80,22 @@ class Costs:
     kept_bytes: float
     """Of a prompt, in all other files of the run, with a small picture."""
 
+    @property
+    def photograph_call_s(self) -> float:
+        """Our side of a call with a photograph."""
+        return self.call_s + self.sent_s_per_mb * self.bytes_in / 1e6
+
+
+class Limit(NamedTuple):
+    """A figure that passes its limit at some size."""
+
+    what: str
+    at: float
+    of: str
+    """What ``at`` counts."""
+    way: str
+    """Around it."""
+
 
 Record = Mapping[str, Any]
 
@@ -153,3 +169,71 @@ def growth(validated: Record, rows: int) -> float:
 def soonest(costs: Costs) -> str:
     """Return the perturbation that is done soonest: shards then come fastest."""
     return min(costs.row_s, key=lambda name: costs.row_s[name])
+
+
+def limits_of(costs: Costs, million: Record, assumed: Assumed) -> list[Limit]:
+    """Return where it breaks first: which figure passes which limit at which size."""
+    return [*_limits_of_shards(costs, assumed), *_limits_of_calls(costs), *_limits_of_rows(million)]
+
+
+def _limits_of_shards(costs: Costs, assumed: Assumed) -> list[Limit]:
+    fast, enter = soonest(costs), assumed.enter_s or costs.enter_s
+    return [
+        Limit(
+            "files in one folder of the Hub, 10,000",
+            250 * 10_000,
+            "rows at 250 a shard",
+            "`output.shard_rows` up to 100,000",
+        ),
+        Limit(
+            "opening a run takes a minute",
+            (60 - costs.resume.start) / costs.resume.each,
+            "shards",
+            "larger shards, or several runs that `merge` brings together",
+        ),
+        Limit(
+            "the process that was started holds 2 GB",
+            (2000 - costs.resume_mb.start) / costs.resume_mb.each,
+            "shards",
+            "the same",
+        ),
+        Limit(
+            "one process enters shards as fast as they come, at 250 rows",
+            250 * costs.row_s[fast] / enter,
+            f"cores on `{fast}`",
+            "larger shards, or `--shard i/n`: each slice enters its own",
+        ),
+        Limit(
+            "the card takes an hour",
+            3600 / (costs.card_row_s + costs.card_shard_s / 250),
+            "rows at 250 a shard",
+            "it is written last, and again by the same command",
+        ),
+    ]
+
+
+def _limits_of_calls(costs: Costs) -> list[Limit]:
+    return [
+        Limit(
+            "one process on our side of calls is busy",
+            60 / costs.call_s,
+            "calls a minute, small pictures",
+            "`--shard i/n`, with the limits divided",
+        ),
+        Limit(
+            "`responses.sqlite` fills a disk of 1 TB",
+            1e12 / costs.store_bytes,
+            "calls",
+            "slices have a store each",
+        ),
+    ]
+
+
+def _limits_of_rows(million: Record) -> list[Limit]:
+    """Return nothing where validating did not take more memory with the rows, or was not measured."""
+    validated = million["goes"].get("validate")
+    row_bytes = growth(validated, million["rows"]) if validated else None
+    if not row_bytes:
+        return []
+    way = "validate files, or slices, by themselves"
+    return [Limit("`validate` holds 16 GB of ids", 16e9 / row_bytes, "rows", way)]

@@ -14,7 +14,7 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from scale_costs import Assumed, Costs, Record, calls_of, costs_of, growth, million_s, soonest
+from scale_costs import Assumed, Costs, Record, calls_of, costs_of, limits_of, million_s, soonest
 
 MEASURED = Path(__file__).resolve().parent / "measured"
 HOUR = 3600.0
@@ -124,7 +124,7 @@ def shards_table(costs: Costs, assumed: Assumed) -> list[list[str]]:
 
 def judged_table(costs: Costs, assumed: Assumed) -> list[list[str]]:
     """Return what judged prompts take, by the limit of the account."""
-    calls, call_s = calls_of(assumed), costs.call_s + costs.sent_s_per_mb * costs.bytes_in / 1e6
+    calls, call_s = calls_of(assumed), costs.photograph_call_s
     most = 60 / call_s
     heads = ["requests per minute", "calls under way at 2 s each", "days", "tokens sent per minute, 10⁶"]
     rows = []
@@ -140,7 +140,7 @@ def judged_table(costs: Costs, assumed: Assumed) -> list[list[str]]:
 
 def judged_sums(costs: Costs, assumed: Assumed) -> list[list[str]]:
     """Return what judged prompts take in all, whatever the limit."""
-    calls, call_s = calls_of(assumed), costs.call_s + costs.sent_s_per_mb * costs.bytes_in / 1e6
+    calls, call_s = calls_of(assumed), costs.photograph_call_s
     sent, received = calls * assumed.prompt_tokens, calls * assumed.completion_tokens
     usd = sent / 1e6 * assumed.prompt_usd + received / 1e6 * assumed.completion_usd
     told = {
@@ -171,64 +171,8 @@ def sampling_table(assumed: Assumed) -> list[list[str]]:
 
 def limits_table(costs: Costs, million: Record, assumed: Assumed) -> list[list[str]]:
     """Return where it breaks first: which figure passes which limit at which size."""
-    validated = million["goes"].get("validate")
-    row_bytes = growth(validated, million["rows"]) if validated else None
-    enter = assumed.enter_s or costs.enter_s
-    fast = soonest(costs)
-    said = [
-        (
-            "files in one folder of the Hub, 10,000",
-            250 * 10_000,
-            "rows at 250 a shard",
-            "`output.shard_rows` up to 100,000",
-        ),
-        (
-            "opening a run takes a minute",
-            (60 - costs.resume.start) / costs.resume.each,
-            "shards",
-            "larger shards, or several runs that `merge` brings together",
-        ),
-        (
-            "the process that was started holds 2 GB",
-            (2000 - costs.resume_mb.start) / costs.resume_mb.each,
-            "shards",
-            "the same",
-        ),
-        (
-            "one process enters shards as fast as they come, at 250 rows",
-            250 * costs.row_s[fast] / enter,
-            f"cores on `{fast}`",
-            "larger shards, or `--shard i/n`: each slice enters its own",
-        ),
-        (
-            "the card takes an hour",
-            HOUR / (costs.card_row_s + costs.card_shard_s / 250),
-            "rows at 250 a shard",
-            "it is written last, and again by the same command",
-        ),
-        (
-            "one process on our side of calls is busy",
-            60 / costs.call_s,
-            "calls a minute, small pictures",
-            "`--shard i/n`, with the limits divided",
-        ),
-        (
-            "`responses.sqlite` fills a disk of 1 TB",
-            1e12 / costs.store_bytes,
-            "calls",
-            "slices have a store each",
-        ),
-    ]
-    if row_bytes:
-        said.append(
-            (
-                "`validate` holds 16 GB of ids",
-                16e9 / row_bytes,
-                "rows",
-                "validate files, or slices, by themselves",
-            )
-        )
-    rows = [[what, f"{_round(at)} {of}", way] for what, at, of, way in said]
+    limits = limits_of(costs, million, assumed)
+    rows = [[one.what, f"{_round(one.at)} {one.of}", one.way] for one in limits]
     return [["what passes its limit", "at", "way around"], *rows]
 
 
