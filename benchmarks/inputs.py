@@ -1,4 +1,4 @@
-"""Benchmark input: photographs of 640 x 480 pixels as JPEG in Parquet, cut from scikit-image's own photographs."""
+"""Benchmark input, JPEG in Parquet: photographs of 640 x 480 pixels, cut from scikit-image's own, and small drawn pictures."""
 
 import io
 import random
@@ -7,13 +7,18 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import skimage.data
 from PIL import Image, ImageOps
 
 SIZE = (640, 480)
-"""Width and height of every picture, pixels."""
+"""Width and height of every photograph, pixels."""
+
+SIDE = 64
+"""Width and height of a drawn picture, pixels, where nothing else is said."""
 
 ROW_GROUP = 100
 """Rows per row group."""
@@ -39,6 +44,8 @@ _PHOTOGRAPHS = {
 _QUALITY = 90
 _SMALLEST = 0.7
 """Side of the smallest cut, of the largest 4:3 cut that the photograph allows."""
+_PIECE = 5_000
+"""Drawn pictures held at a time."""
 
 
 def write_photographs(path: Path, rows: int, threads: int) -> float:
@@ -57,6 +64,15 @@ def write_longer(path: Path, photographs: Path, times: int) -> None:
     The pictures are those of ``photographs``; a JPEG comment with the row's number makes the bytes of each distinct.
     """
     _write(path, _repeated(photographs, times))
+
+
+def write_pictures(path: Path, rows: int, side: int = SIDE) -> None:
+    """Write a table of drawn pictures, no two alike: soft patches with a bar across them, as JPEG of quality 90."""
+    with pq.ParquetWriter(path, SCHEMA) as writer:
+        for start in range(0, rows, _PIECE):
+            numbers = range(start, min(rows, start + _PIECE))
+            table = pa.Table.from_pylist(list(_drawn(numbers, side)), SCHEMA)
+            writer.write_table(table, row_group_size=1000)
 
 
 def _repeated(photographs: Path, times: int) -> Iterator[tuple[bytes, str]]:
@@ -113,3 +129,24 @@ def _write(path: Path, pictures: Iterator[tuple[bytes, str]]) -> None:
                 group.clear()
         if group:
             writer.write_table(pa.Table.from_pylist(group, SCHEMA))
+
+
+def _drawn(numbers: range, side: int) -> Iterator[dict[str, object]]:
+    for number in numbers:
+        yield {
+            "id": f"row-{number}",
+            "question": f"Which colours are in picture {number}?",
+            "answer": "Soft ones, with a bar across them.",
+            "image": {"bytes": _picture(number, side), "path": f"{number}.jpg"},
+        }
+
+
+def _picture(number: int, side: int) -> bytes:
+    """Return one picture; the same number gives the same."""
+    rng = np.random.default_rng(number)
+    rough = rng.integers(0, 255, (max(2, side // 10), max(2, side // 10), 3), np.uint8)
+    picture = cv2.resize(rough, (side, side), interpolation=cv2.INTER_CUBIC)
+    ends = rng.integers(0, side, 4)
+    colour = tuple(map(int, rng.integers(0, 255, 3)))
+    cv2.line(picture, tuple(map(int, ends[:2])), tuple(map(int, ends[2:])), colour, max(2, side // 16))
+    return cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 90])[1].tobytes()

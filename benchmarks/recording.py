@@ -1,8 +1,10 @@
 """What a measurement was made on, and writing down what came of it."""
 
+import argparse
 import json
 import os
 import platform
+import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -28,6 +30,24 @@ def write_record(path: Path, told: Mapping[str, object]) -> None:
     """Write what was measured as JSON, a line for each key, and for each key of the mappings in it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(_text(told, 1) + "\n", encoding="utf-8")
+
+
+def recorded_options(about: str | None) -> argparse.ArgumentParser:
+    """Return a command line, with what every program takes that writes a record: ``--note``, ``--quick`` and ``--json``."""
+    parser = argparse.ArgumentParser(
+        description=about, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
+    parser.add_argument(
+        "--note", default="", help="what else the machine was doing, kept with the measurements"
+    )
+    parser.add_argument("--quick", action="store_true", help="little of everything: does everything run?")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write what was measured")
+    return parser
+
+
+def say(line: str) -> None:
+    """Tell how it goes, beside what was measured."""
+    print(line, file=sys.stderr, flush=True)
 
 
 def _text(told: object, depth: int) -> str:

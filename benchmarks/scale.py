@@ -30,8 +30,10 @@ import cv2
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from recording import say
 from rich.console import Console
 from rich.table import Table
+from watching import PAIRWRIGHT
 
 import pairwright
 from pairwright.executors import Job, Progress, local
@@ -139,7 +141,7 @@ def _overheads(plan: Plan, source: Path, folder: Path) -> dict[str, float | None
         told = ", ".join(
             f"{name} {taken[-1].work:.2f} ({taken[-1].clock:.2f})" for name, taken in worked.items()
         )
-        _say(f"turn {turn + 1}: seconds of processor time (by the clock) for {rows:,} rows: {told}")
+        say(f"turn {turn + 1}: seconds of processor time (by the clock) for {rows:,} rows: {told}")
     bare, executor, build = (worked[name] for name in names)
     return {
         "executor_overhead": _more([one.work for one in executor], [one.work for one in bare]),
@@ -189,7 +191,7 @@ def _ray_ratio(plan: Plan, source: Path, folder: Path) -> float:
                 for executor in ("local", "ray")
             )
             found.append(ray / local)
-            _say(f"round {number + 1}: local {local:.1f} rows/s, Ray {ray:.1f} rows/s")
+            say(f"round {number + 1}: local {local:.1f} rows/s, Ray {ray:.1f} rows/s")
     return round(median(found), 3)
 
 
@@ -230,25 +232,14 @@ def _large_run(plan: Plan, folder: Path) -> dict[str, float]:
     """Return the seconds that a finished run of many shards takes to find out that it is, and its manifest's size."""
     source, out = folder / "tiny.parquet", folder / "large"
     _write(source, plan.shards, (64, 48))
-    _say(f"building {plan.shards:,} shards of one row")
+    say(f"building {plan.shards:,} shards of one row")
     recipe = _blurs("output.shard_rows=1")
     pairwright.build(recipe, source=source, out=out, workers=plan.workers)
-    command = [
-        sys.executable,
-        "-P",
-        "-m",
-        "pairwright",
-        "build",
-        "image_dpo",
-        "--source",
-        str(source),
-        "--out",
-        str(out),
-    ]
+    command = [*PAIRWRIGHT, "build", "image_dpo", "--source", str(source), "--out", str(out)]
     command += ["--set", "perturbations=[{name: gaussian_blur}]", "--set", "output.shard_rows=1"]
     times = [_nothing_to_do(command) for _ in range(2 * plan.rounds + 1)]
     size = (out / manifest.NAME).stat().st_size
-    _say(f"{plan.shards:,} shards: {size / plan.shards:.0f} bytes of manifest each")
+    say(f"{plan.shards:,} shards: {size / plan.shards:.0f} bytes of manifest each")
     return {
         "resume_seconds": round(median(seconds for seconds, _ in times), 3),
         "resume_cpu_seconds": round(median(work for _, work in times), 3),
@@ -263,7 +254,7 @@ def _nothing_to_do(command: Sequence[str]) -> tuple[float, float]:
     seconds, after = time.perf_counter() - begun, resource.getrusage(resource.RUSAGE_CHILDREN)
     if "nothing to do" not in done.stdout:
         raise RuntimeError(f"built again what was finished: {done.stdout}")
-    _say(f"nothing to do: {seconds:.2f} s")
+    say(f"nothing to do: {seconds:.2f} s")
     return seconds, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
@@ -314,10 +305,6 @@ def _print(values: dict[str, float | None]) -> None:
     Console(width=None if sys.stdout.isatty() else 160).print(table)
 
 
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
-
-
 def _plan(arguments: Sequence[str] | None) -> Plan:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
@@ -340,7 +327,7 @@ def _plan(arguments: Sequence[str] | None) -> Plan:
             parser.error(f"--{name} must be at least 1, got {getattr(given, name)}")
     ray = not given.no_ray and find_spec("ray") is not None
     if given.quick:
-        _say("quick: with so few rows the numbers mean nothing")
+        say("quick: with so few rows the numbers mean nothing")
         return Plan(200, 50, 1, given.workers, ray, given.json)
     return Plan(given.rows, given.shards, given.rounds, given.workers, ray, given.json)
 

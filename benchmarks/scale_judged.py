@@ -18,9 +18,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from recording import machine, write_record
-from scale_million import memory_of, write_pictures
-from watching import Went, watched
+from inputs import write_pictures
+from recording import machine, recorded_options, say, write_record
+from watching import PAIRWRIGHT, Went, ended_well, memory_of
 
 SERVER = Path(__file__).resolve().parent.parent / "tests" / "doubles" / "openai_server.py"
 
@@ -38,7 +38,6 @@ parameters:
 CALLS = 4
 """Calls of a prompt: two answers, one judgement in each order."""
 
-_PAIRWRIGHT = (sys.executable, "-P", "-m", "pairwright")
 _COUNTED = re.compile(r"model \S+: ([\d,]+) calls")
 
 
@@ -70,15 +69,12 @@ def _run(folder: Path, url: str, prompts: int, side: int, every_s: float) -> dic
     source, out, recipe = folder / "prompts.parquet", folder / "run", folder / "recipe.yaml"
     write_pictures(source, prompts, side)
     recipe.write_text(RECIPE, encoding="utf-8")
-    command = [*_PAIRWRIGHT, "build", str(recipe), "--source", str(source), "--out", str(out)]
+    command = [*PAIRWRIGHT, "build", str(recipe), "--source", str(source), "--out", str(out)]
     for model in ("judge", "samplers.0", "samplers.1"):
         told = {"model": "bench", "base_url": url, "calls.concurrency": 64}
         command += [word for key, value in told.items() for word in ("--set", f"{model}.{key}={value}")]
-    print(f"{prompts:,} prompts with pictures of {side} pixels …", file=sys.stderr, flush=True)
-    went = watched(command, every_s=every_s)
-    if went.status != 0:
-        raise RuntimeError(went.said[-2000:])
-    return _told(went, source, out, prompts)
+    say(f"{prompts:,} prompts with pictures of {side} pixels …")
+    return _told(ended_well(command, every_s=every_s), source, out, prompts)
 
 
 def _told(went: Went, source: Path, out: Path, prompts: int) -> dict[str, object]:
@@ -109,9 +105,7 @@ def _server() -> Iterator[str]:
 
 
 def _given(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
-    )
+    parser = recorded_options(__doc__)
     parser.add_argument(
         "--prompts", type=int, default=100_000, help="prompts with small pictures (default 100000)"
     )
@@ -119,11 +113,6 @@ def _given(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--every", type=float, default=5.0, help="seconds between two looks at memory (default 5)"
     )
-    parser.add_argument(
-        "--note", default="", help="what else the machine was doing, kept with the measurements"
-    )
-    parser.add_argument("--quick", action="store_true", help="few prompts: does everything run?")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="also write what was measured")
     given = parser.parse_args(arguments)
     if given.prompts < 100:
         parser.error(f"--prompts must be at least 100, got {given.prompts}")

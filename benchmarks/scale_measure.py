@@ -13,7 +13,6 @@ import io
 import json
 import os
 import shutil
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -27,10 +26,9 @@ import cv2
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from inputs import write_photographs
-from recording import machine, write_record
-from scale_million import SIDE, write_pictures
-from watching import watched
+from inputs import SIDE, write_photographs, write_pictures
+from recording import machine, recorded_options, say, write_record
+from watching import PAIRWRIGHT, Went, ended_well
 
 from pairwright.card import write_card
 from pairwright.runs import manifest
@@ -52,7 +50,6 @@ PERTURBATIONS: Mapping[str, str] = {
 """Perturbations of the photographs, with their settings."""
 
 _CHEAP = "[{name: pixelate, params: {block: 8}}]"
-_PAIRWRIGHT = (sys.executable, "-P", "-m", "pairwright")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -159,12 +156,12 @@ def _built(folder: Path, source: Path, perturbations: str, shard_rows: int) -> f
     """Return the processor seconds of a build in one process."""
     out = folder / "run"
     shutil.rmtree(out, ignore_errors=True)
-    return _cpu(_command(source, out, perturbations, shard_rows))
+    return _went(_command(source, out, perturbations, shard_rows)).cpu_s
 
 
 def _command(source: Path, out: Path, perturbations: str, shard_rows: int) -> list[str]:
     command = [
-        *_PAIRWRIGHT,
+        *PAIRWRIGHT,
         "build",
         "image_dpo",
         "--source",
@@ -177,16 +174,8 @@ def _command(source: Path, out: Path, perturbations: str, shard_rows: int) -> li
     return [*command, "--set", f"perturbations={perturbations}", "--set", f"output.shard_rows={shard_rows}"]
 
 
-def _cpu(command: Sequence[str]) -> float:
-    return _went(command)[0]
-
-
-def _went(command: Sequence[str]) -> tuple[float, float]:
-    """Return processor seconds and the most memory, 10^6 bytes."""
-    went = watched(command, every_s=0.1)
-    if went.status != 0:
-        raise RuntimeError(went.said[-2000:])
-    return went.cpu_s, max(sample.memory_mb for sample in went.samples)
+def _went(command: Sequence[str]) -> Went:
+    return ended_well(command, every_s=0.1)
 
 
 def _by_turns(rounds: int, work: Mapping[str, Callable[[], float]]) -> dict[str, float]:
@@ -195,7 +184,7 @@ def _by_turns(rounds: int, work: Mapping[str, Callable[[], float]]) -> dict[str,
     for number in range(rounds):
         for name, measured in work.items():
             found[name].append(measured())
-            _say(f"round {number + 1}, {name}: {found[name][-1]:.2f} s")
+            say(f"round {number + 1}, {name}: {found[name][-1]:.2f} s")
     return {name: median(times) for name, times in found.items()}
 
 
@@ -214,30 +203,32 @@ def write_squares(path: Path, rows: int, folder: Path) -> list[bytes]:
 
 
 def _square(jpeg: bytes) -> bytes:
-    picture = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
+    picture = _decoded(jpeg)
     top, left = ((side - PICTURE) // 2 for side in picture.shape[:2])
     cut = picture[top : top + PICTURE, left : left + PICTURE]
     return cv2.imencode(".jpg", cut, [cv2.IMWRITE_JPEG_QUALITY, 90])[1].tobytes()
 
 
+def _decoded(jpeg: bytes) -> np.ndarray:
+    return cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
+
+
 def _pieces(pictures: Sequence[bytes]) -> dict[str, float]:
     """Return processor seconds of the pieces of the work alone: of a picture, and of 10^6 bytes."""
     cv2.setNumThreads(1)
-    decoded = [cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) for data in pictures]
+    decoded, number = [_decoded(data) for data in pictures], len(pictures)
     megabytes = sum(map(len, pictures)) / 1e6
     table = pa.table({"bytes": pa.array(pictures, pa.binary())})
+    quality = [cv2.IMWRITE_JPEG_QUALITY, 95]
+    decode_s = _seconds(lambda: [_decoded(data) for data in pictures])
+    encode_s = _seconds(lambda: [cv2.imencode(".jpg", picture, quality) for picture in decoded])
+    hash_s = _seconds(lambda: [sha256(data).digest() for data in pictures])
+    parquet_s = _seconds(lambda: pq.write_table(table, io.BytesIO(), use_dictionary=False))
     return {
-        "decode_s": _seconds(
-            lambda: [cv2.imdecode(np.frombuffer(x, np.uint8), cv2.IMREAD_COLOR) for x in pictures]
-        )
-        / len(pictures),
-        "encode_s": _seconds(
-            lambda: [cv2.imencode(".jpg", x, [cv2.IMWRITE_JPEG_QUALITY, 95]) for x in decoded]
-        )
-        / len(pictures),
-        "hash_s_per_mb": _seconds(lambda: [sha256(x).digest() for x in pictures]) / megabytes,
-        "parquet_s_per_mb": _seconds(lambda: pq.write_table(table, io.BytesIO(), use_dictionary=False))
-        / megabytes,
+        "decode_s": decode_s / number,
+        "encode_s": encode_s / number,
+        "hash_s_per_mb": hash_s / megabytes,
+        "parquet_s_per_mb": parquet_s / megabytes,
     }
 
 
@@ -255,21 +246,21 @@ def _many(folder: Path, shards: int, rounds: int) -> dict[str, float]:
     source, out = folder / "two.parquet", folder / f"many-{shards}"
     write_pictures(source, 2)
     build = _command(source, out, _CHEAP, 1)
-    _cpu(build)
+    _went(build)
     _multiply(out, range(shards))
     resumes = [_went(build) for _ in range(rounds)]
-    statuses = [_cpu([*_PAIRWRIGHT, "status", str(out)]) for _ in range(rounds)]
+    statuses = [_went([*PAIRWRIGHT, "status", str(out)]).cpu_s for _ in range(rounds)]
     size = (out / manifest.NAME).stat().st_size
     shutil.rmtree(out)
     joins = [_joined(source, out, shards) for _ in range(rounds)]
     shutil.rmtree(out)
-    _say(
-        f"{shards:,} shards: resume {resumes[0][0]:.2f} s, status {statuses[0]:.2f} s, join {joins[0]:.2f} s"
+    say(
+        f"{shards:,} shards: resume {resumes[0].cpu_s:.2f} s, status {statuses[0]:.2f} s, join {joins[0]:.2f} s"
     )
     return {
         "shards": shards,
-        "resume_s": median(seconds for seconds, _ in resumes),
-        "resume_mb": max(held for _, held in resumes),
+        "resume_s": median(went.cpu_s for went in resumes),
+        "resume_mb": max(sample.memory_mb for went in resumes for sample in went.samples),
         "status_s": median(statuses),
         "join_s": median(joins),
         "manifest_bytes": size,
@@ -280,7 +271,7 @@ def _joined(source: Path, out: Path, shards: int) -> float:
     """Return the processor seconds of joining two slices of so many shards together, the process that does it included."""
     shutil.rmtree(out, ignore_errors=True)
     build = _command(source, out, _CHEAP, 1)
-    _cpu([*build, "--shard", "0/2"])
+    _went([*build, "--shard", "0/2"])
     first, second = (out / "slices" / f"{index}-of-2" for index in (0, 1))
     shutil.copytree(first, second)
     for index, place in enumerate((first, second)):
@@ -288,7 +279,7 @@ def _joined(source: Path, out: Path, shards: int) -> float:
         told = json.loads((place / "run.json").read_text())
         told |= {"total": shards, "slice": f"{index}/2"}
         (place / "run.json").write_text(json.dumps(told))
-    return _cpu([*build, "--shard", "1/2"])
+    return _went([*build, "--shard", "1/2"]).cpu_s
 
 
 def _multiply(out: Path, numbers: range) -> None:
@@ -315,14 +306,8 @@ def _copied(entry: ShardEntry, number: int) -> ShardEntry:
     return replace(entry, shard=number, start=number, files=tuple(map(renamed, entry.files)))
 
 
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
-
-
 def _given(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
-    )
+    parser = recorded_options(__doc__)
     parser.add_argument("--rows", type=int, default=4000, help="small pictures (default 4000)")
     parser.add_argument("--photographs", type=int, default=400, help="photographs (default 400)")
     parser.add_argument(
@@ -335,11 +320,6 @@ def _given(arguments: Sequence[str] | None) -> argparse.Namespace:
         help="measure these alone; the file keeps what it has of the others",
     )
     parser.add_argument("--rounds", type=int, default=3, help="turns of each (default 3)")
-    parser.add_argument(
-        "--note", default="", help="what else the machine was doing, kept with the measurements"
-    )
-    parser.add_argument("--quick", action="store_true", help="little of each: does everything run?")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="also write what was measured")
     given = parser.parse_args(arguments)
     if given.quick:
         given.rows, given.photographs, given.shards, given.rounds = 300, 20, [20, 40], 1

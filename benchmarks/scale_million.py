@@ -7,33 +7,21 @@ Takes some 8 GB of temporary files (TMPDIR) and half an hour. Linux only.
     .venv/bin/python benchmarks/scale_million.py --json benchmarks/measured/million.json
 """
 
-import argparse
 import json
 import signal
-import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from statistics import median
 
-import cv2
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from recording import machine, write_record
-from watching import Sample, Went, watched
+from inputs import SIDE, write_pictures
+from recording import machine, recorded_options, say, write_record
+from watching import PAIRWRIGHT, Sample, Went, memory_of, watched
 
 from pairwright.runs import manifest
-
-SIDE = 64
-"""Width and height of every picture, pixels."""
-
-_PIECE = 5_000
-"""Rows written, or read, at a time."""
-
-_PAIRWRIGHT = (sys.executable, "-P", "-m", "pairwright")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +74,7 @@ def _measure(plan: Plan, folder: Path) -> None:
         "perturbations=[{name: pixelate, params: {block: 8}}]",
         f"output.shard_rows={plan.shard_rows}",
     ]
-    build = [*_PAIRWRIGHT, "build", "image_dpo", "--source", str(source), "--out", str(out)]
+    build = [*PAIRWRIGHT, "build", "image_dpo", "--source", str(source), "--out", str(out)]
     build += ["--workers", str(plan.workers), *(word for line in settings for word in ("--set", line))]
     half = plan.rows // plan.shard_rows // 2
     first = _go("build, killed half way", build, plan, kill_when=lambda: _finished(out) >= half)
@@ -94,10 +82,10 @@ def _measure(plan: Plan, folder: Path) -> None:
     second = _go("the same command", build, plan)
     closely = replace(plan, every_s=0.1)
     again = _go("the same command, nothing left", build, closely)
-    status = _go("status", [*_PAIRWRIGHT, "status", str(out)], closely)
+    status = _go("status", [*PAIRWRIGHT, "status", str(out)], closely)
     goes = {"first": first, "second": second, "resume": again, "status": status}
     if plan.validate:
-        goes["validate"] = _go("validate", [*_PAIRWRIGHT, "validate", str(out)], plan)
+        goes["validate"] = _go("validate", [*PAIRWRIGHT, "validate", str(out)], plan)
     held = look(out)
     _check(plan, held, goes)
     told = {
@@ -118,9 +106,9 @@ def _measure(plan: Plan, folder: Path) -> None:
 
 
 def _go(what: str, command: Sequence[str], plan: Plan, **more: object) -> Went:
-    _say(f"{what} …")
+    say(f"{what} …")
     went = watched(command, every_s=plan.every_s, see=_Seen(what), **more)  # type: ignore[arg-type]
-    _say(f"{what}: status {went.status}, {went.wall_s:,.1f} s, {went.cpu_s:,.1f} s of processor time")
+    say(f"{what}: status {went.status}, {went.wall_s:,.1f} s, {went.cpu_s:,.1f} s of processor time")
     return went
 
 
@@ -133,7 +121,7 @@ class _Seen:
     def __call__(self, sample: Sample) -> None:
         if sample.second >= self._next:
             self._next = sample.second + 60
-            _say(
+            say(
                 f"{self._what}: {sample.second:,.0f} s, {sample.memory_mb:,.0f} MB, {sample.open_files} files open"
             )
 
@@ -177,21 +165,6 @@ def _check(plan: Plan, held: Held, goes: Mapping[str, Went]) -> None:
         raise RuntimeError(f"built again what was finished: {goes['resume'].said}")
 
 
-def memory_of(samples: Sequence[Sample]) -> dict[str, float]:
-    """Return how memory and open files went.
-
-    ``early`` is the median of the second tenth of the samples, ``late`` that of the eighth, when everything is still at work.
-    """
-    tenth = max(1, len(samples) // 10)
-    told = {
-        "early_mb": median(sample.memory_mb for sample in samples[tenth : 2 * tenth] or samples),
-        "late_mb": median(sample.memory_mb for sample in samples[7 * tenth : 8 * tenth] or samples),
-        "most_mb": max(sample.memory_mb for sample in samples),
-        "most_open_files": max(sample.open_files for sample in samples),
-    }
-    return {name: round(value, 1) for name, value in told.items()}
-
-
 def _told(went: Went) -> dict[str, object]:
     """Return a go as JSON, with forty samples at most."""
     step = max(1, len(went.samples) // 40)
@@ -208,52 +181,8 @@ def _told(went: Went) -> dict[str, object]:
     }
 
 
-def write_pictures(path: Path, rows: int, side: int = SIDE) -> None:
-    """Write a table of drawn pictures, no two alike: soft patches with a bar across them, as JPEG of quality 90."""
-    schema = pa.schema(
-        [
-            ("id", pa.string()),
-            ("question", pa.string()),
-            ("answer", pa.string()),
-            ("image", pa.struct([("bytes", pa.binary()), ("path", pa.string())])),
-        ]
-    )
-    with pq.ParquetWriter(path, schema) as writer:
-        for start in range(0, rows, _PIECE):
-            numbers = range(start, min(rows, start + _PIECE))
-            table = pa.Table.from_pylist(list(_drawn(numbers, side)), schema)
-            writer.write_table(table, row_group_size=1000)
-
-
-def _drawn(numbers: range, side: int) -> Iterator[dict[str, object]]:
-    for number in numbers:
-        yield {
-            "id": f"row-{number}",
-            "question": f"Which colours are in picture {number}?",
-            "answer": "Soft ones, with a bar across them.",
-            "image": {"bytes": drawn(number, side), "path": f"{number}.jpg"},
-        }
-
-
-def drawn(number: int, side: int) -> bytes:
-    """Return one picture; the same number gives the same."""
-    rng = np.random.default_rng(number)
-    rough = rng.integers(0, 255, (max(2, side // 10), max(2, side // 10), 3), np.uint8)
-    picture = cv2.resize(rough, (side, side), interpolation=cv2.INTER_CUBIC)
-    ends = rng.integers(0, side, 4)
-    colour = tuple(map(int, rng.integers(0, 255, 3)))
-    cv2.line(picture, tuple(map(int, ends[:2])), tuple(map(int, ends[2:])), colour, max(2, side // 16))
-    return cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 90])[1].tobytes()
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
-
-
 def _plan(arguments: Sequence[str] | None) -> Plan:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
-    )
+    parser = recorded_options(__doc__)
     parser.add_argument("--rows", type=int, default=1_000_000, help="pictures (default 1000000)")
     parser.add_argument(
         "--shard-rows", type=int, default=250, help="rows of a shard (default 250, as recipes have it)"
@@ -268,11 +197,6 @@ def _plan(arguments: Sequence[str] | None) -> Plan:
         action="store_true",
         help="leave out `pairwright validate`, which takes as long again",
     )
-    parser.add_argument(
-        "--note", default="", help="what else the machine was doing, kept with the measurements"
-    )
-    parser.add_argument("--quick", action="store_true", help="few rows: does everything run?")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="also write what was measured")
     given = parser.parse_args(arguments)
     for name in ("rows", "shard_rows", "workers"):
         if getattr(given, name) < 1:

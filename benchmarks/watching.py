@@ -4,11 +4,16 @@ import os
 import resource
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
+
+PAIRWRIGHT = (sys.executable, "-P", "-m", "pairwright")
+"""The command, before its verb."""
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -76,6 +81,29 @@ def watched(
         samples[-1].cpu_s if killed else after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     )
     return Went(status, time.perf_counter() - begun, spent, "".join(words), tuple(samples))
+
+
+def ended_well(command: Sequence[str], *, every_s: float = 5.0) -> Went:
+    """Run a command to its end, as ``watched``. Raises RuntimeError where it fails."""
+    went = watched(command, every_s=every_s)
+    if went.status != 0:
+        raise RuntimeError(went.said[-2000:])
+    return went
+
+
+def memory_of(samples: Sequence[Sample]) -> dict[str, float]:
+    """Return how memory and open files went.
+
+    ``early`` is the median of the second tenth of the samples, ``late`` that of the eighth, when everything is still at work.
+    """
+    tenth = max(1, len(samples) // 10)
+    told = {
+        "early_mb": median(sample.memory_mb for sample in samples[tenth : 2 * tenth] or samples),
+        "late_mb": median(sample.memory_mb for sample in samples[7 * tenth : 8 * tenth] or samples),
+        "most_mb": max(sample.memory_mb for sample in samples),
+        "most_open_files": max(sample.open_files for sample in samples),
+    }
+    return {name: round(value, 1) for name, value in told.items()}
 
 
 def _wait(process: "subprocess.Popen[str]", seconds: float) -> None:
