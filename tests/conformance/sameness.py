@@ -92,6 +92,13 @@ def digests(folder: Path) -> dict[str, str]:
     return {name: sha256(content).hexdigest() for name, content in files.items()}
 
 
+def parts(folder: Path) -> dict[str, str]:
+    """Return the SHA-256 of every file of rows, candidates and rejects, by its name in the run."""
+    places = ("data", "visual_negative", "candidates", "failed", "rejects")
+    files = [path for place in places for path in sorted((folder / place).glob("*"))]
+    return {str(path.relative_to(folder)): sha256(path.read_bytes()).hexdigest() for path in files}
+
+
 def stamped(folder: Path) -> dict[str, tuple[bytes, int]]:
     """Return bytes and time of all finished files but those of failed rows: what no `retry` may touch."""
     paths = [

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sameness import parts
 
 import pairwright
 from pairwright.runs import manifest
@@ -25,14 +26,6 @@ SETS = [
 
 def recipe() -> pairwright.Recipe:
     return pairwright.load_recipe("squba", SETS)
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    return {
-        str(path.relative_to(folder)): path.read_bytes()
-        for name in ("data", "candidates", "failed", "rejects")
-        for path in sorted((folder / name).glob("*"))
-    }
 
 
 @pytest.fixture
@@ -53,7 +46,7 @@ def test_slices_give_the_bytes_of_one_process(
         workers=2,
         watch=lambda progress: seen.append(progress.rows),
     )
-    assert contents(out) == contents(whole)
+    assert parts(out) == parts(whole)
     assert outcome.counts == manifest.total(manifest.read(whole))
     assert outcome.counts.pairs == {"text": ROWS}
     assert (outcome.already_done, slices_in(out)) == (False, {})
@@ -78,7 +71,7 @@ def test_a_dead_engine_is_replaced_and_its_slice_goes_on(
     assert done.returncode == 0, done.stderr
     assert "samplers.0 run in the workers: the run is built in slices" in done.stderr
     assert int((deaths / way).read_text()) >= ROWS + 2
-    assert contents(out) == contents(whole)
+    assert parts(out) == parts(whole)
 
 
 def test_an_engine_that_never_starts_is_told(table: Table, tmp_path: Path) -> None:

@@ -1,6 +1,5 @@
 """Every recipe that asks models, from the command line against a server with faults, killed once and continued."""
 
-import hashlib
 import json
 import os
 import signal
@@ -15,6 +14,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+from sameness import parts
 
 import pairwright
 from pairwright.cli import main
@@ -174,13 +174,6 @@ def answers(store: Path) -> int:
     return found
 
 
-def files(folder: Path) -> dict[str, str]:
-    found = [
-        p for name in ("data", "candidates", "failed", "rejects") for p in sorted((folder / name).glob("*"))
-    ]
-    return {f"{p.parent.name}/{p.name}": hashlib.sha256(p.read_bytes()).hexdigest() for p in found}
-
-
 @pytest.mark.parametrize("name", RECIPES)
 @pytest.mark.usefixtures("short_waits")
 def test_recipe(name: str, prompts: Prompts, double: Any, tmp_path: Path) -> None:
@@ -206,7 +199,7 @@ def test_recipe(name: str, prompts: Prompts, double: Any, tmp_path: Path) -> Non
         killed_once([*PAIRWRIGHT, *faulty], tmp_path / "faulty" / "responses.sqlite")
     double.faults(latency_ms=0)
     build(faulty)
-    assert files(tmp_path / "quiet") == files(tmp_path / "faulty")
+    assert parts(tmp_path / "quiet") == parts(tmp_path / "faulty")
     stats = double.stats()
     # What was under way at the kill is asked again: two calls of each model, and as many answers on their way to the disk,
     # since the next call begins when an answer is there, and the disk of a busy machine is slow.

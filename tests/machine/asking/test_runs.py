@@ -1,7 +1,6 @@
 """Runs that ask models, against a real HTTP server: counted, continued, replayed, stopped, retried."""
 
 import asyncio
-import hashlib
 import json
 import os
 import signal
@@ -14,6 +13,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+from sameness import parts
 
 import pairwright
 from pairwright.building import Outcome
@@ -22,14 +22,6 @@ from pairwright.schemas.errors import BudgetError, ModelError, RecipeError, RunE
 
 Prompts = Callable[..., Path]
 RecipeFor = Callable[..., Recipe]
-
-
-def digests(folder: Path) -> dict[str, str]:
-    """SHA-256 of every data file and reject file of a run."""
-    files = [
-        p for name in ("data", "candidates", "failed", "rejects") for p in sorted((folder / name).glob("*"))
-    ]
-    return {str(p.relative_to(folder)): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
 
 
 def total(outcome: Outcome, name: str) -> int:
@@ -59,7 +51,7 @@ def test_a_replay_makes_no_call_and_gives_the_same_files(
     first = pairwright.build(rated(source, "one", store))
     double.faults(down=True)
     again = pairwright.build(rated(source, "two", store))
-    assert digests(first.folder) == digests(again.folder)
+    assert parts(first.folder) == parts(again.folder)
     assert (total(again, "calls"), total(again, "replayed")) == (0, 54)
 
 
@@ -70,7 +62,7 @@ def test_faults_cost_tries_and_no_rows(prompts: Prompts, rated: RecipeFor, doubl
     faulty = pairwright.build(
         rated(prompts(8), "faulty", "judge.calls.retries=30", "samplers.0.calls.retries=30")
     )
-    assert digests(quiet.folder) == digests(faulty.folder)
+    assert parts(quiet.folder) == parts(faulty.folder)
     stats = double.stats()
     assert stats["paid_most"] == 1
     assert {"429", "500", "cut"} <= stats["by_status"].keys()
@@ -88,7 +80,7 @@ def test_a_killed_run_continues_to_the_same_files_and_pays_nothing_twice(
     _killed(tmp_path, rated(source, "killed", *slow), moment)
     double.faults(latency_ms=0)
     outcome = pairwright.build(rated(source, "killed", *slow))
-    assert digests(whole.folder) == digests(outcome.folder)
+    assert parts(whole.folder) == parts(outcome.folder)
     stats = double.stats()
     # An answer that was under way when the process died never arrived; all others are in the store.
     assert stats["paid_distinct"] == 14 + 42
@@ -148,13 +140,13 @@ def test_retry_asks_only_for_what_failed(
     quick = ["samplers.0.calls.retries=1", "judge.calls.retries=1"]
     failed = pairwright.build(rated(source, "failed", *quick))
     assert failed.counts.rejects["row"]["call_failed"] == 1
-    written = {name: one for name, one in digests(failed.folder).items() if not name.startswith("failed/")}
+    written = {name: one for name, one in parts(failed.folder).items() if not name.startswith("failed/")}
     double.faults(by_text=[])
     before = double.stats()["paid"]
     outcome = pairwright.retry(tmp_path / "failed", overrides=quick)
     assert outcome.retried == 1
     assert outcome.counts == whole.counts
-    now = digests(outcome.folder)
+    now = parts(outcome.folder)
     assert {name: now[name] for name in written} == written  # no finished file was touched
     assert {name for name in now if name not in written} == {
         f"{config}/train-00001-p01-00.parquet" for config in ("data", "candidates")
