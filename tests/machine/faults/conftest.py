@@ -5,7 +5,6 @@ import re
 import socket
 import socketserver
 import ssl
-import sys
 import threading
 import time
 from collections import Counter, deque
@@ -209,28 +208,3 @@ def own(
         return Own(path, tmp_path / out)
 
     return make
-
-
-@pytest.fixture
-def command() -> Callable[..., list[str]]:
-    """Return a function that gives the command line of a verb."""
-
-    def words(*arguments: object) -> list[str]:
-        return [sys.executable, "-P", "-m", "pairwright", *map(str, arguments)]
-
-    return words
-
-
-@pytest.fixture
-def contents() -> Callable[[Path], dict[str, bytes]]:
-    """Return a function that gives every data file of a run, by name."""
-
-    def files(folder: Path) -> dict[str, bytes]:
-        return {
-            str(path.relative_to(folder)): path.read_bytes()
-            for path in sorted(folder.rglob("*"))
-            if path.is_file()
-            and path.parent.name in ("data", "visual_negative", "candidates", "failed", "rejects")
-        }
-
-    return files

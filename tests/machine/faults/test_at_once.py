@@ -1,14 +1,13 @@
 """Two runs that begin at the same moment: on one folder, and in two folders over one response store."""
 
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from pairwright.runs import manifest
+from going import command
+from sameness import parts
 
-Contents = Callable[[Path], dict[str, bytes]]
-Command = Callable[..., list[str]]
+from pairwright.runs import manifest
 
 
 def together(*commands: list[str]) -> list[tuple[int, str]]:
@@ -20,7 +19,7 @@ def together(*commands: list[str]) -> list[tuple[int, str]]:
     return [(process.returncode, text) for process, text in zip(processes, said, strict=True)]
 
 
-def test_on_one_folder(own: Any, odd_server: Any, command: Command, contents: Contents) -> None:
+def test_on_one_folder(own: Any, odd_server: Any) -> None:
     run, odd_server.slow_s = (
         own(12, timeout_s=60, concurrency=1),
         0.4,
@@ -31,16 +30,14 @@ def test_on_one_folder(own: Any, odd_server: Any, command: Command, contents: Co
     odd_server.slow_s = 0
     assert set(odd_server.answered.values()) == {1}
     assert [entry.shard for entry in manifest.read(run.folder)] == [0, 1, 2]
-    assert contents(run.folder) == contents(own(12, "whole").build().folder)
+    assert parts(run.folder) == parts(own(12, "whole").build().folder)
 
 
-def test_over_one_store(
-    own: Any, odd_server: Any, command: Command, contents: Contents, tmp_path: Path
-) -> None:
+def test_over_one_store(own: Any, odd_server: Any, tmp_path: Path) -> None:
     odd_server.slow_s = 0.05
     runs = [own(12, name, timeout_s=60) for name in ("one", "two")]
     store = ["--set", f"output.responses={tmp_path / 'answers.sqlite'}"]
     ends = together(*(command("build", run.path, *store) for run in runs))
     assert [status for status, _ in ends] == [0, 0], ends
     assert (len(odd_server.answered), set(odd_server.answered.values())) == (12, {1})
-    assert contents(runs[0].folder) == contents(runs[1].folder)
+    assert parts(runs[0].folder) == parts(runs[1].folder)

@@ -3,11 +3,11 @@
 import os
 import random
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sameness import parts
 
 import pairwright
 from pairwright.recipe import load_recipe
@@ -15,7 +15,6 @@ from pairwright.runs import manifest
 from pairwright.runs.standing import standings
 from pairwright.samplers._limits import Clock
 
-Contents = Callable[[Path], dict[str, bytes]]
 YEAR_S = 365 * 86400
 
 
@@ -26,7 +25,7 @@ def jumping(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(time, "time", lambda: real() + draws.uniform(-20 * YEAR_S, 20 * YEAR_S))
 
 
-def test_limits_and_waits(own: Any, odd_server: Any, contents: Contents, jumping: None) -> None:
+def test_limits_and_waits(own: Any, odd_server: Any, jumping: None) -> None:
     """Limits per minute, a date to wait for by a clock that is ten years behind, times beyond which a try is given up."""
     odd_server.odd.extend(["limited", "limited_till_a_date", "hangs"])
     began = time.monotonic()
@@ -34,7 +33,7 @@ def test_limits_and_waits(own: Any, odd_server: Any, contents: Contents, jumping
     assert 1 < time.monotonic() - began < 60
     assert limited.counts.rejects == {}
     assert set(odd_server.answered.values()) == {1}
-    assert contents(limited.folder) == contents(own(8, "whole").build().folder)
+    assert parts(limited.folder) == parts(own(8, "whole").build().folder)
     assert Clock().now is time.monotonic
 
 

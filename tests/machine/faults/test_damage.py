@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sameness import parts
 
 import pairwright
 from pairwright.encoding.store import open_vectors
@@ -15,7 +16,6 @@ from pairwright.runs import manifest
 from pairwright.runs.standing import standings
 from pairwright.schemas.errors import RunError, SourceError
 
-Contents = Callable[[Path], dict[str, bytes]]
 SMALL_SHARDS = ["output.shard_rows=4"]
 
 
@@ -49,9 +49,9 @@ def built(table: Any, tmp_path: Path) -> Callable[[], Path]:
 
 @pytest.mark.parametrize("damage", [cut, overwrite])
 @pytest.mark.parametrize("size", [3000, 4096])
-def test_a_response_store(damage: Any, size: int, own: Any, odd_server: Any, contents: Contents) -> None:
+def test_a_response_store(damage: Any, size: int, own: Any, odd_server: Any) -> None:
     run = own(12)
-    whole = contents(run.build().folder)
+    whole = parts(run.build().folder)
     store = run.folder / "responses.sqlite"
     kept = store.read_bytes()
     unfinished(run.folder)
@@ -61,7 +61,7 @@ def test_a_response_store(damage: Any, size: int, own: Any, odd_server: Any, con
     assert odd_server.answered.total() == 12, "nothing was asked"
     store.write_bytes(kept)
     run.build()
-    assert contents(run.folder) == whole
+    assert parts(run.folder) == whole
     assert odd_server.answered.total() == 12
 
 
@@ -102,7 +102,7 @@ def test_a_source_that_is_cut_short(size: int, table: Any, tmp_path: Path) -> No
     assert not list(tmp_path.rglob("*.tmp"))
 
 
-def test_a_source_that_breaks_off_in_the_middle(table: Any, tmp_path: Path, contents: Contents) -> None:
+def test_a_source_that_breaks_off_in_the_middle(table: Any, tmp_path: Path) -> None:
     """Its end is whole, so that it opens; what is wrong comes to light in the second of its row groups."""
     source, out, recipe = table(64), tmp_path / "out", load_recipe("image_dpo", ["output.shard_rows=16"])
     good = source.read_bytes()
@@ -139,16 +139,14 @@ def test_a_line_in_the_middle_of_the_manifest(built: Callable[[], Path]) -> None
 
 
 @pytest.mark.parametrize("end", [bytes(512), b'{"shard": 2, "sta', b"\xff\xfe"])
-def test_an_end_of_the_manifest_that_a_crash_left(
-    end: bytes, built: Callable[[], Path], contents: Contents
-) -> None:
+def test_an_end_of_the_manifest_that_a_crash_left(end: bytes, built: Callable[[], Path]) -> None:
     """Among them the zeros that some file systems leave where the power failed."""
     out = built()
-    whole, lines = contents(out), (out / "manifest.jsonl").read_bytes().splitlines(keepends=True)
+    whole, lines = parts(out), (out / "manifest.jsonl").read_bytes().splitlines(keepends=True)
     unfinished(out)
     (out / "manifest.jsonl").write_bytes(b"".join(lines[:2]) + end)
     built()
-    assert contents(out) == whole
+    assert parts(out) == whole
     assert (out / "manifest.jsonl").read_bytes() == b"".join(lines)
 
 

@@ -1,21 +1,17 @@
 """Disks that are full, and folders that may only be read: real ones, in a mount namespace of their own."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from going import command
 from mounts import full_and_then_not, read_only
+from sameness import parts
 
 import pairwright
 
-Contents = Callable[[Path], dict[str, bytes]]
-Command = Callable[..., list[str]]
 
-
-def test_a_disk_that_is_full_of_answers(
-    own: Any, odd_server: Any, tmp_path: Path, command: Command, contents: Contents
-) -> None:
+def test_a_disk_that_is_full_of_answers(own: Any, odd_server: Any, tmp_path: Path) -> None:
     run = own(
         12, timeout_s=20
     )  # on a loaded machine half a second is not enough, and an answer too late is paid again
@@ -25,7 +21,7 @@ def test_a_disk_that_is_full_of_answers(
     assert "free space, or choose another place, then run again" in done.stderr
     assert "Traceback" not in done.stderr
     assert odd_server.answered.total() - len(odd_server.answered) <= 4, "those that could not be stored"
-    assert contents(tmp_path / "copy") == contents(own(12, "whole", timeout_s=20).build().folder)
+    assert parts(tmp_path / "copy") == parts(own(12, "whole", timeout_s=20).build().folder)
 
 
 @pytest.fixture
@@ -34,14 +30,12 @@ def finished(table: Any, tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("verb", ["show", "status", "validate"])
-def test_a_run_can_be_looked_at_where_nothing_can_be_written(
-    verb: str, finished: Path, command: Command
-) -> None:
+def test_a_run_can_be_looked_at_where_nothing_can_be_written(verb: str, finished: Path) -> None:
     done = read_only([command(verb, finished)], finished)
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_a_report_can_be_written_elsewhere(finished: Path, tmp_path: Path, command: Command) -> None:
+def test_a_report_can_be_written_elsewhere(finished: Path, tmp_path: Path) -> None:
     there, elsewhere = command("report", finished), command("report", finished, "--out", tmp_path / "r.html")
     done = read_only([there], finished)
     assert (done.returncode, "Traceback" in done.stderr) == (1, False)

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from going import command
+from sameness import parts
 
 import pairwright
 from pairwright.recipe import load_recipe
@@ -19,8 +21,6 @@ from pairwright.runs.folder import locked
 from pairwright.runs.slices import slices_in
 from pairwright.schemas.errors import RunError
 
-Contents = Callable[[Path], dict[str, bytes]]
-Command = Callable[..., list[str]]
 Done = subprocess.CompletedProcess[str]
 
 SHIM = """
@@ -64,7 +64,7 @@ def shim(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
 
 
 @pytest.fixture
-def without_locks(shim: Callable[[str], Path], command: Command) -> Callable[..., Done]:
+def without_locks(shim: Callable[[str], Path]) -> Callable[..., Done]:
     """Return a function that runs the command line where no file can be locked."""
 
     def run(*arguments: object, answer: str = "ENOLCK") -> Done:
@@ -89,7 +89,7 @@ def no_locks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("answer", ["ENOLCK", "ENOSYS", "EOPNOTSUPP"])
 def test_a_build_goes_on_and_says_it_once(
-    answer: str, table: Any, tmp_path: Path, without_locks: Any, contents: Contents
+    answer: str, table: Any, tmp_path: Path, without_locks: Any
 ) -> None:
     out, source = tmp_path / "out", table(20)
     done = without_locks(
@@ -99,7 +99,7 @@ def test_a_build_goes_on_and_says_it_once(
     assert done.stderr.count(WARNING) == 1
     recipe = load_recipe("image_dpo", SETS[1:])
     pairwright.build(recipe, source=source, out=tmp_path / "whole", workers=1)
-    assert contents(out) == contents(tmp_path / "whole")
+    assert parts(out) == parts(tmp_path / "whole")
 
 
 def test_status_cannot_tell_running_from_stopped(table: Any, tmp_path: Path, without_locks: Any) -> None:
@@ -112,7 +112,7 @@ def test_status_cannot_tell_running_from_stopped(table: Any, tmp_path: Path, wit
     assert (standing["state"], standing["seconds_left"]) == ("running or stopped", None)
 
 
-def test_slices_are_joined(table: Any, tmp_path: Path, without_locks: Any, contents: Contents) -> None:
+def test_slices_are_joined(table: Any, tmp_path: Path, without_locks: Any) -> None:
     out, source = tmp_path / "out", table(20)
     for index in range(2):
         done = without_locks(
@@ -122,12 +122,12 @@ def test_slices_are_joined(table: Any, tmp_path: Path, without_locks: Any, conte
         assert done.stderr.count(WARNING) == 1
     recipe = load_recipe("image_dpo", SETS[1:])
     pairwright.build(recipe, source=source, out=tmp_path / "whole", workers=1)
-    assert contents(out) == contents(tmp_path / "whole")
+    assert parts(out) == parts(tmp_path / "whole")
     assert slices_in(out) == {}
 
 
 def test_slices_are_joined_by_one_process_alone(
-    table: Any, tmp_path: Path, no_locks: None, contents: Contents, monkeypatch: pytest.MonkeyPatch
+    table: Any, tmp_path: Path, no_locks: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Another one is at it, as the folder says that stands in for a lock, and was killed."""
     monkeypatch.setattr(locks, "_PATIENCE_S", 0.2)
@@ -140,7 +140,7 @@ def test_slices_are_joined_by_one_process_alone(
     (out / "slices" / ".joining").rmdir()
     pairwright.build(recipe, source=source, out=out, workers=1, shard="1/2")
     pairwright.build(recipe, source=source, out=tmp_path / "whole", workers=1)
-    assert contents(out) == contents(tmp_path / "whole")
+    assert parts(out) == parts(tmp_path / "whole")
 
 
 def test_a_join_that_fails_leaves_nothing_in_the_way(tmp_path: Path, no_locks: None) -> None:

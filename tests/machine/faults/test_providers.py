@@ -2,20 +2,18 @@
 
 import ssl
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+from sameness import parts
 
 import pairwright
 from pairwright.report import write_report
 from pairwright.runs import manifest
 from pairwright.samplers import _openai_link
 from pairwright.schemas.errors import ModelError
-
-Contents = Callable[[Path], dict[str, bytes]]
 
 pytestmark = pytest.mark.usefixtures("short_waits")
 
@@ -25,14 +23,14 @@ ODD = [
 ]
 
 
-def test_odd_answers_cost_tries_and_no_row(own: Any, odd_server: Any, contents: Contents) -> None:
+def test_odd_answers_cost_tries_and_no_row(own: Any, odd_server: Any) -> None:
     quiet = own(12, "quiet").build()
     odd_server.answered.clear()
     odd_server.odd.extend(ODD)
     outcome = own(12).build()
     assert not odd_server.odd
     assert outcome.counts.rejects == {}
-    assert contents(outcome.folder) == contents(quiet.folder)
+    assert parts(outcome.folder) == parts(quiet.folder)
     assert set(odd_server.answered.values()) == {1}
     [spent] = outcome.ledger
     assert (spent.calls, spent.failed) == (12, 0)
@@ -76,17 +74,17 @@ def test_an_endless_answer_is_broken_off(own: Any, odd_server: Any, monkeypatch:
         own(4, "other", timeout_s=60, give_up_after_s=0.1).build()
 
 
-def test_text_that_is_hardly_text(own: Any, odd_server: Any, contents: Contents, tmp_path: Path) -> None:
+def test_text_that_is_hardly_text(own: Any, odd_server: Any, tmp_path: Path) -> None:
     odd_server.always = "tells_strange_text"
     run = own(4)
     folder = run.build().folder
     assert pairwright.validate(folder) == []
     rows = pq.read_table(folder / "data").to_pylist()
     assert {row["rejected_text"] for row in rows} == {"Half \ufffd, zero \x00, and \u202e more."}
-    first = contents(folder)
+    first = parts(folder)
     manifest.replace(folder, ())
     odd_server.always = "closes"
-    assert contents(run.build().folder) == first
+    assert parts(run.build().folder) == first
     write_report(folder)
 
 

@@ -10,12 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from going import command
+from sameness import parts
 
 import pairwright
 from pairwright.recipe import load_recipe
-
-Contents = Callable[[Path], dict[str, bytes]]
-Command = Callable[..., list[str]]
 
 
 def until(condition: Callable[[], object], what: str) -> None:
@@ -43,7 +42,7 @@ def at_work(command: list[str], begun: Callable[[], object]) -> Iterator["subpro
 
 @pytest.mark.parametrize(("sent", "times"), [(signal.SIGINT, 1), (signal.SIGINT, 2), (signal.SIGTERM, 2)])
 def test_a_run_of_pictures_is_told_to_end(
-    sent: signal.Signals, times: int, table: Any, tmp_path: Path, command: Command, contents: Contents
+    sent: signal.Signals, times: int, table: Any, tmp_path: Path
 ) -> None:
     source, out, size = table(80), tmp_path / "out", "output.shard_rows=4"
     manifest = out / "manifest.jsonl"
@@ -59,13 +58,11 @@ def test_a_run_of_pictures_is_told_to_end(
     assert "Traceback" not in told
     for folder in (out, tmp_path / "whole"):
         pairwright.build(load_recipe("image_dpo", [size]), source=source, out=folder, workers=1)
-    assert contents(out) == contents(tmp_path / "whole")
+    assert parts(out) == parts(tmp_path / "whole")
 
 
 @pytest.mark.parametrize("times", [1, 2])
-def test_a_run_of_models_is_told_to_end(
-    times: int, own: Any, odd_server: Any, command: Command, contents: Contents
-) -> None:
+def test_a_run_of_models_is_told_to_end(times: int, own: Any, odd_server: Any) -> None:
     """Answers that are under way are waited for the first time, and given up the second."""
     run, odd_server.slow_s = own(12, timeout_s=60), 0.6
     with at_work(command("build", run.path), lambda: len(odd_server.answered) >= 4) as process:
@@ -84,10 +81,10 @@ def test_a_run_of_models_is_told_to_end(
     again = odd_server.answered.total() - len(odd_server.answered)
     assert again <= (0 if times == 1 else 4)
     assert odd_server.answered.total() - before < 12
-    assert contents(run.folder) == contents(own(12, "whole").build().folder)
+    assert parts(run.folder) == parts(own(12, "whole").build().folder)
 
 
-def test_stopped_for_a_while(own: Any, odd_server: Any, command: Command, contents: Contents) -> None:
+def test_stopped_for_a_while(own: Any, odd_server: Any) -> None:
     run, odd_server.slow_s = own(12, timeout_s=60), 0.1
     with at_work(command("build", run.path), lambda: len(odd_server.answered) >= 2) as process:
         os.killpg(process.pid, signal.SIGSTOP)
@@ -96,4 +93,4 @@ def test_stopped_for_a_while(own: Any, odd_server: Any, command: Command, conten
         os.killpg(process.pid, signal.SIGCONT)
         assert process.wait(60) == 0
     assert set(odd_server.answered.values()) == {1}
-    assert contents(run.folder) == contents(own(12, "whole").build().folder)
+    assert parts(run.folder) == parts(own(12, "whole").build().folder)
