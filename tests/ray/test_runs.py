@@ -184,7 +184,7 @@ def fail(row):
     import os
     os._exit(1)
 
-with connected(Cluster(), 1):
+with connected(Cluster(None), 1):
     data = ray_data()
     rows = data.from_items([{"row": 1}]).map(fail, max_retries=0)
     rows.context.enable_progress_bars = False
