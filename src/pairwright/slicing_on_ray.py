@@ -28,6 +28,7 @@ from pairwright.remote.joining import begun, slices_left
 from pairwright.remote.keys import RECORDS
 from pairwright.remote.prefix import open_prefix
 from pairwright.remote.records import read_records, records_in
+from pairwright.remote.run_json import read_run
 from pairwright.remote.work import check_prefix, in_work_folder
 from pairwright.runs import manifest, run_file
 from pairwright.runs.joining import unfinished
@@ -152,7 +153,7 @@ class _InStore:
         self._entries: list[ShardEntry] = []
 
     def is_one_run(self) -> bool:
-        return self._prefix.read(run_file.NAME) is not None
+        return read_run(self._prefix) is not None
 
     def begun(self) -> Collection[Slice]:
         return begun(self._prefix)
