@@ -57,10 +57,11 @@ test-ray: .venv-ray/.ready ## Run the tests on a real Ray cluster of this machin
 conformance: .venv-ray/.ready ## Kill runs fifty times on every executor, and compare what comes of them to the byte
 	CONFORMANCE=whole .venv-ray/bin/python -P -m pytest --quiet tests/conformance
 
-# Mostly these wait, for a server that is slow on purpose and for leases to run out, so more of them go on at once;
-# those that start Ray, one after the other.
+# Mostly these wait, for a server that is slow on purpose and for leases to run out, so more of them go on at once; those that
+# start Ray come after them, one by one.
 test-s3: .venv-s3/.ready ## Run the tests of output on object stores, against an S3 server of this machine
-	.venv-s3/bin/python -P -m pytest --quiet --numprocesses 4 --dist loadgroup tests/s3
+	.venv-s3/bin/python -P -m pytest --quiet --numprocesses 4 tests/s3 --ignore tests/s3/test_on_ray.py
+	.venv-s3/bin/python -P -m pytest --quiet tests/s3/test_on_ray.py
 
 environments: $(VENV)/.dev .venv-vllm/.ready .venv-clip/.ready .venv-ray/.ready .venv-s3/.ready ## Make the environments of all tests
 

@@ -21,6 +21,8 @@ if importlib.util.find_spec("s3fs") is None or importlib.util.find_spec("moto") 
     collect_ignore_glob = ["test_*.py"]
 
 SECRET = "wJalrXUtnFEMI-a-key-that-is-nowhere"
+LIMIT_S = 300.0
+"""Seconds that anything may take that is waited for, on a machine that does more than this."""
 HURRIED = """
 import sys
 from pairwright.remote import answers, lease, mirror
@@ -158,7 +160,7 @@ def ran(started: Callable[..., subprocess.Popen[str]]) -> Callable[..., str]:
 
     def run(*words: object, status: int = 0) -> str:
         process = started(*words)
-        out, err = process.communicate(timeout=120)
+        out, err = process.communicate(timeout=LIMIT_S)
         assert process.returncode == status, out + err
         return out + err
 
@@ -225,7 +227,7 @@ def waited() -> Callable[[Callable[[], bool]], None]:
     """Return a function that waits until something holds."""
 
     def wait(holds: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + LIMIT_S
         while not holds():
             assert time.monotonic() < deadline
             time.sleep(0.05)

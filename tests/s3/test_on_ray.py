@@ -12,7 +12,6 @@ import pytest
 import pairwright
 
 pytest.importorskip("ray")
-pytestmark = pytest.mark.xdist_group("ray")
 
 Table = Callable[[int], Path]
 Ran = Callable[..., str]
