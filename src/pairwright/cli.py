@@ -1,5 +1,6 @@
 """The ``pairwright`` command. Each verb is a module of :mod:`pairwright.commands`, imported when it is called."""
 
+import os
 import sys
 from importlib import import_module
 
@@ -72,4 +73,15 @@ def main(argv: list[str] | None = None) -> None:
         group.main(args=argv, prog_name="pairwright", standalone_mode=True)
     except PairwrightError as error:
         click.echo(f"pairwright: {error}", err=True)
-        sys.exit(1)
+        _end(1)
+    except SystemExit as ended:  # click's, with a status
+        _end(ended.code)
+
+
+def _end(status: int | str | None) -> None:
+    """End the process; at once where Ray was used, whose threads now and then keep one from ending that has said and done all."""
+    if "ray" in sys.modules and isinstance(status, int):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+    sys.exit(status)
