@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from drawn import drawn_pictures
-from going import CONCURRENCY, MARK, Executor, Work, build, kill, marked
+from going import CONCURRENCY, MARK, NOT_NICE, Executor, Work, build, kill, marked
 from killing import SEED, Hit
 from start import running
 
@@ -71,7 +71,7 @@ class Cluster:
             self.mark = uuid4().hex
             self._process = subprocess.Popen(
                 [sys.executable, "-P", "-c", _CLUSTER],
-                env=os.environ | self.environment | {MARK: self.mark},
+                env=os.environ | self.environment | {MARK: self.mark, **NOT_NICE},
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,

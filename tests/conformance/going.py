@@ -19,6 +19,9 @@ LIMIT_S = 240.0
 """Seconds that a go, or anything else that is waited for, may take on a machine that is busy."""
 
 
+NOT_NICE = {"RAY_worker_niceness": "0"}
+"""For the environment of Ray: by itself it has its workers step back, which on a busy machine get next to nothing."""
+
 CONCURRENCY = 2
 """Requests to each model that a process makes at once."""
 UNDER_WAY = 2 * CONCURRENCY * 3
@@ -116,7 +119,8 @@ class Go:
         """Start all commands at once, each in a session of its own."""
         self.out.parent.mkdir(parents=True, exist_ok=True)
         log = self._log.open("wb")
-        surroundings = os.environ | {MARK: self.mark, "PYTHONFAULTHANDLER": "1"} | dict(environment)
+        told = {MARK: self.mark, "PYTHONFAULTHANDLER": "1", **NOT_NICE}
+        surroundings = os.environ | told | dict(environment)
         with log:
             for words in self.commands:
                 self.started.append(

@@ -12,6 +12,7 @@ from uuid import uuid4
 
 import pytest
 from drawn import drawn_pictures, write_table
+from going import NOT_NICE
 
 if importlib.util.find_spec("ray") is None:
     collect_ignore_glob = ["test_*.py"]
@@ -78,7 +79,9 @@ def surroundings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     (described / "entry_points.txt").write_text(
         f"[pairwright.perturbations]\n{points}\n[pairwright.samplers]\ntoy = toy:PART\n"
     )
-    os.environ.update({MARK: uuid4().hex, "PYTHONPATH": str(folder), "RAY_USAGE_STATS_ENABLED": "0"})
+    os.environ.update(
+        {MARK: uuid4().hex, "PYTHONPATH": str(folder), "RAY_USAGE_STATS_ENABLED": "0", **NOT_NICE}
+    )
     sys.path.insert(0, str(folder))
     yield folder
     for process in marked():

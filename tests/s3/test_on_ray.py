@@ -20,6 +20,12 @@ ROWS = 60
 PICTURES = ("build", "image_dpo", "--set", "output.shard_rows=2", "--executor", "ray", "--workers", "2")
 
 
+@pytest.fixture(autouse=True)
+def _not_nice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ray has its workers step back, which on a busy machine get next to nothing."""
+    monkeypatch.setenv("RAY_worker_niceness", "0")
+
+
 @pytest.fixture
 def local(table: Table, tmp_path: Path, local_hashes: Hashes) -> dict[str, str]:
     recipe = pairwright.load_recipe("image_dpo", ["output.shard_rows=2"])
