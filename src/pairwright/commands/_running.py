@@ -45,6 +45,8 @@ def run_and_tell(name: str, work: Callable[[Watch], Outcome], *, pairs_wanted: b
             outcome = work(watch)
     except KeyboardInterrupt:
         say("stopped. Finished shards and answers are safe; the same command goes on from there.")
+        for number in (signal.SIGINT, signal.SIGTERM):  # an interrupt behind this would end in a traceback
+            signal.signal(number, signal.SIG_DFL)
         sys.exit(130)
     _tell(outcome, pairs_wanted=pairs_wanted)
 
