@@ -108,6 +108,11 @@ def build_whole(
         return Outcome(folder, counts, False, len(left.damaged), left.rows, record.spent)
 
 
+def identity_now(recipe: Recipe, limit: int | None) -> Identity:
+    """Return what a run is, by the files as they are now: that takes reading them, and the model's weights."""
+    return identity_of(recipe, open_source(recipe.file.source), limit)
+
+
 def _check_beforehand(ready: Recipe, cluster: Cluster | None) -> None:
     """Raise where models, encoders or the cluster cannot be used, before anything is opened."""
     if cluster is not None:

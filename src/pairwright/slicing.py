@@ -5,18 +5,17 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from pairwright.building import Outcome, build_whole
+from pairwright.building import Outcome, build_whole, identity_now
 from pairwright.card import write_card
 from pairwright.executors import Progress
 from pairwright.recipe import Recipe
 from pairwright.runs import folder as run_folder
 from pairwright.runs import manifest, run_file
 from pairwright.runs.joining import join, unfinished
-from pairwright.runs.run_file import Identity, identity_of
+from pairwright.runs.run_file import Identity
 from pairwright.runs.slices import FOLDER as SLICES
 from pairwright.runs.slices import check_count, folder_of, parse_slice, remove, slices_in
 from pairwright.schemas.errors import RunError
-from pairwright.sources.open import open_source
 
 _AS_LONG_AS_IT_TAKES = math.inf
 """Seconds to wait for a process that joins slices: it copies every answer, and every file where there are no links."""
@@ -47,7 +46,7 @@ def build_slice(
     _refuse_strangers(folder)
     check_count(folder, part)
     if slices_in(folder):
-        _check_same(folder, recipe, _identity(recipe, limit))
+        _check_same(folder, recipe, identity_now(recipe, limit))
     own = recipe.placed(source=None, out=folder_of(folder, part), seed=None)
     outcome = build_whole(own, limit=limit, workers=workers, watch=watch, part=part)
     left = unfinished(folder, part.count)
@@ -59,7 +58,7 @@ def build_slice(
 
 def _of_whole(folder: Path, recipe: Recipe, whole: run_file.RunFile, limit: int | None) -> Outcome:
     """Return the outcome where the folder holds a whole run: there is nothing left for a slice."""
-    run_folder.earlier(folder, recipe, _identity(recipe, limit), whole=True)
+    run_folder.earlier(folder, recipe, identity_now(recipe, limit), whole=True)
     shards = manifest.read(folder)
     if whole.status != "finished" or run_folder.damaged(folder, shards):
         raise RunError(
@@ -78,11 +77,6 @@ def _refuse_strangers(folder: Path) -> None:
         run_folder.refuse_strangers(folder)
 
 
-def _identity(recipe: Recipe, limit: int | None) -> Identity:
-    """Return what the run is, by the files as they are now: that takes reading them, and the model's weights."""
-    return identity_of(recipe, open_source(recipe.file.source), limit)
-
-
 def _check_same(folder: Path, recipe: Recipe, identity: Identity) -> None:
     """Raise RunError where a slice of another run has begun already."""
     for place in slices_in(folder).values():
@@ -99,7 +93,7 @@ def _joined(folder: Path, recipe: Recipe, limit: int | None, outcome: Outcome) -
     # Of the slices themselves, so that it goes with them.
     with run_folder.locked(folder, _AS_LONG_AS_IT_TAKES, stand_in=folder / SLICES / _JOINING):
         if run_file.read(folder) is None:  # else another slice, finished at the same time, was first
-            identity = _identity(recipe, limit)
+            identity = identity_now(recipe, limit)
             _check_same(folder, recipe, identity)
             join(folder, recipe, identity)
         write_card(folder)

@@ -3,7 +3,7 @@
 import shutil
 from pathlib import Path
 
-from pairwright.building import Outcome
+from pairwright.building import Outcome, identity_now
 from pairwright.encoding.store import NAME as VECTORS
 from pairwright.recipe import Recipe
 from pairwright.remote.finishing import clear, finish
@@ -17,11 +17,10 @@ from pairwright.runs import folder as run_folder
 from pairwright.runs import manifest, run_file
 from pairwright.runs.disk import replace_whole
 from pairwright.runs.joining import join
-from pairwright.runs.run_file import Identity, RunFile, identity_of
+from pairwright.runs.run_file import Identity, RunFile
 from pairwright.runs.slices import FOLDER as SLICES
 from pairwright.runs.slices import Slice, check_counts, folder_of, slice_named
 from pairwright.schemas.errors import RunError
-from pairwright.sources.open import open_source
 
 _JOIN = "join"
 
@@ -65,7 +64,7 @@ def check_slices(prefix: Prefix, part: Slice, recipe: Recipe, limit: int | None)
     check_counts(prefix.url, begun(prefix), part)
     others = {other: run for other, run in runs_of_slices(prefix, part.count).items() if other != part}
     if others:
-        identity = _identity(recipe, limit)
+        identity = identity_now(recipe, limit)
         for other, run in others.items():
             run_folder.check_same(f"{prefix.url}, slice {other},", run, recipe, identity, whole=False)
 
@@ -76,12 +75,7 @@ def outcome_of_whole(prefix: Prefix, recipe: Recipe, limit: int | None) -> Outco
     Raises:
         RunError: it is another run, or one that is not built in slices.
     """
-    return _outcome(prefix, recipe, _identity(recipe, limit))
-
-
-def _identity(recipe: Recipe, limit: int | None) -> Identity:
-    """Return what the run is, by the files as they are now: that takes reading them."""
-    return identity_of(recipe, open_source(recipe.file.source), limit)
+    return _outcome(prefix, recipe, identity_now(recipe, limit))
 
 
 def _outcome(prefix: Prefix, recipe: Recipe, identity: Identity) -> Outcome:
@@ -116,7 +110,7 @@ def join_slices(
     Raises:
         RunError: one of them is a slice of another run; slices overlap, or lack rows of the source.
     """
-    identity = _identity(recipe, limit)
+    identity = identity_now(recipe, limit)
     with held(prefix, owner, tell, patient=True) as lease:
         if not is_finished(prefix):
             folder = run_in(place / _JOIN, prefix.url)
