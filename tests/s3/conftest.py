@@ -17,6 +17,8 @@ from drawn import drawn_pictures, write_table
 from start import running
 from store_proxy import Proxy
 
+import pairwright
+
 if importlib.util.find_spec("s3fs") is None or importlib.util.find_spec("moto") is None:
     collect_ignore_glob = ["test_*.py"]
 
@@ -220,6 +222,20 @@ def local_hashes() -> Callable[[Path], dict[str, str]]:
         return {name: sha256((folder / name).read_bytes()).hexdigest() for name in names}
 
     return taken
+
+
+@pytest.fixture
+def built_here(
+    table: Callable[[int], Path], tmp_path: Path, local_hashes: Callable[[Path], dict[str, str]]
+) -> Callable[[int, int], dict[str, str]]:
+    """Return a function: SHA-256 of every part of a run in a folder, over so many rows in shards of so many."""
+
+    def build(rows: int, shard_rows: int) -> dict[str, str]:
+        recipe = pairwright.load_recipe("image_dpo", [f"output.shard_rows={shard_rows}"])
+        pairwright.build(recipe, source=table(rows), out=tmp_path / "local", workers=1)
+        return local_hashes(tmp_path / "local")
+
+    return build
 
 
 @pytest.fixture

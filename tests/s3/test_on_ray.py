@@ -9,8 +9,6 @@ from typing import Any
 
 import pytest
 
-import pairwright
-
 pytest.importorskip("ray")
 
 Table = Callable[[int], Path]
@@ -27,10 +25,8 @@ def _not_nice(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def local(table: Table, tmp_path: Path, local_hashes: Hashes) -> dict[str, str]:
-    recipe = pairwright.load_recipe("image_dpo", ["output.shard_rows=1"])
-    pairwright.build(recipe, source=table(ROWS), out=tmp_path / "local", workers=1)
-    return local_hashes(tmp_path / "local")
+def local(built_here: Callable[[int, int], dict[str, str]]) -> dict[str, str]:
+    return built_here(ROWS, 1)
 
 
 def test_the_bytes_of_a_local_run(

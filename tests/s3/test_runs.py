@@ -9,8 +9,6 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-import pairwright
-
 Table = Callable[[int], Path]
 Ran = Callable[..., str]
 Killed = Callable[..., bool]
@@ -20,10 +18,8 @@ PICTURES = ("build", "image_dpo", "--set", "output.shard_rows=7", "--workers", "
 
 
 @pytest.fixture
-def local(table: Table, tmp_path: Path, local_hashes: Hashes) -> dict[str, str]:
-    recipe = pairwright.load_recipe("image_dpo", ["output.shard_rows=7"])
-    pairwright.build(recipe, source=table(ROWS), out=tmp_path / "local", workers=1)
-    return local_hashes(tmp_path / "local")
+def local(built_here: Callable[[int, int], dict[str, str]]) -> dict[str, str]:
+    return built_here(ROWS, 7)
 
 
 def test_the_bytes_of_a_local_run(
