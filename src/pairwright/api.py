@@ -81,9 +81,10 @@ def build(
         raise ParameterError(f"work: {work} is of use where out is an address in an object store")
     if cluster is not None:
         from pairwright.executors.ray import in_slices
-        from pairwright.slicing_on_ray import build_in_slices
 
         if in_slices(ready):
+            from pairwright.slicing_on_ray import build_in_slices
+
             return build_in_slices(
                 ready,
                 cluster=cluster,
