@@ -57,7 +57,7 @@ def _parent(process: int) -> int:
 
 
 def _left(folder: Path) -> list[Path]:
-    return [*folder.rglob("*.tmp"), *folder.glob(STAGED)]
+    return [*folder.rglob("*.tmp"), *folder.glob(f"{STAGED}*")]
 
 
 @pytest.mark.parametrize("name", ["gaussian_blur", "other_image"])

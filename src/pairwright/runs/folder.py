@@ -6,9 +6,10 @@ import re
 import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from pairwright.recipe import Recipe, decides_rows
 from pairwright.runs import manifest, run_file
@@ -164,7 +165,7 @@ def _whole(folder: Path, file: FileEntry) -> bool:
 def clean(folder: Path) -> None:
     """Remove what a killed run left: temporary files, and shards that never reached the manifest."""
     manifest.mend(folder)
-    shutil.rmtree(folder / STAGED, ignore_errors=True)  # of a cluster whose actors may still be dying
+    _clean_staged(folder)
     done = manifest.file_names(manifest.read(folder))
     for name in WRITTEN:
         if not (folder / name).is_dir():
@@ -172,6 +173,14 @@ def clean(folder: Path) -> None:
         for path in (folder / name).iterdir():
             if _OURS.fullmatch(path.name) and f"{name}/{path.name}" not in done:
                 path.unlink()
+
+
+def _clean_staged(folder: Path) -> None:
+    """Remove what actors wrote; one that is still dying finds nothing under the old name, so it cannot add to it meanwhile."""
+    with suppress(OSError):  # mostly there is none; one that cannot be renamed is removed as it stands
+        (folder / STAGED).rename(folder / f"{STAGED}-{uuid4().hex}")
+    for left in folder.glob(f"{STAGED}*"):
+        shutil.rmtree(left, ignore_errors=True)
 
 
 def _differences(found: RunFile, recipe: Recipe, identity: Identity) -> list[str]:
