@@ -93,6 +93,7 @@ def build(
                 gpus=gpus_per_worker,
                 work=work,
                 watch=watch,
+                tell=tell or _tell_nobody,
             )
     if url is not None:
         from pairwright.remote.building import build_remote

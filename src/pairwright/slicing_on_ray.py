@@ -10,7 +10,7 @@ import math
 import os
 import sys
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
@@ -53,6 +53,7 @@ def build_in_slices(
     gpus: float | None,
     work: str | Path | None,
     watch: Watch | None,
+    tell: Callable[[str], None],
 ) -> Outcome:
     """Build a run, or continue it, in as many slices as there are workers.
 
@@ -66,13 +67,14 @@ def build_in_slices(
         gpus: GPUs of a worker with models or encoders; if not given 1 where the cluster has any, else 0.
         work: of a run in an object store: where each node has its work folders; in the user's cache folder if not given.
         watch: called with the progress every few seconds.
+        tell: told, of a run in an object store, what is waited for and where this machine's work folder is.
 
     Raises:
         WorkerError: the cluster cannot be reached, or a slice failed; the message says which and why.
         As :func:`pairwright.slicing.build_slice` does for everything else.
     """
     url = recipe.url()
-    slices: _Slices = _InFolder(recipe, limit) if url is None else _InStore(recipe, url, limit, work)
+    slices: _Slices = _InFolder(recipe, limit) if url is None else _InStore(recipe, url, limit, work, tell)
     if slices.is_one_run():  # finished, or not built in slices, which is told
         return slices.outcome(1)
     source = open_source(recipe.file.source)
@@ -143,9 +145,16 @@ class _InStore:
 
     look_s = 10.0
 
-    def __init__(self, recipe: Recipe, url: str, limit: int | None, work: str | Path | None) -> None:
+    def __init__(
+        self,
+        recipe: Recipe,
+        url: str,
+        limit: int | None,
+        work: str | Path | None,
+        tell: Callable[[str], None],
+    ) -> None:
         """Raises RunError, before a cluster is started, where the store cannot be used, or takes no slices."""
-        self._recipe, self._limit, self._work = recipe, limit, work
+        self._recipe, self._limit, self._work, self._tell = recipe, limit, work, tell
         self._prefix = open_prefix(url)
         self._prefix.check()
         check_prefix(self._prefix.url, self._prefix.names(), Slice(0, 1))
@@ -168,11 +177,16 @@ class _InStore:
         return self._entries
 
     def outcome(self, count: int) -> Outcome:
-        return _built_in_store(self._recipe, self._limit, self._work, f"0/{count}", None)
+        return _built_in_store(self._recipe, self._limit, self._work, f"0/{count}", None, self._tell)
 
 
 def _built_in_store(
-    recipe: Recipe, limit: int | None, work: str | Path | None, shard: str, watch: Watch | None
+    recipe: Recipe,
+    limit: int | None,
+    work: str | Path | None,
+    shard: str,
+    watch: Watch | None,
+    tell: Callable[[str], None],
 ) -> Outcome:
     return build_remote(
         recipe,
@@ -182,7 +196,7 @@ def _built_in_store(
         limit=limit,
         workers=1,
         watch=watch,
-        tell=_log.info,
+        tell=tell,
     )
 
 
@@ -255,7 +269,7 @@ class _SliceActor:
         if recipe.url() is None:
             build_slice(recipe, shard, limit=job.limit, workers=1, watch=self._seen)
         else:
-            _built_in_store(recipe, job.limit, self._brief.work, shard, self._seen)
+            _built_in_store(recipe, job.limit, self._brief.work, shard, self._seen, _log.info)
 
     def _seen(self, progress: Progress) -> None:
         if self._rows is not None and progress.rows > self._rows:
