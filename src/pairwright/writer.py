@@ -97,7 +97,7 @@ class PartWriter(Generic[R]):
 
     def __init__(self, folder: Path, stem: str, config: Config[R]) -> None:
         """Parts are named ``{stem}-00.parquet``, ``{stem}-01.parquet`` and so on, so that their names sort as they were
-        written; ``folder`` is made when needed."""
+        written; ``folder`` is made when needed, in a folder that is there: what a run wrote and removed must not come back."""
         self._folder = folder
         self._stem = stem
         self._config = config
@@ -153,7 +153,7 @@ class PartWriter(Generic[R]):
         name = f"{self._stem}-{len(self._written):02d}.parquet"
         path = temporary(self._folder / name)
         with writing(path):
-            self._folder.mkdir(parents=True, exist_ok=True)
+            self._folder.mkdir(exist_ok=True)
             self._part = _Part(path, name, self._config)
         return self._part
 

@@ -67,6 +67,7 @@ def make(folder: Path) -> None:
             pair(1, prompts[1], "It is blue.", (blurred, png)),
         ],
     }
+    folder.mkdir(parents=True, exist_ok=True)
     for name, pairs in configs.items():
         with PartWriter(folder / name, "train-00000", PAIRS) as parts:
             parts.add(pairs)

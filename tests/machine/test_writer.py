@@ -132,6 +132,12 @@ def test_no_pairs_leave_no_file_and_no_folder(tmp_path):
     assert not (tmp_path / "data").exists()
 
 
+def test_a_folder_that_was_removed_does_not_come_back(tmp_path, pairs):
+    with pytest.raises(RunError, match="No such file"):
+        write(tmp_path / "gone" / "data", pairs[:5])
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_names_appear_only_on_publishing(tmp_path, pairs):
     parts = PartWriter(tmp_path, "train-00000", PAIRS)
     parts.add(pairs[:150])

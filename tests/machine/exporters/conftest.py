@@ -87,6 +87,7 @@ SHAPES: dict[str, Pair] = {
 
 def write_run(folder: Path, pairs: Sequence[Pair], files: int = 1) -> Path:
     """Write pairs as a run has them, some into each file, and check them."""
+    folder.mkdir(parents=True, exist_ok=True)
     for config in dict.fromkeys(FOLDERS.values()):
         own = [pair for pair in pairs if FOLDERS[pair.kind] == config]
         step = max(1, -(-len(own) // files))

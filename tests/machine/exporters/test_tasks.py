@@ -66,6 +66,7 @@ def judged(tmp_path: Path, shapes: dict[str, Pair]) -> Path:
 
 
 def write(folder: Path, rows: Sequence[SourceRow]) -> Path:
+    folder.mkdir()
     with PartWriter(folder / "candidates", "train-00000", CANDIDATES) as parts:
         parts.add(rows)
         publish([file.name for file in parts.close()], folder / "candidates")
