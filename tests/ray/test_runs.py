@@ -201,3 +201,41 @@ def test_what_ray_data_raises_it_does_not_print_as_well() -> None:
     )
     assert "raised WorkerCrashedError" in done.stdout
     assert "Traceback" not in done.stderr
+
+
+_STOPPED = """
+import sys, threading, time, types
+import ray
+from ray.data._internal.execution import streaming_executor_state as state
+
+import pairwright
+
+state.time = types.SimpleNamespace(**vars(time) | {"sleep": lambda seconds: time.sleep(0.5)})  # those who look once more look late
+reading, disconnect = [], ray.shutdown
+
+def shutdown():
+    print("read", *{thread.name for thread in reading if thread.name == "iter_threaded"})
+    print("still read", *{thread.name for thread in reading if thread.is_alive() and thread.name == "iter_threaded"})
+    disconnect()
+
+def stop(progress):
+    if progress.rows:
+        reading.extend(threading.enumerate())
+        raise KeyboardInterrupt
+
+ray.shutdown = shutdown
+recipe = pairwright.load_recipe("image_dpo", ["output.shard_rows=4"])
+try:
+    pairwright.build(recipe, source=sys.argv[1], out=sys.argv[2], executor="ray", workers=2, watch=stop)
+except KeyboardInterrupt:
+    time.sleep(1)
+    print("told")
+"""
+
+
+def test_nobody_asks_ray_for_anything_once_a_stopped_run_has_left_it(table: Table, tmp_path: Path) -> None:
+    """Ray would end the process without a word, and what went wrong would not be told."""
+    told = [sys.executable, "-P", "-c", _STOPPED, str(table(ROWS)), str(tmp_path / "out")]
+    done = subprocess.run(told, capture_output=True, text=True, check=False, timeout=120)
+    assert (done.returncode, done.stdout.splitlines()) == (0, ["read iter_threaded", "still read", "told"])
+    assert not _left(tmp_path / "out")

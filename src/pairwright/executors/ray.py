@@ -8,7 +8,9 @@ its successor writes. The process that was started, and it alone, moves the file
 
 import os
 import platform
-from collections.abc import Generator, Iterator, Mapping, Sequence
+import threading
+import time
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -44,6 +46,9 @@ from pairwright.sources.open import open_source
 
 _TRIES = 10
 """Times that a shard is built before the run stops: a picture that kills whoever opens it would go round for ever."""
+
+_READERS_S = 5.0
+"""How long threads of Ray Data may take to end, seconds; they look every hundredth of a second whether they should."""
 
 
 def inside(recipe: Recipe) -> list[str]:
@@ -236,21 +241,26 @@ def _built(
         return
     actors = min(workers or int(ray.cluster_resources().get("CPU", 1)), len(numbers))
     try:
-        for row in _rows(brief, numbers, actors):
-            match message_from(row["said"]):
-                case Failed(why):
-                    raise WorkerError(f"a worker of Ray failed: {why}")
-                case Finished(_, ShardEntry() as entry):
-                    yield entry, Path(row["place"])
-                case Finished(shard, PatchEntry()):
-                    raise AssertionError(f"shard {shard}: no actor is asked for a patch")
+        with closing(_rows(brief, numbers, actors)) as rows:
+            for row in rows:
+                match message_from(row["said"]):
+                    case Failed(why):
+                        raise WorkerError(f"a worker of Ray failed: {why}")
+                    case Finished(_, ShardEntry() as entry):
+                        yield entry, Path(row["place"])
+                    case Finished(shard, PatchEntry()):
+                        raise AssertionError(f"shard {shard}: no actor is asked for a patch")
     except ray.exceptions.RayError as error:
         told = str(error).strip().splitlines() or [type(error).__name__]
         raise WorkerError(f"Ray gave up: {told[0]} {SAFE}") from error
 
 
-def _rows(brief: _Brief, numbers: Sequence[int], actors: int) -> Iterator[Mapping[str, str]]:
-    """Send each shard through an actor and yield what it said. Ray Data starts again whatever dies, without end."""
+def _rows(brief: _Brief, numbers: Sequence[int], actors: int) -> Generator[Mapping[str, str], None, None]:
+    """Send each shard through an actor and yield what it said. Ray Data starts again whatever dies, without end.
+
+    Closed early, it waits until no thread of Ray Data reads any more: one that asks Ray for something once this process is no
+    longer connected has Ray end the process without a word, with status 1.
+    """
     data = ray_data()
     shards = data.from_items([{"shard": number} for number in numbers], override_num_blocks=len(numbers))
     said = shards.map(
@@ -261,5 +271,17 @@ def _rows(brief: _Brief, numbers: Sequence[int], actors: int) -> Iterator[Mappin
     )
     said.context.enable_progress_bars = False
     said.context.print_on_execution_start = False
-    rows: Iterator[Mapping[str, str]] = said.iter_rows()
-    return rows
+    before = set(threading.enumerate())
+    rows: Generator[Mapping[str, str], None, None] = iter(said.iter_rows())
+    try:
+        yield from rows
+    finally:
+        rows.close()
+        _wait_for(set(threading.enumerate()) - before)
+
+
+def _wait_for(threads: Iterable[threading.Thread]) -> None:
+    deadline = time.monotonic() + _READERS_S
+    for thread in threads:
+        if thread.name != "Prefetcher":  # it sleeps for good, and asks for nothing
+            thread.join(max(0.0, deadline - time.monotonic()))

@@ -44,6 +44,8 @@ def check_packages(wanted: Mapping[str, str]) -> None:
 
 def ray_data() -> Any:  # Any: modules of optional packages are not typed here
     """Return the package ``ray.data``. Raises MissingExtraError."""
+    # Read by Ray as it is imported: of actors that end with their run it would print that their work is tried again.
+    os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", "infinite retries remaining.*killed by `ray.kill`")
     try:
         import ray.data
     except ImportError as error:

@@ -28,30 +28,34 @@ _log = logging.getLogger(__name__)
 @contextmanager
 def watched() -> Iterator[None]:
     """Watch the cluster that this process is connected with, and say when the node of this process or the head is gone."""
-    over = threading.Event()
-    threading.Thread(target=_watch, args=(over,), name="ray-watch", daemon=True).start()
+    over, addresses = threading.Event(), _addresses()
+    threading.Thread(target=_watch, args=(over, addresses), name="ray-watch", daemon=True).start()
     try:
         yield
     finally:
         over.set()
 
 
-def _watch(over: threading.Event) -> None:
+def _addresses() -> "list[_Watched]":
+    """Return what is to be watched; asked before the watch begins, since whoever asks Ray after its end is ended by it."""
     import ray
 
     if (
         ray.util.client.ray.is_connected()
     ):  # from outside, through a server on the head: there is no node of this process
-        return
+        return []
     context = ray.get_runtime_context()
     head, own = context.gcs_address, context.get_node_id()
     node = next((node for node in ray.nodes() if node["NodeID"] == own), None)
     if node is None:  # it is going down already
-        return
+        return []
     here = f"{node['NodeManagerAddress']}:{node['NodeManagerPort']}"
     node_gone = f"Ray's node of this process ({here}) has died, and Ray is about to end this process"
     head_gone = f"Ray's head node ({head}) does not answer; after a minute of that Ray ends this process"
-    left = [_Watched(here, _NODE_AWAY_S, node_gone), _Watched(head, _HEAD_AWAY_S, head_gone)]
+    return [_Watched(here, _NODE_AWAY_S, node_gone), _Watched(head, _HEAD_AWAY_S, head_gone)]
+
+
+def _watch(over: threading.Event, left: "list[_Watched]") -> None:
     while left and not over.wait(_EVERY_S):
         left = [one for one in left if not one.is_gone()]
 
