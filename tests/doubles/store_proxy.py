@@ -119,7 +119,13 @@ class _Handler(BaseHTTPRequestHandler):
             while self.rfile.readline().strip():
                 pass
             return content
-        return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        length = int(self.headers.get("Content-Length") or 0)
+        content = self.rfile.read(length)
+        if (
+            len(content) < length
+        ):  # of a client that was killed; the server behind would keep what came, as no store does
+            raise ConnectionResetError(f"{self.path}: {len(content)} of {length} bytes came")
+        return content
 
     def _forwarded(self, body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
         connection = http.client.HTTPConnection("127.0.0.1", self.behind, timeout=60)

@@ -1,5 +1,6 @@
 """What is said before anything is built, and what never gets out."""
 
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -75,3 +76,13 @@ def test_fetch_goes_on_and_compares_every_hash(
     assert "is not what was written: its SHA-256 is another" in ran("fetch", url, to, status=1)
     assert "the run is not finished" in ran("validate", to, status=1)
     assert "nothing to do" not in ran(*PICTURES, table(20), "--out", to)
+
+
+def test_this_store_keeps_nothing_of_a_put_that_was_cut_short(proxy: Any, url: str, store: Any) -> None:
+    """As no store does: else runs whose processes are killed would find objects here that they never meet elsewhere."""
+    path = url.removeprefix("s3:/") + "/half"
+    with socket.create_connection(proxy.url.removeprefix("http://").split(":")) as client:
+        client.sendall(f"PUT {path} HTTP/1.1\r\nHost: here\r\nContent-Length: 8\r\n\r\nhalf".encode())
+        client.shutdown(socket.SHUT_WR)
+        assert client.recv(100) == b""
+    assert not store.exists(url + "/half")
