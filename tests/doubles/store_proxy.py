@@ -121,9 +121,8 @@ class _Handler(BaseHTTPRequestHandler):
             return content
         length = int(self.headers.get("Content-Length") or 0)
         content = self.rfile.read(length)
-        if (
-            len(content) < length
-        ):  # of a client that was killed; the server behind would keep what came, as no store does
+        # The client was killed; the server behind would keep the part that came, as no store does.
+        if len(content) < length:
             raise ConnectionResetError(f"{self.path}: {len(content)} of {length} bytes came")
         return content
 

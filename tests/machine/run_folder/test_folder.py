@@ -11,8 +11,8 @@ from pairwright.runs.folder import STAGED
 
 
 @contextmanager
-def _straggler(place: Path) -> Iterator[Thread]:
-    """Yield a thread that writes file after file in a folder, as an actor does, until the folder is gone."""
+def _straggler(place: Path) -> Iterator[None]:
+    """Have a thread write file after file in a folder, as an actor does, until the folder is gone."""
     place.mkdir(parents=True)
     begun = Event()
 
@@ -28,7 +28,7 @@ def _straggler(place: Path) -> Iterator[Thread]:
     thread = Thread(target=write, daemon=True)
     thread.start()
     assert begun.wait(10)
-    yield thread
+    yield
     thread.join(10)
     assert not thread.is_alive()
 
