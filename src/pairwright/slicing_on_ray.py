@@ -10,7 +10,7 @@ import math
 import os
 import sys
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
@@ -26,6 +26,7 @@ from pairwright.recipe import Recipe
 from pairwright.remote.building import build_remote
 from pairwright.remote.joining import begun, slices_left
 from pairwright.remote.keys import RECORDS
+from pairwright.remote.lease import Tell
 from pairwright.remote.prefix import open_prefix
 from pairwright.remote.records import read_records, records_in
 from pairwright.remote.run_json import read_run
@@ -53,7 +54,7 @@ def build_in_slices(
     gpus: float | None,
     work: str | Path | None,
     watch: Watch | None,
-    tell: Callable[[str], None],
+    tell: Tell,
 ) -> Outcome:
     """Build a run, or continue it, in as many slices as there are workers.
 
@@ -151,7 +152,7 @@ class _InStore:
         url: str,
         limit: int | None,
         work: str | Path | None,
-        tell: Callable[[str], None],
+        tell: Tell,
     ) -> None:
         """Raises RunError, before a cluster is started, where the store cannot be used, or takes no slices."""
         self._recipe, self._limit, self._work, self._tell = recipe, limit, work, tell
@@ -186,7 +187,7 @@ def _built_in_store(
     work: str | Path | None,
     shard: str,
     watch: Watch | None,
-    tell: Callable[[str], None],
+    tell: Tell,
 ) -> Outcome:
     return build_remote(
         recipe,
